@@ -1,0 +1,1 @@
+//! Plan, journal, lease, state and apply: what every backend of plat shares.

@@ -1,0 +1,1 @@
+//! Names, types, evaluation and diagnostics of plat, as a salsa database.

@@ -1,0 +1,2 @@
+//! The tiny parent of every workload.
+fn main() {}

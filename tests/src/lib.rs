@@ -1,0 +1,1 @@
+//! Whole-system tests of plat, the servers they use, and the benchmarks.
