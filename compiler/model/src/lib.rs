@@ -1,1 +1,31 @@
-//! The app graph of plat: declarations, links, labelled values and where each came from.
+//! The app graph: what an application is in one environment, as plain data.
+//!
+//! The graph is the waist of plat: everything before it (text, types, evaluation) knows no
+//! target, everything after it (lowering, plan, apply) knows no syntax. It is also a public
+//! format: `platc graph --json` prints it, versioned by [`Graph::FORMAT`].
+//!
+//! Architecture invariants:
+//! - This crate depends on no other crate of ours, does no I/O and reads no clock.
+//! - Nothing here is ordered by a hash: maps are [`std::collections::BTreeMap`], lists keep the
+//!   order of the source. The same program gives the same bytes.
+//! - No secret value is ever in a graph. A secret, or anything known only after apply, is a
+//!   [`Hole`] that names who will produce it.
+//!
+//! Start reading at [`Graph`], then [`Node`], [`Value`] and [`Origin`].
+
+mod digest;
+mod graph;
+mod origin;
+mod path;
+mod quantity;
+mod show;
+mod value;
+
+pub use digest::{Digest, Digester};
+pub use graph::{
+    Change, Environment, Existing, Graph, Link, Moved, Node, NodeKind, Package, Target, TargetId,
+};
+pub use origin::{Origin, OriginId, OriginTable, Place, Site, SiteKind};
+pub use path::{FieldPath, NodePath};
+pub use quantity::{Decimal, ParseDecimalError, Quantity};
+pub use value::{Data, Hole, Piece, Value};
