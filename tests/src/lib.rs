@@ -1,1 +1,254 @@
-//! Whole-system tests of plat, the servers they use, and the benchmarks.
+//! Whole-system tests: they start `platc` as a user does and look at what is really running.
+//!
+//! Each test has a [`Home`] of its own (state, data, sockets and agent apart from every other
+//! test's and from the user's), a free port for its routes, and leaves nothing behind, also when
+//! it fails.
+//!
+//! Architecture invariants:
+//! - Nothing here links the code under test: `platc` is a process, its workloads are processes.
+//! - No test sleeps for luck. [`eventually`] asks for a condition until a deadline, and says what
+//!   it last saw when that passes.
+//!
+//! Start reading at [`Home`], then at `tests/tests/`.
+
+mod http;
+mod process;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+pub use http::{Reply, get, request};
+pub use process::{environment_of, is_alive, kill, processes_naming};
+
+/// How long a whole-system test waits for something that should be quick. Generous, since test
+/// machines are slow; nothing waits this long unless it fails.
+pub const SOON: Duration = Duration::from_secs(60);
+
+/// The `platc` under test, built once if it is older than its source.
+///
+/// # Panics
+/// Where it does not build.
+#[expect(clippy::panic, reason = "a test helper fails its test")]
+pub fn platc() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let build = Command::new(env!("CARGO"))
+            .args([
+                "build",
+                "--quiet",
+                "--package",
+                "platc",
+                "--message-format=json",
+            ])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stderr(Stdio::inherit())
+            .output();
+        let executable = build.ok().filter(|b| b.status.success()).and_then(|build| {
+            String::from_utf8_lossy(&build.stdout)
+                .lines()
+                .rev()
+                .find_map(|line| {
+                    let message: serde_json::Value = serde_json::from_str(line).ok()?;
+                    Some(PathBuf::from(message.get("executable")?.as_str()?))
+                })
+        });
+        executable.unwrap_or_else(|| panic!("`cargo build --package platc` made no binary"))
+    })
+}
+
+/// A user's place of their own: everything `platc` keeps is below it, and when it is dropped
+/// everything that was started for it is ended.
+#[derive(Debug)]
+pub struct Home {
+    dir: tempfile::TempDir,
+    port: u16,
+}
+
+/// What a call of `platc` gave.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// The exit code; 128 and the signal's number where a signal ended it.
+    pub code: i32,
+    /// What it wrote to stdout.
+    pub stdout: String,
+    /// What it wrote to stderr.
+    pub stderr: String,
+}
+
+impl Home {
+    /// A new, empty one.
+    ///
+    /// # Panics
+    /// Where no directory can be made.
+    #[expect(clippy::expect_used, reason = "a test helper fails its test")]
+    pub fn new() -> Self {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::Builder::new()
+            .prefix("plat-t")
+            .tempdir()
+            .expect("a directory");
+        // Data services run as another user where we are root: they must get through.
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755))
+            .expect("a directory others may pass");
+        Self {
+            dir,
+            port: free_port(),
+        }
+    }
+
+    /// Its directory: apps are written here.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The port its routes listen on, free when the home was made.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where `platc` keeps what is this home's.
+    pub fn plat_home(&self) -> PathBuf {
+        self.dir.path().join("plat")
+    }
+
+    /// Writes a file of an app; `PORT` in it stands for this home's port.
+    ///
+    /// # Panics
+    /// Where it can't be written.
+    #[expect(clippy::expect_used, reason = "a test helper fails its test")]
+    pub fn write(&self, file: &str, text: &str) {
+        let path = self.dir.path().join(file);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).expect("a directory");
+        }
+        std::fs::write(path, text.replace("PORT", &self.port.to_string())).expect("a file");
+    }
+
+    /// A call of `platc` that is not started yet, in this home's directory.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(platc());
+        command
+            .args(arguments)
+            .current_dir(self.dir.path())
+            .env("PLAT_HOME", self.plat_home())
+            .env_remove("CI")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null());
+        // Downloads are shared with the user's own: pinned and checked, they are fetched once.
+        command
+    }
+
+    /// Calls `platc` and waits for it.
+    ///
+    /// # Panics
+    /// Where it can't be started.
+    #[expect(clippy::expect_used, reason = "a test helper fails its test")]
+    pub fn platc(&self, arguments: &[&str]) -> Ran {
+        let output = self.command(arguments).output().expect("platc starts");
+        Ran::from(&output)
+    }
+
+    /// Calls `platc` and fails the test if that fails.
+    ///
+    /// # Panics
+    /// Where its exit code is not 0.
+    pub fn ok(&self, arguments: &[&str]) -> Ran {
+        let ran = self.platc(arguments);
+        assert_eq!(
+            ran.code,
+            0,
+            "platc {}\n--- stdout\n{}\n--- stderr\n{}",
+            arguments.join(" "),
+            ran.stdout,
+            ran.stderr
+        );
+        ran
+    }
+
+    /// Calls `platc` with `--json` and reads what it says.
+    ///
+    /// # Panics
+    /// Where it fails, or says something that is not JSON.
+    #[expect(clippy::panic, reason = "a test helper fails its test")]
+    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let mut arguments = arguments.to_vec();
+        arguments.push("--json");
+        let ran = self.ok(&arguments);
+        serde_json::from_str(&ran.stdout)
+            .unwrap_or_else(|e| panic!("platc {}: {e}\n{}", arguments.join(" "), ran.stdout))
+    }
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        // The agent first, so that it brings nothing back; then whatever names this home.
+        let here = self.dir.path().to_string_lossy().into_owned();
+        for _ in 0..50 {
+            let mut left = processes_naming(&here);
+            if left.is_empty() {
+                return;
+            }
+            left.sort_by_key(|(_, command)| !command.contains("internal agent"));
+            for (pid, _) in left {
+                kill(pid, "KILL");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl From<&Output> for Ran {
+    fn from(output: &Output) -> Self {
+        use std::os::unix::process::ExitStatusExt;
+        let status = output.status;
+        Self {
+            code: status
+                .code()
+                .or_else(|| status.signal().map(|s| 128 + s))
+                .unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Asks `question` until it answers, and fails the test with what it last complained of when
+/// `within` has passed.
+///
+/// # Panics
+/// When the time is over.
+#[expect(clippy::panic, reason = "a test helper fails its test")]
+pub fn eventually<T>(
+    what: &str,
+    within: Duration,
+    mut question: impl FnMut() -> Result<T, String>,
+) -> T {
+    let end = Instant::now() + within;
+    loop {
+        match question() {
+            Ok(answer) => return answer,
+            Err(last) if Instant::now() >= end => {
+                panic!("waited {} s for {what}; at last: {last}", within.as_secs())
+            }
+            Err(_) => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+/// A port that nobody listened on a moment ago.
+///
+/// # Panics
+/// Where loopback has none.
+#[expect(clippy::expect_used, reason = "a test helper fails its test")]
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
