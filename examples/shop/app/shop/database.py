@@ -96,7 +96,12 @@ class Pool:
         try:
             return self._idle.get_nowait()
         except queue.Empty:
+            pass
+        try:
             return self._connect()
+        except Exception as error:
+            # Whatever the server says to a newcomer (starting up, no such role yet) may pass.
+            raise ConnectionError(describe(error)) from error
 
     def _commit(self, connection: Any) -> None:
         # Not done again: when the connection is lost here, nobody knows whether it was committed.
