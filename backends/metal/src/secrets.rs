@@ -1,0 +1,488 @@
+//! The secrets of one app in one environment, in a file that its owner alone can read.
+//!
+//! Two kinds of values are here. *Secrets* are declared in the source and set by people
+//! (`platc secret set`) or generated once. *Credentials* are the passwords that plat makes for
+//! its own data services; nobody sets them, and they are listed nowhere.
+//!
+//! Architecture invariant: a value leaves this module only as a [`Secret`], which shows nothing.
+//! What plans, states and logs hold is [`Secrets::digest_of`], keyed with a key of the
+//! environment that never leaves this file: equal values of two environments look different.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use ring::rand::SecureRandom as _;
+use serde::{Deserialize, Serialize};
+
+use crate::dirs;
+use crate::names;
+use crate::services::Secret;
+use crate::time;
+
+/// The file's name in the directory of its app and environment.
+const FILE: &str = "secrets.json";
+const FORMAT: u32 = 1;
+
+/// Why secrets can't be read or written. Never holds a value.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsError {
+    /// The file is not to be read or written.
+    #[error("cannot {doing} {}: {why}", path.display())]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// The file is not one of ours.
+    #[error("{} is not a secrets file this platc can read ({why}); it is left as it is: restore it from a backup, or move it away and set the secrets again", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong; never a value.
+        why: String,
+    },
+    /// The machine gives no random numbers.
+    #[error("this machine gives no random numbers; no secret can be made")]
+    NoRandom,
+    /// A value can't be made or kept.
+    #[error("secret {name}: {why}")]
+    Value {
+        /// The secret.
+        name: String,
+        /// What is wrong; never the value.
+        why: String,
+    },
+}
+
+/// Where a secret's value came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Made {
+    /// A person set it.
+    Set,
+    /// It was generated, as the source asks.
+    Generated,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Entry {
+    value: String,
+    made: Made,
+    /// Milliseconds since 1970.
+    since: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    format: u32,
+    /// What digests of values are keyed with: 64 hexadecimal digits.
+    key: String,
+    secrets: BTreeMap<String, Entry>,
+    /// By node, then by name.
+    credentials: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What is known of a secret without its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Its declaration's path.
+    pub name: String,
+    /// Where its value came from.
+    pub made: Made,
+    /// The keyed digest of its value, in hexadecimal.
+    pub digest: String,
+    /// Since when it has this value.
+    pub since: SystemTime,
+}
+
+/// The secrets of one app in one environment. Every call reads the file anew, so that `platc`
+/// and the agent see each other's changes; writers take turns by a lock.
+#[derive(Debug, Clone)]
+pub struct Secrets {
+    dir: PathBuf,
+}
+
+impl Secrets {
+    /// Those kept in `dir`, the directory of an app and environment. Touches nothing yet.
+    pub fn at(dir: &Path) -> Self {
+        Self {
+            dir: dir.to_path_buf(),
+        }
+    }
+
+    /// Every secret with a value, sorted by name; no credentials.
+    ///
+    /// # Errors
+    /// When the file can't be read or is not ours.
+    pub fn list(&self) -> Result<Vec<Known>, SecretsError> {
+        let Some(file) = self.read()? else {
+            return Ok(Vec::new());
+        };
+        Ok(file
+            .secrets
+            .iter()
+            .map(|(name, entry)| Known {
+                name: name.clone(),
+                made: entry.made,
+                digest: keyed(&file.key, name, &entry.value),
+                since: time::system(entry.since),
+            })
+            .collect())
+    }
+
+    /// The value of the secret `name`, if it has one.
+    ///
+    /// # Errors
+    /// When the file can't be read or is not ours.
+    pub fn get(&self, name: &str) -> Result<Option<Secret>, SecretsError> {
+        Ok(self
+            .read()?
+            .and_then(|file| file.secrets.get(name).map(|e| Secret::new(e.value.clone()))))
+    }
+
+    /// The keyed digest of the secret's value, if it has one.
+    ///
+    /// # Errors
+    /// When the file can't be read or is not ours.
+    pub fn digest_of(&self, name: &str) -> Result<Option<String>, SecretsError> {
+        Ok(self
+            .read()?
+            .and_then(|file| Some(keyed(&file.key, name, &file.secrets.get(name)?.value))))
+    }
+
+    /// Gives the secret `name` a value.
+    ///
+    /// # Errors
+    /// When the value holds a NUL byte, or the file can't be written.
+    pub fn set(&self, name: &str, value: &Secret, made: Made) -> Result<(), SecretsError> {
+        if value.expose().contains('\0') {
+            return Err(SecretsError::Value {
+                name: name.to_owned(),
+                why: "its value holds a NUL byte, which no environment variable can; encode it (base64, say)".into(),
+            });
+        }
+        let value = value.expose().to_owned();
+        self.change(|file| {
+            file.secrets.insert(
+                name.to_owned(),
+                Entry {
+                    value,
+                    made,
+                    since: time::now(),
+                },
+            );
+            Ok(())
+        })
+    }
+
+    /// Takes the secret's value away. Says whether it had one.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub fn remove(&self, name: &str) -> Result<bool, SecretsError> {
+        if self.read()?.is_none_or(|f| !f.secrets.contains_key(name)) {
+            return Ok(false);
+        }
+        self.change(|file| Ok(file.secrets.remove(name).is_some()))
+    }
+
+    /// Gives the secret a value by `make` unless it has one, once and for all. Returns its keyed
+    /// digest.
+    ///
+    /// # Errors
+    /// When `make` fails or the file can't be written.
+    pub fn generate(
+        &self,
+        name: &str,
+        make: impl FnOnce() -> Result<Secret, SecretsError>,
+    ) -> Result<String, SecretsError> {
+        if let Some(digest) = self.digest_of(name)? {
+            return Ok(digest);
+        }
+        self.change(|file| {
+            if !file.secrets.contains_key(name) {
+                let entry = Entry {
+                    value: make()?.expose().to_owned(),
+                    made: Made::Generated,
+                    since: time::now(),
+                };
+                file.secrets.insert(name.to_owned(), entry);
+            }
+            let value = file.secrets.get(name).map(|e| e.value.as_str());
+            Ok(keyed(&file.key, name, value.unwrap_or_default()))
+        })
+    }
+
+    /// The password `name` of the data service `node`, made at the first call.
+    ///
+    /// # Errors
+    /// When the file can't be read or written.
+    pub fn credential(&self, node: &str, name: &str) -> Result<Secret, SecretsError> {
+        let known = |file: &File| {
+            let value = file.credentials.get(node)?.get(name)?;
+            Some(Secret::new(value.clone()))
+        };
+        if let Some(value) = self.read()?.as_ref().and_then(known) {
+            return Ok(value);
+        }
+        self.change(|file| {
+            if let Some(value) = known(file) {
+                return Ok(value);
+            }
+            let value = random_text(32)?;
+            file.credentials
+                .entry(node.to_owned())
+                .or_default()
+                .insert(name.to_owned(), value.expose().to_owned());
+            Ok(value)
+        })
+    }
+
+    /// Forgets every password of `node`: its data is gone.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub fn forget_credentials(&self, node: &str) -> Result<(), SecretsError> {
+        if self
+            .read()?
+            .is_none_or(|f| !f.credentials.contains_key(node))
+        {
+            return Ok(());
+        }
+        self.change(|file| {
+            file.credentials.remove(node);
+            Ok(())
+        })
+    }
+
+    /// Whether nothing at all is kept here.
+    ///
+    /// # Errors
+    /// When the file can't be read or is not ours.
+    pub fn is_empty(&self) -> Result<bool, SecretsError> {
+        Ok(self
+            .read()?
+            .is_none_or(|f| f.secrets.is_empty() && f.credentials.is_empty()))
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.join(FILE)
+    }
+
+    fn read(&self) -> Result<Option<File>, SecretsError> {
+        let path = self.path();
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(why) => {
+                return Err(SecretsError::Io {
+                    doing: "read the secrets in",
+                    path,
+                    why,
+                });
+            }
+        };
+        let broken = |why: String| SecretsError::Broken {
+            path: path.clone(),
+            why,
+        };
+        // serde's message could quote a value: say only where.
+        let file: File = serde_json::from_slice(&text)
+            .map_err(|e| broken(format!("line {}, column {}", e.line(), e.column())))?;
+        if file.format != FORMAT {
+            return Err(broken(format!(
+                "its format is {}, known is {FORMAT}",
+                file.format
+            )));
+        }
+        Ok(Some(file))
+    }
+
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut File) -> Result<T, SecretsError>,
+    ) -> Result<T, SecretsError> {
+        let io_error = |doing| {
+            let path = self.path();
+            move |why: io::Error| SecretsError::Io { doing, path, why }
+        };
+        dirs::own_dir(&self.dir, 0o700).map_err(|e| io_error("make the directory of")(io::Error::other(e.to_string())))?;
+        let lock = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(self.dir.join("secrets.lock"))
+            .map_err(io_error("lock"))?;
+        lock.lock().map_err(io_error("lock"))?;
+        let mut file = match self.read()? {
+            Some(file) => file,
+            None => File {
+                format: FORMAT,
+                key: random_hex(32)?,
+                secrets: BTreeMap::new(),
+                credentials: BTreeMap::new(),
+            },
+        };
+        let result = change(&mut file)?;
+        let text = serde_json::to_vec_pretty(&file)
+            .map_err(|e| io_error("write the secrets to")(io::Error::other(e)))?;
+        dirs::write_atomic(&self.path(), &text).map_err(io_error("write the secrets to"))?;
+        Ok(result)
+    }
+}
+
+/// `length` characters of `A-Za-z0-9`, each equally likely: they need no encoding anywhere.
+///
+/// # Errors
+/// When the machine gives no random numbers.
+pub fn random_text(length: usize) -> Result<Secret, SecretsError> {
+    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut text = String::with_capacity(length);
+    while text.len() < length {
+        // Bytes past the last whole multiple of 62 would make some letters likelier.
+        let letters = random_bytes::<64>()?
+            .into_iter()
+            .filter(|b| *b < 248)
+            .filter_map(|b| LETTERS.get(usize::from(b) % LETTERS.len()))
+            .map(|b| char::from(*b));
+        text.extend(letters.take(length - text.len()));
+    }
+    Ok(Secret::new(text))
+}
+
+/// A new Ed25519 key as PKCS#8 in PEM.
+///
+/// # Errors
+/// When the machine gives no random numbers.
+pub fn ed25519_key() -> Result<Secret, SecretsError> {
+    use base64::Engine as _;
+    let rng = ring::rand::SystemRandom::new();
+    let key = ring::signature::Ed25519KeyPair::generate_pkcs8(&rng)
+        .map_err(|_| SecretsError::NoRandom)?;
+    let body = base64::engine::general_purpose::STANDARD.encode(key.as_ref());
+    let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
+    for line in body.as_bytes().chunks(64) {
+        pem.push_str(&String::from_utf8_lossy(line));
+        pem.push('\n');
+    }
+    pem.push_str("-----END PRIVATE KEY-----\n");
+    Ok(Secret::new(pem))
+}
+
+fn random_bytes<const N: usize>() -> Result<[u8; N], SecretsError> {
+    let mut bytes = [0; N];
+    ring::rand::SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| SecretsError::NoRandom)?;
+    Ok(bytes)
+}
+
+fn random_hex(bytes: usize) -> Result<String, SecretsError> {
+    let all = random_bytes::<32>()?;
+    Ok(names::hex(all.get(..bytes.min(32)).unwrap_or(&all)))
+}
+
+fn keyed(key: &str, name: &str, value: &str) -> String {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key.as_bytes());
+    let mut mac = ring::hmac::Context::with_key(&key);
+    mac.update(&(name.len() as u64).to_le_bytes());
+    mac.update(name.as_bytes());
+    mac.update(value.as_bytes());
+    names::hex(mac.sign().as_ref())
+}
+
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[test]
+    fn values_are_set_listed_without_value_and_removed() {
+        let tmp = tempfile::tempdir().unwrap();
+        let secrets = Secrets::at(&tmp.path().join("shop/dev"));
+        assert!(secrets.list().unwrap().is_empty() && secrets.is_empty().unwrap());
+        secrets
+            .set("key", &Secret::new("hunter2"), Made::Set)
+            .unwrap();
+        let listed = secrets.list().unwrap();
+        assert_eq!(listed[0].name, "key");
+        assert!(!format!("{listed:?}{secrets:?}").contains("hunter2"));
+        assert_eq!(secrets.get("key").unwrap().unwrap().expose(), "hunter2");
+        let file = fs::metadata(secrets.path()).unwrap();
+        assert_eq!(file.mode() & 0o777, 0o600);
+
+        let first = secrets.digest_of("key").unwrap().unwrap();
+        secrets
+            .set("key", &Secret::new("hunter3"), Made::Set)
+            .unwrap();
+        assert_ne!(secrets.digest_of("key").unwrap().unwrap(), first);
+        assert!(secrets.remove("key").unwrap());
+        assert!(!secrets.remove("key").unwrap());
+        assert!(secrets.get("key").unwrap().is_none());
+    }
+
+    #[test]
+    fn equal_values_have_different_digests_elsewhere() {
+        let tmp = tempfile::tempdir().unwrap();
+        let digest = |env: &str| {
+            let secrets = Secrets::at(&tmp.path().join(env));
+            secrets.set("k", &Secret::new("v"), Made::Set).unwrap();
+            secrets.digest_of("k").unwrap()
+        };
+        assert_ne!(digest("dev"), digest("prod"));
+    }
+
+    #[test]
+    fn what_is_generated_stays() {
+        let tmp = tempfile::tempdir().unwrap();
+        let secrets = Secrets::at(tmp.path());
+        let a = secrets.generate("k", || random_text(64)).unwrap();
+        let b = secrets.generate("k", || random_text(64)).unwrap();
+        assert_eq!(a, b);
+        assert_eq!(secrets.get("k").unwrap().unwrap().expose().len(), 64);
+        let password = secrets.credential("db", "password").unwrap();
+        assert_eq!(secrets.credential("db", "password").unwrap(), password);
+        assert_ne!(secrets.credential("cache", "password").unwrap(), password);
+        secrets.forget_credentials("db").unwrap();
+        assert_ne!(secrets.credential("db", "password").unwrap(), password);
+        assert!(ed25519_key().unwrap().expose().contains("PRIVATE KEY"));
+    }
+
+    #[test]
+    fn a_broken_file_is_left_alone_and_its_text_not_shown() {
+        let tmp = tempfile::tempdir().unwrap();
+        let secrets = Secrets::at(tmp.path());
+        for text in ["", "{\"key\": \"hunter2\"", "{\"format\":9,\"key\":\"k\",\"secrets\":{},\"credentials\":{}}"] {
+            fs::write(secrets.path(), text).unwrap();
+            let error = secrets.list().unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+            assert!(secrets.set("a", &Secret::new("b"), Made::Set).is_err());
+            assert_eq!(fs::read_to_string(secrets.path()).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn writers_take_turns() {
+        let tmp = tempfile::tempdir().unwrap();
+        let secrets = Secrets::at(tmp.path());
+        std::thread::scope(|scope| {
+            for i in 0..8 {
+                let secrets = &secrets;
+                scope.spawn(move || {
+                    secrets
+                        .set(&format!("k{i}"), &Secret::new("v"), Made::Set)
+                        .unwrap();
+                });
+            }
+        });
+        assert_eq!(secrets.list().unwrap().len(), 8);
+    }
+}

@@ -1,0 +1,151 @@
+//! The streams and their consumers.
+
+use super::{Queue, Settings};
+use crate::services::{Secret, ServiceError};
+use async_nats::ConnectOptions;
+use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::stream::{self, RetentionPolicy, StorageType};
+use async_nats::jetstream::{self, Context};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+/// How long the server may take for one request once we are connected.
+const REQUEST: Duration = Duration::from_secs(10);
+
+/// Makes the streams and consumers as they should be, and waits until every user is let in.
+/// Streams that are no longer named stay, with their messages: see [`remove_queue`].
+///
+/// # Errors
+/// The server does not let us in before `within` is over, or refuses a stream or consumer.
+pub async fn converge(settings: &Settings, within: Duration) -> Result<(), ServiceError> {
+    settings.check()?;
+    let deadline = Instant::now() + within;
+    let jetstream = administer(settings, deadline).await?;
+    for queue in &settings.queues {
+        set(&jetstream, queue)
+            .await
+            .map_err(|why| settings.error(format!("set up the queue `{}`", queue.name), why))?;
+    }
+    for user in &settings.users {
+        // After a reload it takes a moment until new users are known.
+        connect(settings, &user.name, &user.password, deadline).await?;
+    }
+    Ok(())
+}
+
+/// How many messages wait or are being worked on.
+///
+/// # Errors
+/// The server can't be reached within `within`, or has no such queue.
+pub async fn backlog(
+    settings: &Settings,
+    queue: &str,
+    within: Duration,
+) -> Result<u64, ServiceError> {
+    let doing = || format!("read the backlog of `{queue}`");
+    let jetstream = administer(settings, Instant::now() + within).await?;
+    let mut consumer: jetstream::consumer::PullConsumer = jetstream
+        .get_consumer_from_stream(queue, queue)
+        .await
+        .map_err(|e| settings.error(doing(), e))?;
+    let info = consumer
+        .info()
+        .await
+        .map_err(|e| settings.error(doing(), e))?;
+    Ok(info.num_pending + info.num_ack_pending as u64)
+}
+
+/// Removes a queue and the messages in it. It is no error if there is none.
+///
+/// # Errors
+/// The server can't be reached within `within`, or refuses.
+pub async fn remove_queue(
+    settings: &Settings,
+    queue: &str,
+    within: Duration,
+) -> Result<(), ServiceError> {
+    let jetstream = administer(settings, Instant::now() + within).await?;
+    match jetstream.delete_stream(queue).await {
+        Ok(_) => Ok(()),
+        Err(e) => match e.kind() {
+            jetstream::context::DeleteStreamErrorKind::JetStream(e)
+                if e.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND =>
+            {
+                Ok(())
+            }
+            _ => Err(settings.error(format!("remove the queue `{queue}`"), e)),
+        },
+    }
+}
+
+async fn administer(settings: &Settings, deadline: Instant) -> Result<Context, ServiceError> {
+    let client = connect(
+        settings,
+        super::config::ADMINISTRATOR,
+        &settings.administrator_password,
+        deadline,
+    )
+    .await?;
+    Ok(jetstream::new(client))
+}
+
+/// Connects, again and again until the server lets the user in.
+async fn connect(
+    settings: &Settings,
+    user: &str,
+    password: &Secret,
+    deadline: Instant,
+) -> Result<async_nats::Client, ServiceError> {
+    loop {
+        let options =
+            ConnectOptions::with_user_and_password(user.to_owned(), password.expose().to_owned())
+                .name("plat")
+                .request_timeout(Some(REQUEST));
+        let why = match timeout_at(deadline, options.connect(settings.addr().to_string())).await {
+            Ok(Ok(client)) => return Ok(client),
+            Ok(Err(e)) => e.to_string(),
+            Err(_) => "it does not answer in time".to_owned(),
+        };
+        if Instant::now() >= deadline {
+            return Err(settings
+                .error(
+                    format!("connect to it at {} as `{user}`", settings.addr()),
+                    why,
+                )
+                .next("see its log"));
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn set(jetstream: &Context, queue: &Queue) -> Result<(), String> {
+    let stream = stream::Config {
+        name: queue.name.clone(),
+        subjects: vec![queue.name.clone()],
+        retention: RetentionPolicy::WorkQueue,
+        storage: StorageType::File,
+        num_replicas: 1,
+        ..Default::default()
+    };
+    let consumer = pull::Config {
+        durable_name: Some(queue.name.clone()),
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: queue.ack_wait,
+        max_deliver: i64::from(queue.retries) + 1,
+        ..Default::default()
+    };
+    let all = async {
+        jetstream
+            .create_or_update_stream(stream)
+            .await
+            .map_err(|e| e.to_string())?;
+        jetstream
+            .create_consumer_on_stream(consumer, &queue.name)
+            .await
+            .map_err(|e| e.to_string())
+    };
+    match timeout(REQUEST, all).await {
+        Ok(done) => done.map(|_| ()),
+        Err(_) => Err("it does not answer in time".to_owned()),
+    }
+}
