@@ -1,0 +1,188 @@
+//! What is to be on a target: the objects that a backend's lowering makes of a graph.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use plat_model::{Digest, Graph, NodePath, Place, TargetId};
+use serde::{Deserialize, Serialize};
+
+/// Whose things these are: one app in one environment. Together with a path in the app it is
+/// the deployed identity of everything; no target and no state is shared between two scopes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Scope {
+    /// The app's name.
+    pub app: String,
+    /// The environment's name, with its key for a member of a family: `preview[214]`.
+    pub environment: String,
+}
+
+impl Scope {
+    /// The scope a graph is for.
+    pub fn of(graph: &Graph) -> Self {
+        Self {
+            app: graph.app.clone(),
+            environment: graph.environment.name.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    /// `shop → prod`, as plans head it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} → {}", self.app, self.environment)
+    }
+}
+
+/// The name of an object, unique within a scope and over all its targets: `process/api`,
+/// `postgres/db`, `nats`. It comes from the source alone and stays the same between runs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ObjectId(String);
+
+impl ObjectId {
+    /// An id from its written form.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// The written form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for ObjectId {
+    fn from(id: &str) -> Self {
+        Self(id.to_owned())
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A desired thing on a target. Made by pure lowering: the same graph and facts give the same
+/// objects, byte for byte. It is written to plans, the journal and the state as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object {
+    /// Its name.
+    pub id: ObjectId,
+    /// Whose it is; `None` for what several nodes share, such as one NATS server for all queues.
+    pub node: Option<NodePath>,
+    /// The target it is on.
+    pub target: TargetId,
+    /// What it is, for people: `process api`, `PostgreSQL 17 for db`.
+    pub label: String,
+    /// Exactly what is to be, with no secret value: holes stay references (a serialised
+    /// [`plat_model::Piece`]). The backend's own format; the engine compares it and no more.
+    pub spec: serde_json::Value,
+    /// The objects that must be done before this one is begun. When things go, the order is the
+    /// reverse.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<ObjectId>,
+    /// What would be lost with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds_data: Option<HeldData>,
+    /// What changing a part of the spec does, by path into it (`env.DATABASE_URL`; list items by
+    /// number; the longest path that holds the change decides). A part that is not here changes
+    /// in place.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub on_change: BTreeMap<String, OnChange>,
+    /// Where it is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+impl Object {
+    /// An object with nothing but its name, its target and its spec; the label is its id.
+    pub fn new(id: impl Into<String>, target: TargetId, spec: serde_json::Value) -> Self {
+        let id = ObjectId::new(id);
+        Self {
+            label: id.0.clone(),
+            id,
+            node: None,
+            target,
+            spec,
+            after: Vec::new(),
+            holds_data: None,
+            on_change: BTreeMap::new(),
+            place: None,
+        }
+    }
+
+    /// The digest of the spec: what a backend answers in
+    /// [`Present::spec`](crate::Present::spec) when the thing is as it was asked for. Keys are
+    /// sorted first, so that it does not depend on the order they were inserted in.
+    pub fn digest(&self) -> Digest {
+        spec_digest(&self.spec)
+    }
+}
+
+/// The digest of a spec, independent of the order of its keys.
+pub fn spec_digest(spec: &serde_json::Value) -> Digest {
+    let mut text = String::new();
+    write_sorted(spec, &mut text);
+    Digest::of(text.as_bytes())
+}
+
+fn write_sorted(value: &serde_json::Value, out: &mut String) {
+    use serde_json::Value as Json;
+    match value {
+        Json::Object(map) => {
+            let sorted: BTreeMap<_, _> = map.iter().collect();
+            out.push('{');
+            for (i, (key, value)) in sorted.into_iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                out.push_str(&Json::String(key.clone()).to_string());
+                out.push(':');
+                write_sorted(value, out);
+            }
+            out.push('}');
+        }
+        Json::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                write_sorted(item, out);
+            }
+            out.push(']');
+        }
+        leaf => out.push_str(&leaf.to_string()),
+    }
+}
+
+/// Data that would be lost with an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldData {
+    /// In human words: `the database db and all its rows`.
+    pub what: String,
+    /// Whether the backend can take the object away and keep its data, to be taken up again
+    /// when an object of that id is made anew. Where it can't, deleting needs the word for it.
+    pub kept_on_delete: bool,
+}
+
+/// What changing a part of an object's spec does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum OnChange {
+    /// The thing takes it while it runs.
+    InPlace,
+    /// The thing is restarted; `how` says how, for people: `rolling, no downtime`.
+    Restart {
+        /// How it goes, for people.
+        how: String,
+    },
+    /// The thing is made anew; data it holds does not come along.
+    Replace,
+    /// It can't be done.
+    Refuse {
+        /// Why, and what to do instead.
+        reason: String,
+    },
+}

@@ -1,0 +1,341 @@
+//! What a plan is: the program that apply runs, as plain data.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use plat_model::{Digest, FieldPath, Graph, NodePath, Place, TargetId};
+use serde::{Deserialize, Serialize};
+
+use crate::backend::{Note, Problem};
+use crate::object::{Object, ObjectId, Scope};
+
+/// Everything an apply will do, in which order, and under which conditions. Apply runs exactly
+/// this and never plans again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The version of this format: [`Plan::FORMAT`].
+    pub format: u32,
+    /// Whose things it is about.
+    pub scope: Scope,
+    /// What it is for.
+    pub goal: Goal,
+    /// The targets in use, each as its backend describes it: `local`.
+    pub targets: BTreeMap<TargetId, String>,
+    /// What is to be; the release that apply records holds it. `None` for a destroy.
+    pub graph: Option<Graph>,
+    /// The digests of what it was made from.
+    pub made_from: MadeFrom,
+    /// The operations. An [`OpId`] is an index into it; each stands after those it waits for.
+    pub operations: Vec<Operation>,
+    /// How many objects are as they should be.
+    pub unchanged: usize,
+    /// What can't be planned because it could not be read, or waits for such a thing.
+    pub blocked: Vec<Blocked>,
+    /// Where the world differs from what was last applied, apart from what the source asks for.
+    pub drift: Vec<Drift>,
+    /// What changes, in the app's own words.
+    pub changes: Vec<NodeChange>,
+    /// What people should know.
+    pub notes: Vec<Note>,
+    /// What [`Backend::check`](crate::Backend::check) found. One that stops keeps apply from
+    /// beginning.
+    pub problems: Vec<Problem>,
+    /// A cost limit of the environment that nobody can check: the target gives no prices.
+    pub budget: Option<String>,
+    /// The digest over all of the above.
+    pub digest: Digest,
+}
+
+impl Plan {
+    /// The version of the format this crate writes.
+    pub const FORMAT: u32 = 1;
+
+    /// Whether there is nothing to do: no operation, nothing blocked.
+    pub fn is_empty(&self) -> bool {
+        self.operations.is_empty() && self.blocked.is_empty()
+    }
+
+    /// The operation of that id.
+    pub fn operation(&self, id: OpId) -> Option<&Operation> {
+        self.operations.get(id.0)
+    }
+
+    /// The operations on a target.
+    pub fn operations_on<'a>(
+        &'a self,
+        target: &'a TargetId,
+    ) -> impl Iterator<Item = &'a Operation> {
+        self.operations.iter().filter(move |o| o.target == *target)
+    }
+
+    /// The problems that keep it from being applied.
+    pub fn stoppers(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|p| p.stops)
+    }
+}
+
+/// What a plan is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// To make the world what the graph says.
+    Apply,
+    /// To take everything away.
+    Destroy,
+}
+
+/// The digests of what a plan was made from. When one has moved, the plan is stale.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeFrom {
+    /// Of the graph; `None` for a destroy.
+    pub graph: Option<Digest>,
+    /// Of the state: inventory and releases, with what the journal adds.
+    pub state: Digest,
+    /// Of what was observed.
+    pub observation: Digest,
+    /// The release it goes on from.
+    pub release: Option<u64>,
+}
+
+/// The place of an operation in its plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OpId(pub usize);
+
+/// Makes an operation idempotent: a target that has done it under this token does nothing more.
+/// No two different operations have the same one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Token(pub String);
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One step of a plan: a change of one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Its place in the plan.
+    pub id: OpId,
+    /// What is done.
+    pub action: Action,
+    /// To which object.
+    pub object: ObjectId,
+    /// On which target.
+    pub target: TargetId,
+    /// Whose it is.
+    pub node: Option<NodePath>,
+    /// What the object is, for people.
+    pub label: String,
+    /// What is to be; `None` for [`Action::Delete`] and [`Action::Forget`].
+    pub desired: Option<Object>,
+    /// What was last applied; `None` where the state knows nothing of it.
+    pub previous: Option<Object>,
+    /// What must hold just before it is done.
+    pub precondition: Precondition,
+    /// The operations that must be done before it is begun.
+    pub after: Vec<OpId>,
+    /// See [`Token`].
+    pub token: Token,
+    /// What becomes of the data that the object holds.
+    pub data: DataFate,
+    /// Which parts of the spec change, by path, sorted.
+    pub changes: Vec<SpecChange>,
+    /// How it goes, for people: `rolling, no downtime`; what forces a replacement; why a delete.
+    pub how: Option<String>,
+    /// Where the object is declared.
+    pub place: Option<Place>,
+}
+
+/// What an operation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Makes the object.
+    Create,
+    /// Gives it its new spec; it stays itself.
+    Update,
+    /// Takes it away and makes it anew under the same name.
+    Replace,
+    /// Takes it away.
+    Delete,
+    /// Takes over an object that carries the ownership label, is as it should be, and that the
+    /// state does not know: it is made sure of, and recorded.
+    Adopt,
+    /// Starts what stopped, or goes on waiting for what was not ready; its spec is unchanged.
+    Resume,
+    /// Takes it off the record: somebody else removed it. The backend is not asked.
+    Forget,
+}
+
+/// What must hold of an object just before an operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "must", rename_all = "snake_case")]
+pub enum Precondition {
+    /// There is nothing of that name.
+    BeAbsent,
+    /// It is this very thing in this version.
+    Be {
+        /// See [`Present::uid`](crate::Present::uid).
+        uid: String,
+        /// See [`Present::version`](crate::Present::version).
+        version: String,
+    },
+}
+
+/// What becomes of the data an object holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataFate {
+    /// The object holds none, or stays.
+    Untouched,
+    /// The object goes; its data stays and is taken up again when it is made anew.
+    Kept,
+    /// The data goes: somebody gave the word for it.
+    Destroyed,
+}
+
+/// A part of a spec that changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpecChange {
+    /// Where in the spec.
+    pub path: String,
+    /// What it was; `None` where there was nothing.
+    pub old: Option<serde_json::Value>,
+    /// What it is to be; `None` where there will be nothing.
+    pub new: Option<serde_json::Value>,
+}
+
+/// An object about which nothing is done because too little is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocked {
+    /// Which object.
+    pub object: ObjectId,
+    /// Whose it is.
+    pub node: Option<NodePath>,
+    /// What it is, for people.
+    pub label: String,
+    /// Why: it could not be read, or waits for one that could not be.
+    pub why: String,
+}
+
+/// A difference between the world and what was last applied to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drift {
+    /// Which object.
+    pub object: ObjectId,
+    /// Whose it is.
+    pub node: Option<NodePath>,
+    /// What it is, for people.
+    pub label: String,
+    /// What happened.
+    pub what: DriftKind,
+    /// More about it: why it stopped, what it says of itself.
+    pub detail: Option<String>,
+}
+
+/// What happened to an object since it was applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DriftKind {
+    /// It is gone.
+    Gone,
+    /// Another thing stands in its place.
+    Replaced,
+    /// Somebody changed it.
+    Changed,
+    /// It stopped.
+    Stopped,
+    /// It is not well, and its target is at work on it.
+    Ailing,
+    /// It carries our label, and the state knows nothing of it.
+    Unrecorded,
+}
+
+/// What changes about one declaration, in the app's own words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeChange {
+    /// The declaration; `None` for what several share.
+    pub node: Option<NodePath>,
+    /// Its kind: `service`; for shared things what it is, for people.
+    pub kind: String,
+    /// What happens to it.
+    pub what: NodeAction,
+    /// Its path before a `moved`.
+    pub moved_from: Option<NodePath>,
+    /// Where it is declared; for one that goes, where it was.
+    pub place: Option<Place>,
+    /// Its fields that change; for a new one those that the app itself sets.
+    pub fields: Vec<FieldChange>,
+    /// The operations that this takes.
+    pub operations: Vec<OpId>,
+}
+
+/// What happens to a declaration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeAction {
+    /// It goes, and so does data with it or not, as its operations say.
+    Destroy,
+    /// It is made anew.
+    Replace,
+    /// It is new.
+    Create,
+    /// It changes.
+    Change,
+    /// The source asks for nothing new: it is put back as it was.
+    Heal,
+    /// It only takes its new name.
+    Move,
+}
+
+/// A field that changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// Which field.
+    pub field: FieldPath,
+    /// Its value before, as people write it; `None` where there was none.
+    pub old: Option<String>,
+    /// Its value after; `None` where there will be none.
+    pub new: Option<String>,
+    /// Where the new value is set; for one that goes, where the old one was.
+    pub place: Option<Place>,
+    /// The environment whose `set` or `each` gives the new value: `prod`.
+    pub set_by: Option<String>,
+    /// It makes the thing anew.
+    pub replaces: bool,
+}
+
+/// What the person who plans allows beyond the ordinary.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Words {
+    /// Whose data may be lost.
+    pub data: DataWord,
+}
+
+/// The word for losing data.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum DataWord {
+    /// None may be lost.
+    #[default]
+    None,
+    /// That of these nodes (or objects, by id) and of no other.
+    Of(BTreeSet<String>),
+    /// That of everything this plan takes away.
+    All,
+}
+
+impl DataWord {
+    /// Whether the data of that object may be lost.
+    pub fn allows(&self, node: Option<&NodePath>, object: &ObjectId) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Of(names) => {
+                names.contains(object.as_str()) || node.is_some_and(|n| names.contains(n.as_str()))
+            }
+        }
+    }
+}
