@@ -11,6 +11,7 @@
 //!
 //! Start reading at [`Home`], then at `tests/tests/`.
 
+mod app;
 mod http;
 mod process;
 
@@ -19,6 +20,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+pub use app::{answers, apps, edit, install, pids};
 pub use http::{Reply, get, request};
 pub use process::{environment_of, is_alive, kill, processes_naming};
 
