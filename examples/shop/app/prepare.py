@@ -98,9 +98,9 @@ def fetch(library: tuple[str, str, str]) -> bytes:
             wheel = download(url)
             found = hashlib.sha256(wheel).hexdigest()
             if found != digest:
-                raise Failed(f"{url} is not the {name} {version} we know: SHA-256 {found}, expected {digest}")
+                raise Failed(f"{without_credentials(url)[0]} is not the {name} {version} we know: SHA-256 {found}, expected {digest}")
             return wheel
-    raise Failed(f"{page} has no pure-Python wheel of {name} {version}; is PIP_INDEX_URL a full mirror?")
+    raise Failed(f"{without_credentials(page)[0]} has no pure-Python wheel of {name} {version}; is PIP_INDEX_URL a full mirror?")
 
 
 def index_url() -> str:
@@ -132,16 +132,12 @@ def download(url: str) -> bytes:
     import urllib.error
     import urllib.request
 
-    # `user:password@` in an address is for the server, not part of the name to look up.
-    scheme, _, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    credentials, at, host = host.rpartition("@")
-    request = urllib.request.Request(f"{scheme}://{host}{slash}{path}", headers={"Accept": "*/*"})
-    if at:
+    address, credentials = without_credentials(url)
+    request = urllib.request.Request(address)
+    if credentials:
         import base64
-        from urllib.parse import unquote
 
-        request.add_header("Authorization", "Basic " + base64.b64encode(unquote(credentials).encode()).decode())
+        request.add_header("Authorization", "Basic " + base64.b64encode(credentials.encode()).decode())
 
     tls = ssl.create_default_context(cafile=os.environ.get("PIP_CERT") or None)
     for attempt in range(3):
@@ -150,15 +146,25 @@ def download(url: str) -> bytes:
                 return answer.read()
         except urllib.error.HTTPError as error:
             if error.code < 500:
-                raise Failed(f"{scheme}://{host}{slash}{path} answers {error.code} {error.reason}") from None
+                raise Failed(f"{address} answers {error.code} {error.reason}") from None
             problem = f"{error.code} {error.reason}"
         except (OSError, http.client.HTTPException) as error:
             problem = str(getattr(error, "reason", None) or error)
         time.sleep(attempt)
     raise Failed(
-        f"cannot fetch {scheme}://{host}{slash}{path}: {problem}. The shop's libraries are fetched once, "
+        f"cannot fetch {address}: {problem}. The shop's libraries are fetched once, "
         "from the network; behind a mirror, set PIP_INDEX_URL (and PIP_CERT), then try again"
     )
+
+
+def without_credentials(url: str) -> tuple[str, str]:
+    """An address fit to be shown, and the `user:password` that stood in it."""
+    from urllib.parse import unquote
+
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    credentials, _, host = host.rpartition("@")
+    return f"{scheme}://{host}{slash}{path}", unquote(credentials)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, Iterator
 
 from shop import settings
 
@@ -23,26 +24,17 @@ class Bucket:
         self._opened: Any = None
 
     def put(self, key: str, body: bytes, content_type: str) -> None:
-        self._ask("put_object", Key=key, Body=body, ContentType=content_type)
+        with away():
+            self._client().put_object(Bucket=self.name, Key=key, Body=body, ContentType=content_type)
 
     def get(self, key: str) -> bytes | None:
         """The object, or None where there is none of that name."""
-        from botocore.exceptions import ClientError
-
-        try:
-            return self._ask("get_object", Key=key)["Body"].read()
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
+        with away():
+            client = self._client()
+            try:
+                return client.get_object(Bucket=self.name, Key=key)["Body"].read()
+            except client.exceptions.NoSuchKey:
                 return None
-            raise
-
-    def _ask(self, operation: str, **arguments: Any) -> Any:
-        from botocore.exceptions import BotoCoreError
-
-        try:
-            return getattr(self._client(), operation)(Bucket=self.name, **arguments)
-        except BotoCoreError as error:
-            raise Unavailable(str(error)) from error
 
     def _client(self) -> Any:
         # boto3 takes a third of a second to import: done when it is first needed, not at start.
@@ -68,3 +60,14 @@ class Bucket:
                     ),
                 )
             return self._opened
+
+
+@contextmanager
+def away() -> Iterator[None]:
+    """What goes wrong between us and the bucket is Unavailable; what it refuses stays an error of ours."""
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        yield
+    except BotoCoreError as error:
+        raise Unavailable(str(error)) from error

@@ -25,29 +25,37 @@ def connect(url: str) -> Any:
 class Cache:
     def __init__(self, client: Any):
         self._client = client
+        self._away = False
 
     def recent_orders(self, read: Callable[[], list]) -> tuple[list, str]:
         """The list from the cache (`hit`), or else what `read` returns (`miss`; `off` without Redis)."""
-        try:
-            generation = self._client.get(GENERATION) or b"0"
-            key = b"orders:recent:" + generation
-            kept = self._client.get(key)
-        except Exception as error:
-            log.warning("cache not read", extra={"fields": {"reason": str(error)}})
-            return read(), "off"
+        answered, generation = self._ask("get", GENERATION)
+        key = b"orders:recent:" + (generation or b"0")
+        kept = None
+        if answered:
+            answered, kept = self._ask("get", key)
         if kept is not None:
             return json.loads(kept), "hit"
         orders = read()
-        try:
-            self._client.set(key, json.dumps(orders), ex=SECONDS)
-        except Exception as error:
-            log.warning("cache not written", extra={"fields": {"reason": str(error)}})
-        return orders, "miss"
+        if answered:
+            answered, _ = self._ask("set", key, json.dumps(orders), ex=SECONDS)
+        return orders, "miss" if answered else "off"
 
     def orders_changed(self) -> None:
         """To be called after each commit that changes an order or its mail."""
+        # When this fails, the old list may be seen for SECONDS more: that is what they are for.
+        self._ask("incr", GENERATION)
+
+    def _ask(self, command: str, *arguments: Any, **options: Any) -> tuple[bool, Any]:
+        """Whether Redis answered, and what."""
         try:
-            self._client.incr(GENERATION)
+            answer = getattr(self._client, command)(*arguments, **options)
         except Exception as error:
-            # The old list is seen for at most SECONDS more.
-            log.warning("cache not invalidated", extra={"fields": {"reason": str(error)}})
+            if not self._away:  # one line when it goes and one when it is back, not one a request
+                log.warning("cache unavailable", extra={"fields": {"reason": str(error)}})
+            self._away = True
+            return False, None
+        if self._away:
+            log.info("cache is back")
+            self._away = False
+        return True, answer
