@@ -62,7 +62,6 @@ pub enum SyntaxKind {
     LParen,
     RParen,
     Comma,
-    Semicolon,
     Colon,
     Dot,
     QuestionDot,
@@ -82,9 +81,9 @@ pub enum SyntaxKind {
     Slash,
     Pipe,
     FatArrow,
-    /// Characters that mean nothing here. The lexer has already said so.
+    /// Characters that mean nothing here; already reported.
     Unknown,
-    /// A bracketed group that was too deeply nested, or text that could not be read; already reported.
+    /// A bracketed group that was too deeply nested; already reported.
     Skipped,
     /// After the last token.
     Eof,

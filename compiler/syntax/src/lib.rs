@@ -10,16 +10,27 @@
 //! Read [`ast`] first, then [`kind`] and [`tree`]; then `lexer.rs`, `grammar/` and `format/`.
 
 pub mod ast;
+mod brackets;
 pub mod diagnostic;
+mod grammar;
 pub mod kind;
+mod lexer;
+mod lines;
+mod mistake;
 mod strings;
+mod text;
 pub mod tree;
 
 pub use diagnostic::{Diagnostic, Explanation, Fix, Label, Severity, TextEdit};
 pub use kind::SyntaxKind;
+pub use lines::LineIndex;
+pub use text::decode;
 pub use tree::{Node, NodeId, TextRange, Tree};
 
 use std::sync::Arc;
+
+/// More mistakes than this in one file are counted, not told.
+const MAX_DIAGNOSTICS: usize = 100;
 
 /// What [`parse`] makes of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,11 +52,58 @@ pub struct ParsedItem {
 
 /// Reads a file. Never fails, never panics, in time linear in the text.
 ///
-/// `file` is the path that diagnostics show. A text of 4 GiB or more is refused with a diagnostic.
+/// `file` is the path that diagnostics show. A text of 2 GiB or more is refused with a diagnostic.
 pub fn parse(file: &Arc<str>, text: &str) -> Parse {
-    let _ = (file, text);
-    Parse {
-        items: Vec::new(),
-        diagnostics: Vec::new(),
+    if i32::try_from(text.len()).is_err() {
+        let told = Diagnostic::error(
+            "E0102",
+            file,
+            TextRange::default(),
+            "this file is too large to be read",
+        )
+        .with_note(format!(
+            "it has {} bytes; at most {} are read",
+            text.len(),
+            i32::MAX
+        ));
+        return Parse {
+            items: Vec::new(),
+            diagnostics: vec![told],
+        };
     }
+    let lexed = lexer::lex(text);
+    let docs = lexed
+        .comments
+        .iter()
+        .filter(|c| c.docs)
+        .map(|c| c.range)
+        .collect();
+    let mut mistakes = lexed.mistakes;
+    let balanced = brackets::balance(text, lexed.tokens, &mut mistakes);
+    let (trees, more) = grammar::parse(text, &balanced, docs);
+    mistakes.extend(more);
+    Parse {
+        items: trees
+            .into_iter()
+            .map(|(offset, tree)| ParsedItem { offset, tree })
+            .collect(),
+        diagnostics: tell(file, text, mistakes),
+    }
+}
+
+fn tell(file: &Arc<str>, text: &str, mut mistakes: Vec<mistake::Mistake>) -> Vec<Diagnostic> {
+    mistakes.sort_by_key(mistake::Mistake::range);
+    let untold = mistakes.len().saturating_sub(MAX_DIAGNOSTICS);
+    let mut diagnostics: Vec<Diagnostic> = mistakes
+        .into_iter()
+        .take(MAX_DIAGNOSTICS)
+        .map(|m| m.diagnostic(file, text))
+        .collect();
+    if untold > 0
+        && let Some(last) = diagnostics.last_mut()
+    {
+        last.notes
+            .push(format!("{untold} more mistakes in this file are not shown"));
+    }
+    diagnostics
 }

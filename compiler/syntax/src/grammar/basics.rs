@@ -1,0 +1,402 @@
+//! The pieces that rules are made of.
+
+use super::{Builder, MAX_RULES, Ref, Rule};
+use crate::kind::SyntaxKind as K;
+use crate::lexer::{Token, Word};
+use crate::mistake::Mistake;
+use crate::tree::TextRange;
+use chumsky::error::EmptyErr;
+use chumsky::prelude::{Parser, custom};
+
+pub(super) type Done = Result<(), EmptyErr>;
+
+/// The rule does not begin here.
+pub(super) fn no() -> Done {
+    Err(EmptyErr::default())
+}
+
+/// One rule after the other.
+macro_rules! seq {
+    ($first:expr $(, $next:expr)+ $(,)?) => {
+        $first $(.ignore_then($next))+
+    };
+}
+pub(super) use seq;
+
+// ---- looking
+
+/// The index of the next token.
+pub(super) fn here(inp: &Ref<'_, '_>) -> usize {
+    *inp.cursor().inner()
+}
+
+/// The token `ahead` tokens after the next.
+pub(super) fn peek(inp: &mut Ref<'_, '_>, ahead: usize) -> Token {
+    let at = here(inp);
+    inp.state().token(at + ahead)
+}
+
+/// Does this token end every element: a closing bracket, the end of the file?
+pub(super) fn closes(kind: K) -> bool {
+    matches!(
+        kind,
+        K::RBrace | K::RBracket | K::RParen | K::InterpEnd | K::Eof
+    )
+}
+
+/// Does a new item or field begin at this token: a word that begins a line, with `=` or another name after
+/// it? Then it is no operand of what stands before.
+pub(super) fn begins_member(inp: &mut Ref<'_, '_>) -> bool {
+    let (first, second) = (peek(inp, 0), peek(inp, 1));
+    first.newline
+        && first.kind == K::Ident
+        && (second.kind == K::Eq || (second.kind == K::Ident && !second.newline))
+}
+
+// ---- stepping
+
+/// Takes the next token. The last one, [`K::Eof`], is never taken.
+pub(super) fn bump(inp: &mut Ref<'_, '_>) {
+    if peek(inp, 0).kind != K::Eof {
+        inp.skip();
+    }
+}
+
+/// Takes the next token as a leaf.
+pub(super) fn bump_leaf(inp: &mut Ref<'_, '_>, kind: K) {
+    let range = peek(inp, 0).range();
+    inp.state().push_leaf(kind, range);
+    bump(inp);
+}
+
+/// Takes tokens up to this index.
+fn bump_to(inp: &mut Ref<'_, '_>, index: usize) {
+    while here(inp) < index && peek(inp, 0).kind != K::Eof {
+        inp.skip();
+    }
+}
+
+/// Takes tokens, whole brackets at once, up to what ends an element: a comma, a closing bracket, or a line
+/// that begins with a word or a string.
+pub(super) fn skip_element(inp: &mut Ref<'_, '_>) {
+    let mut first = true;
+    loop {
+        let token = peek(inp, 0);
+        let begins = token.kind.is_word() || matches!(token.kind, K::StringStart | K::BlockStart);
+        if closes(token.kind) || token.kind == K::Comma || (token.newline && begins && !first) {
+            return;
+        }
+        skip_one(inp);
+        first = false;
+    }
+}
+
+/// Takes one token, or a whole bracket.
+fn skip_one(inp: &mut Ref<'_, '_>) {
+    let at = here(inp);
+    let partner = inp.state().partner.get(at).copied().unwrap_or(0) as usize;
+    bump_to(inp, (at + 1).max(partner + 1));
+}
+
+// ---- building
+
+/// How many nodes there are: what is pushed from here on may become children.
+pub(super) fn mark(inp: &mut Ref<'_, '_>) -> usize {
+    inp.state().nodes.len()
+}
+
+/// Makes the nodes since `mark` children of a new one, which ends with the last token taken.
+pub(super) fn finish(inp: &mut Ref<'_, '_>, kind: K, mark: usize, start: u32) {
+    let at = here(inp);
+    let end = inp.state().end_before(at);
+    inp.state().finish(kind, mark, start, end);
+}
+
+/// A node of what the rule pushes.
+pub(super) fn node<'t>(kind: K, rule: impl Rule<'t>) -> impl Rule<'t> {
+    custom(move |inp: &mut Ref<'t, '_>| {
+        let (start, mark) = (peek(inp, 0).start, mark(inp));
+        inp.parse(&rule)?;
+        finish(inp, kind, mark, start);
+        Ok(())
+    })
+}
+
+/// A node that may have documentation before it.
+pub(super) fn documented<'t>(kind: K, rule: impl Rule<'t>) -> impl Rule<'t> {
+    custom(move |inp: &mut Ref<'t, '_>| {
+        let mark = mark(inp);
+        let start = push_docs(inp);
+        inp.parse(&rule)?;
+        finish(inp, kind, mark, start);
+        Ok(())
+    })
+}
+
+/// Pushes the documentation before the next token, if there is any. Gives where the node then begins.
+pub(super) fn push_docs(inp: &mut Ref<'_, '_>) -> u32 {
+    let at = here(inp);
+    let start = peek(inp, 0).start;
+    match inp.state().docs_before(at) {
+        Some(docs) => {
+            inp.state().push_leaf(K::Docs, docs);
+            docs.start
+        }
+        None => start,
+    }
+}
+
+/// An empty error node, after the last token.
+pub(super) fn push_error(inp: &mut Ref<'_, '_>, kind: K) {
+    let at = here(inp);
+    let end = inp.state().end_before(at);
+    inp.state().push_leaf(kind, TextRange::empty(end));
+}
+
+// ---- complaining
+
+/// Notes that something is missing before the next token.
+pub(super) fn expected(inp: &mut Ref<'_, '_>, what: &'static str) {
+    let at = here(inp);
+    let state = inp.state();
+    let mistake = Mistake::Expected {
+        what,
+        before: state.before(at),
+        found: state.found(at),
+    };
+    complain(state, mistake);
+}
+
+/// Notes a mistake; but where text of unknown characters stands, all has been said.
+pub(super) fn complain(state: &mut Builder<'_>, mistake: Mistake) {
+    let known = match mistake {
+        Mistake::Expected { before, found, .. }
+        | Mistake::Unseparated { before, found }
+        | Mistake::Unclosed { before, found, .. } => {
+            matches!(found.kind, K::Unknown | K::Skipped)
+                || matches!(before.kind, K::Unknown)
+                // The end that was put in for something never closed.
+                || (closes(found.kind) && found.kind != K::Eof && found.range.is_empty())
+        }
+        _ => false,
+    };
+    if !known {
+        state.mistakes.push(mistake);
+    } else {
+        // Counted as said, so that what follows from it stays unsaid too.
+        state.silenced += 1;
+    }
+}
+
+/// How many mistakes were met so far: more after a step means that the step has spoken.
+pub(super) fn spoken(inp: &mut Ref<'_, '_>) -> usize {
+    let state = inp.state();
+    state.mistakes.len() + state.silenced
+}
+
+/// The rule, or a note that `what` is missing.
+pub(super) fn must<'t>(rule: impl Rule<'t>, what: &'static str) -> impl Rule<'t> {
+    custom(move |inp: &mut Ref<'t, '_>| {
+        attempt(inp, &rule, what);
+        Ok(())
+    })
+}
+
+/// The rule, or a note that `what` is missing and an empty error node.
+pub(super) fn must_or<'t>(rule: impl Rule<'t>, what: &'static str, error: K) -> impl Rule<'t> {
+    custom(move |inp: &mut Ref<'t, '_>| {
+        if !attempt(inp, &rule, what) {
+            push_error(inp, error);
+        }
+        Ok(())
+    })
+}
+
+/// Tries the rule; notes that `what` is missing if it does not begin here.
+pub(super) fn attempt<'t>(inp: &mut Ref<'t, '_>, rule: &impl Rule<'t>, what: &'static str) -> bool {
+    let found = tried(inp, rule);
+    if !found {
+        expected(inp, what);
+    }
+    found
+}
+
+/// Tries the rule.
+pub(super) fn tried<'t>(inp: &mut Ref<'t, '_>, rule: &impl Rule<'t>) -> bool {
+    let before = inp.save();
+    if inp.parse(rule).is_ok() {
+        return true;
+    }
+    inp.rewind(before);
+    false
+}
+
+// ---- small rules
+
+/// This token.
+pub(super) fn token<'t>(kind: K) -> impl Rule<'t> {
+    custom(move |inp: &mut Ref<'t, '_>| {
+        if peek(inp, 0).kind != kind {
+            return no();
+        }
+        bump(inp);
+        Ok(())
+    })
+}
+
+/// This token, on the line of the one before.
+pub(super) fn same_line<'t>(kind: K) -> impl Rule<'t> {
+    custom(move |inp: &mut Ref<'t, '_>| {
+        let token = peek(inp, 0);
+        if token.kind != kind || token.newline {
+            return no();
+        }
+        bump(inp);
+        Ok(())
+    })
+}
+
+/// This word, on the line of the one before.
+pub(super) fn word<'t>(word: Word) -> impl Rule<'t> {
+    custom(move |inp: &mut Ref<'t, '_>| {
+        let token = peek(inp, 0);
+        if token.word != word || token.newline {
+            return no();
+        }
+        bump(inp);
+        Ok(())
+    })
+}
+
+/// This token as a leaf.
+pub(super) fn leaf<'t>(token: K, kind: K) -> impl Rule<'t> {
+    custom(move |inp: &mut Ref<'t, '_>| {
+        if peek(inp, 0).kind != token {
+            return no();
+        }
+        bump_leaf(inp, kind);
+        Ok(())
+    })
+}
+
+/// A name that is being given: any word that is not a keyword everywhere, not at the beginning of what looks like a
+/// new item.
+pub(super) fn name<'t>() -> impl Rule<'t> {
+    custom(|inp: &mut Ref<'t, '_>| {
+        if peek(inp, 0).kind != K::Ident || begins_member(inp) {
+            return no();
+        }
+        bump_leaf(inp, K::Name);
+        Ok(())
+    })
+}
+
+/// A name where every word may stand: after a dot, before `=` or `:`.
+pub(super) fn any_name<'t>() -> impl Rule<'t> {
+    custom(|inp: &mut Ref<'t, '_>| {
+        if !peek(inp, 0).kind.is_word() || begins_member(inp) {
+            return no();
+        }
+        bump_leaf(inp, K::Name);
+        Ok(())
+    })
+}
+
+/// The rule, or nothing.
+pub(super) fn opt<'t>(rule: impl Rule<'t>) -> impl Rule<'t> {
+    rule.or_not().ignored()
+}
+
+/// Runs the rule one step deeper; too deep, gives an error node instead.
+pub(super) fn deeper<'t>(
+    inp: &mut Ref<'t, '_>,
+    rule: impl FnOnce(&mut Ref<'t, '_>) -> Done,
+) -> Done {
+    if inp.state().depth >= MAX_RULES {
+        let range = peek(inp, 0).range();
+        inp.state().too_deep(range);
+        skip_element(inp);
+        push_error(inp, K::Error);
+        return Ok(());
+    }
+    inp.state().depth += 1;
+    let done = rule(inp);
+    inp.state().depth -= 1;
+    done
+}
+
+// ---- brackets
+
+/// A bracketed group. What the inner rule leaves over is noted and skipped; the closing bracket is always
+/// there, because the tokens are balanced.
+pub(super) fn bracketed<'t>(open: K, close: &'static str, inner: impl Rule<'t>) -> impl Rule<'t> {
+    custom(move |inp: &mut Ref<'t, '_>| {
+        if peek(inp, 0).kind != open {
+            return no();
+        }
+        let at = here(inp);
+        let partner = inp.state().partner.get(at).copied().unwrap_or(0) as usize;
+        bump(inp);
+        let before = spoken(inp);
+        let head = std::mem::replace(&mut inp.state().head, false);
+        let found = tried(inp, &inner);
+        inp.state().head = head;
+        if here(inp) < partner && spoken(inp) == before {
+            let at = here(inp);
+            let state = inp.state();
+            let (before, next) = (state.before(at), state.found(at));
+            let mistake = if found {
+                Mistake::Unclosed {
+                    bracket: close,
+                    before,
+                    found: next,
+                }
+            } else {
+                Mistake::Expected {
+                    what: "something else",
+                    before,
+                    found: next,
+                }
+            };
+            complain(state, mistake);
+        }
+        bump_to(inp, partner + 1);
+        Ok(())
+    })
+}
+
+/// Elements, separated by commas or new lines, up to a closing bracket or the end of the file. `what` names an element.
+pub(super) fn separated<'t>(element: impl Rule<'t>, what: &'static str) -> impl Rule<'t> {
+    custom(move |inp: &mut Ref<'t, '_>| {
+        loop {
+            if closes(peek(inp, 0).kind) {
+                return Ok(());
+            }
+            let (at, before) = (here(inp), spoken(inp));
+            if !attempt(inp, &element, what) || here(inp) == at {
+                skip_element(inp);
+                if here(inp) == at && peek(inp, 0).kind != K::Comma {
+                    skip_one(inp);
+                }
+            }
+            let token = peek(inp, 0);
+            if token.kind == K::Comma {
+                bump(inp);
+            } else if !closes(token.kind) && !token.newline {
+                if spoken(inp) == before {
+                    let at = here(inp);
+                    let state = inp.state();
+                    let mistake = Mistake::Unseparated {
+                        before: state.before(at),
+                        found: state.found(at),
+                    };
+                    complain(state, mistake);
+                }
+                skip_element(inp);
+                if peek(inp, 0).kind == K::Comma {
+                    bump(inp);
+                }
+            }
+        }
+    })
+}

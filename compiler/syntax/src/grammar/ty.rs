@@ -1,0 +1,292 @@
+//! Types, and parameters.
+
+use super::basics::*;
+use super::expr::{in_head, literal};
+use super::{Ref, Rule};
+use crate::kind::SyntaxKind as K;
+use crate::lexer::Word;
+use chumsky::prelude::{Parser, choice, custom, recursive};
+
+pub(super) const A_TYPE: &str = "a type";
+const A_VALUE: &str = "a value";
+
+/// A type, with its alternatives and its `where`.
+pub(super) fn ty<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
+    recursive(move |ty| {
+        let ty = ty.boxed();
+        let single = choice((
+            labelled(ty.clone()).boxed(),
+            variant_case(ty.clone(), expr.clone()).boxed(),
+            function(ty.clone(), expr.clone()).boxed(),
+            node(
+                K::TypeList,
+                bracketed(K::LBracket, "]", must_or(ty.clone(), A_TYPE, K::TypeError)),
+            )
+            .boxed(),
+            record(ty.clone(), expr.clone()).boxed(),
+            parenthesised(ty.clone()),
+            node(K::TypeLiteral, literal("a type")).boxed(),
+            named(ty).boxed(),
+            leaf(K::Skipped, K::TypeError),
+            leaf(K::Unknown, K::TypeError),
+        ))
+        .boxed();
+        let condition = in_head(expr.clone()).boxed();
+        custom(move |inp: &mut Ref<'t, '_>| {
+            deeper(inp, |inp| alternatives(inp, &single, &condition))
+        })
+    })
+}
+
+fn alternatives<'t>(
+    inp: &mut Ref<'t, '_>,
+    single: &impl Rule<'t>,
+    condition: &impl Rule<'t>,
+) -> Done {
+    let (first, start) = (mark(inp), peek(inp, 0).start);
+    // A `|` may stand before the first case too, for those that stand below each other.
+    let leading = peek(inp, 0).kind == K::Pipe;
+    if leading {
+        bump(inp);
+    }
+    let begin = here(inp);
+    if leading {
+        if !attempt(inp, single, A_TYPE) {
+            push_error(inp, K::TypeError);
+        }
+    } else {
+        inp.parse(single)?;
+    }
+    optional(inp, first, start);
+    if peek(inp, 0).kind == K::Pipe {
+        bare_case(inp, first, begin);
+        while peek(inp, 0).kind == K::Pipe {
+            bump(inp);
+            let (next, at) = (mark(inp), here(inp));
+            let start = peek(inp, 0).start;
+            if attempt(inp, single, A_TYPE) {
+                optional(inp, next, start);
+                bare_case(inp, next, at);
+            } else {
+                push_error(inp, K::TypeError);
+            }
+        }
+        finish(inp, K::TypeUnion, first, start);
+    }
+    let token = peek(inp, 0);
+    if token.word == Word::Where && (!token.newline || peek(inp, 1).kind != K::Eq) {
+        bump(inp);
+        if !attempt(inp, condition, "a range or a condition") {
+            push_error(inp, K::Error);
+        }
+        finish(inp, K::TypeRefined, first, start);
+    }
+    Ok(())
+}
+
+fn optional(inp: &mut Ref<'_, '_>, first: usize, start: u32) {
+    while peek(inp, 0).kind == K::Question {
+        bump(inp);
+        finish(inp, K::TypeOptional, first, start);
+    }
+}
+
+/// In a union, a bare name in small letters is a case without parts.
+fn bare_case(inp: &mut Ref<'_, '_>, first: usize, at: usize) {
+    let state = inp.state();
+    let name = state.token(at);
+    // TypeName, Path, Name: one step, just pushed.
+    let bare =
+        state.nodes.len() == first + 3 && state.nodes.last().is_some_and(|n| n.kind == K::TypeName);
+    if bare && name.small {
+        state.nodes.truncate(first);
+        let range = name.range();
+        if let Some(docs) = state.docs_before(at) {
+            state.push_leaf(K::Docs, docs);
+        }
+        state.push_leaf(K::Name, range);
+        state.finish(K::VariantCase, first, range.start, range.end);
+    }
+}
+
+/// `secret later Url`
+fn labelled<'t>(ty: impl Rule<'t>) -> impl Rule<'t> {
+    let labels = custom(|inp: &mut Ref<'t, '_>| {
+        let mut any = false;
+        loop {
+            let kind = match peek(inp, 0).word {
+                Word::Secret => K::SecretKw,
+                Word::Later => K::LaterKw,
+                Word::Live => K::LiveKw,
+                _ => break,
+            };
+            // A label only before a type: `x: secret` is the kind of that name.
+            let next = peek(inp, 1);
+            let word = next.kind == K::Ident
+                && !matches!(
+                    next.word,
+                    Word::Where | Word::Grants | Word::Changes | Word::Open
+                );
+            let begins_type = word
+                || matches!(
+                    next.kind,
+                    K::LBracket | K::LBrace | K::LParen | K::StringStart
+                );
+            if next.newline || !begins_type {
+                break;
+            }
+            bump_leaf(inp, kind);
+            any = true;
+        }
+        if any { Ok(()) } else { no() }
+    });
+    // The label covers one type and its `?`, not the alternatives after it.
+    let inner = custom(move |inp: &mut Ref<'t, '_>| {
+        if !attempt(inp, &ty, A_TYPE) {
+            push_error(inp, K::TypeError);
+        }
+        Ok(())
+    });
+    node(K::TypeLabelled, seq!(labels, inner))
+}
+
+/// `implicit auto(range: Range<Int>, cpu: Percent = 80%)`
+fn variant_case<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
+    let begins = custom(|inp: &mut Ref<'t, '_>| {
+        let (first, second) = (peek(inp, 0), peek(inp, 1));
+        if first.word == Word::Implicit && second.kind == K::Ident && !second.newline {
+            bump_leaf(inp, K::ImplicitKw);
+        } else if first.kind != K::Ident
+            || first.word == Word::Fn
+            || second.kind != K::LParen
+            || second.newline
+        {
+            return no();
+        }
+        bump_leaf(inp, K::Name);
+        Ok(())
+    });
+    documented(K::VariantCase, seq!(begins, opt(params(ty, expr))))
+}
+
+/// `(a: Int, b: String = "x")`
+pub(super) fn params<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
+    let list = separated(param(ty, expr), "a parameter");
+    let group = bracketed(K::LParen, ")", list);
+    let group = custom(move |inp: &mut Ref<'t, '_>| {
+        if peek(inp, 0).newline {
+            no()
+        } else {
+            inp.parse(&group)
+        }
+    });
+    node(K::Params, group)
+}
+
+/// `a: Int where 1..5 = 3`; in a function type just a type.
+pub(super) fn param<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
+    let param_name = custom(|inp: &mut Ref<'t, '_>| {
+        let (first, second) = (peek(inp, 0), peek(inp, 1));
+        if !first.kind.is_word() || second.kind != K::Colon {
+            return no();
+        }
+        bump_leaf(inp, K::Name);
+        bump(inp);
+        Ok(())
+    });
+    let default = opt(seq!(token(K::Eq), must_or(expr, A_VALUE, K::Error)));
+    let named = seq!(
+        param_name,
+        must_or(ty.clone(), A_TYPE, K::TypeError),
+        default
+    );
+    documented(K::Param, choice((named, ty)))
+}
+
+/// `fn(Int, String): Bool`
+fn function<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
+    let begins = custom(|inp: &mut Ref<'t, '_>| {
+        if peek(inp, 0).word != Word::Fn || peek(inp, 1).kind != K::LParen {
+            return no();
+        }
+        bump(inp);
+        Ok(())
+    });
+    let result = seq!(
+        must(token(K::Colon), "`:` and the type of the result"),
+        must_or(ty.clone(), A_TYPE, K::TypeError)
+    );
+    node(
+        K::TypeFn,
+        seq!(begins, must(params(ty, expr), "the parameters"), result),
+    )
+}
+
+/// `{ a: Int, b: String? }`
+fn record<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
+    let field = seq!(
+        any_name(),
+        must(token(K::Colon), "`:` and a type"),
+        must_or(ty, A_TYPE, K::TypeError),
+        opt(grants()),
+        opt(seq!(token(K::Eq), must_or(expr, A_VALUE, K::Error))),
+        opt(grants()),
+    );
+    node(
+        K::TypeRecord,
+        bracketed(
+            K::LBrace,
+            "}",
+            separated(documented(K::TypeField, field), "`NAME: Type`"),
+        ),
+    )
+}
+
+/// `grants read_write`
+pub(super) fn grants<'t>() -> impl Rule<'t> {
+    node(
+        K::Grants,
+        seq!(word(Word::Grants), must(name(), "the name of a permission")),
+    )
+}
+
+/// `("gold" | "silver")`: only groups, so it is no node.
+fn parenthesised<'t>(ty: impl Rule<'t>) -> impl Rule<'t> {
+    bracketed(K::LParen, ")", must_or(ty, A_TYPE, K::TypeError))
+}
+
+/// `Int`, `acme.Tier`, `Range<Int>`
+fn named<'t>(ty: impl Rule<'t>) -> impl Rule<'t> {
+    custom(move |inp: &mut Ref<'t, '_>| {
+        let first = peek(inp, 0);
+        if first.kind != K::Ident || begins_member(inp) {
+            return no();
+        }
+        let mark = mark(inp);
+        bump_leaf(inp, K::Name);
+        while peek(inp, 0).kind == K::Dot && !peek(inp, 0).newline {
+            bump(inp);
+            attempt(inp, &any_name(), "a name");
+        }
+        finish(inp, K::Path, mark, first.start);
+        let angle = peek(inp, 0);
+        if angle.kind != K::Lt || angle.newline {
+            finish(inp, K::TypeName, mark, first.start);
+            return Ok(());
+        }
+        bump(inp);
+        loop {
+            if !attempt(inp, &ty, A_TYPE) {
+                push_error(inp, K::TypeError);
+                break;
+            }
+            if peek(inp, 0).kind != K::Comma {
+                break;
+            }
+            bump(inp);
+        }
+        attempt(inp, &token(K::Gt), "`>`");
+        finish(inp, K::TypeApp, mark, first.start);
+        Ok(())
+    })
+}

@@ -1,0 +1,695 @@
+//! Text to tokens. Lossless, and never fails.
+//!
+//! Every byte of the text belongs to a token, to a comment of the side table, or to the blanks between
+//! them. What no token begins with becomes [`SyntaxKind::Unknown`] and a mistake; what other languages
+//! write (`&&`, `;`, `#`) becomes the token that was meant, and a mistake that says so. Strings nest
+//! (`"a ${f("b")}"`) by a stack on the heap, and each that is cut off gets its missing ends as empty
+//! tokens, so that whoever reads the tokens finds every string closed.
+
+use crate::kind::SyntaxKind as K;
+use crate::mistake::Mistake;
+use crate::strings;
+use crate::tree::TextRange;
+
+/// A word that is a keyword only in its place; told apart here so that the parser compares bytes once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Word {
+    /// Any other word.
+    Other,
+    Abstract,
+    App,
+    As,
+    Changes,
+    Each,
+    Env,
+    Extern,
+    Fn,
+    Grants,
+    Implicit,
+    Kind,
+    Later,
+    Live,
+    Moved,
+    Open,
+    Out,
+    Policy,
+    Pub,
+    Require,
+    Secret,
+    Test,
+    To,
+    Type,
+    Unit,
+    Use,
+    Waive,
+    Where,
+    Underscore,
+}
+
+impl Word {
+    fn of(text: &str) -> Word {
+        match text {
+            "abstract" => Word::Abstract,
+            "app" => Word::App,
+            "as" => Word::As,
+            "changes" => Word::Changes,
+            "each" => Word::Each,
+            "env" => Word::Env,
+            "extern" => Word::Extern,
+            "fn" => Word::Fn,
+            "grants" => Word::Grants,
+            "implicit" => Word::Implicit,
+            "kind" => Word::Kind,
+            "later" => Word::Later,
+            "live" => Word::Live,
+            "moved" => Word::Moved,
+            "open" => Word::Open,
+            "out" => Word::Out,
+            "policy" => Word::Policy,
+            "pub" => Word::Pub,
+            "require" => Word::Require,
+            "secret" => Word::Secret,
+            "test" => Word::Test,
+            "to" => Word::To,
+            "type" => Word::Type,
+            "unit" => Word::Unit,
+            "use" => Word::Use,
+            "waive" => Word::Waive,
+            "where" => Word::Where,
+            "_" => Word::Underscore,
+            _ => Word::Other,
+        }
+    }
+}
+
+/// A token: its kind, its place, and what stands before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Token {
+    pub(crate) kind: K,
+    pub(crate) word: Word,
+    /// Is it the first token of its line?
+    pub(crate) newline: bool,
+    /// Does it stand at the very beginning of its line?
+    pub(crate) column_zero: bool,
+    /// Does a run of `///` lines stand right before it?
+    pub(crate) docs: bool,
+    /// Is it a word that begins with a small letter?
+    pub(crate) small: bool,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Token {
+    pub(crate) fn range(&self) -> TextRange {
+        TextRange::new(self.start, self.end)
+    }
+}
+
+/// A comment, or a run of `///` lines.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Comment {
+    pub(crate) range: TextRange,
+    pub(crate) docs: bool,
+    /// Does a token stand before it on its line?
+    pub(crate) trailing: bool,
+}
+
+/// What the lexer gives.
+pub(crate) struct Lexed {
+    /// The last is always [`SyntaxKind::Eof`].
+    pub(crate) tokens: Vec<Token>,
+    pub(crate) comments: Vec<Comment>,
+    pub(crate) mistakes: Vec<Mistake>,
+}
+
+/// What is open around the place that is being read.
+enum Frame {
+    /// In the text of a string.
+    Text { start: u32, block: bool },
+    /// In `${ … }`, with the number of `{` open in it.
+    Hole { start: u32, braces: u32 },
+}
+
+struct Lexer<'t> {
+    text: &'t str,
+    at: usize,
+    frames: Vec<Frame>,
+    newline: bool,
+    docs: bool,
+    /// No `*/` stands in the rest of the text: so that nobody looks for one again and again.
+    no_block_end: bool,
+    lexed: Lexed,
+}
+
+/// Reads tokens. The text must be shorter than 4 GiB.
+pub(crate) fn lex(text: &str) -> Lexed {
+    let mut lexer = Lexer {
+        text,
+        at: 0,
+        frames: Vec::new(),
+        newline: true,
+        docs: false,
+        no_block_end: false,
+        lexed: Lexed {
+            tokens: Vec::with_capacity(text.len() / 4),
+            comments: Vec::new(),
+            mistakes: Vec::new(),
+        },
+    };
+    lexer.run();
+    lexer.lexed
+}
+
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+impl<'t> Lexer<'t> {
+    fn byte(&self, ahead: usize) -> u8 {
+        // A NUL in the text is no token either, so that it may stand for the end.
+        self.text
+            .as_bytes()
+            .get(self.at + ahead)
+            .copied()
+            .unwrap_or(0)
+    }
+
+    fn rest(&self) -> &'t str {
+        self.text.get(self.at..).unwrap_or("")
+    }
+
+    fn run(&mut self) {
+        if self.rest().starts_with('\u{feff}') {
+            self.at += '\u{feff}'.len_utf8();
+        }
+        while self.at < self.text.len() {
+            match self.frames.last() {
+                Some(Frame::Text { block, .. }) => {
+                    let block = *block;
+                    self.string_text(block);
+                }
+                _ => self.code(),
+            }
+        }
+        self.close_all();
+        self.newline = true;
+        let end = self.text.len();
+        self.push_at(K::Eof, end, end);
+    }
+
+    fn push(&mut self, kind: K, len: usize) {
+        self.push_at(kind, self.at, self.at + len);
+        self.at += len;
+    }
+
+    fn push_at(&mut self, kind: K, start: usize, end: usize) {
+        let word = if kind == K::Ident {
+            Word::of(self.text.get(start..end).unwrap_or(""))
+        } else {
+            Word::Other
+        };
+        let column_zero = start == 0 || self.text.as_bytes().get(start - 1) == Some(&b'\n');
+        self.lexed.tokens.push(Token {
+            kind,
+            word,
+            newline: self.newline,
+            column_zero: column_zero && self.newline,
+            docs: self.docs,
+            small: self
+                .text
+                .as_bytes()
+                .get(start)
+                .is_some_and(u8::is_ascii_lowercase),
+            start: offset(start),
+            end: offset(end),
+        });
+        self.newline = false;
+        self.docs = false;
+    }
+
+    fn mistake(&mut self, mistake: Mistake) {
+        self.lexed.mistakes.push(mistake);
+    }
+
+    /// The range of the next `len` bytes.
+    fn range(&self, len: usize) -> TextRange {
+        TextRange::new(offset(self.at), offset(self.at + len))
+    }
+
+    // ---- between strings
+
+    fn code(&mut self) {
+        let b = self.byte(0);
+        match b {
+            b' ' | b'\t' | b'\r' => self.at += 1,
+            b'\n' => self.line_end(),
+            b'/' if self.byte(1) == b'/' => self.comment(),
+            b'/' if self.byte(1) == b'*' => self.foreign_block_comment(),
+            b'#' => self.foreign_line_comment(),
+            b'0'..=b'9' => self.number(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => self.word(),
+            b'"' => self.string_start(),
+            b'\'' | b'`' => self.foreign_string(char::from(b)),
+            b if b.is_ascii() => self.punctuation(b),
+            _ => self.beyond_ascii(),
+        }
+    }
+
+    fn line_end(&mut self) {
+        // A hole stands on one line: so a `}` that is missing spoils no more than that line.
+        if let Some(Frame::Hole { .. }) = self.frames.last() {
+            self.close_line();
+            if !self.frames.is_empty() {
+                return;
+            }
+        }
+        self.newline = true;
+        self.docs = false;
+        self.at += 1;
+        // A blank line parts documentation from what follows; see `comment`, which sets `docs` last.
+    }
+
+    fn word(&mut self) {
+        let rest = self.rest();
+        let len = rest
+            .bytes()
+            .position(|b| !(b.is_ascii_alphanumeric() || b == b'_'))
+            .unwrap_or(rest.len());
+        if rest
+            .get(len..)
+            .and_then(|r| r.chars().next())
+            .is_some_and(char::is_alphanumeric)
+        {
+            self.foreign_word();
+            return;
+        }
+        let kind = match rest.get(..len).unwrap_or("") {
+            "and" => K::AndKw,
+            "else" => K::ElseKw,
+            "false" => K::FalseKw,
+            "for" => K::ForKw,
+            "if" => K::IfKw,
+            "in" => K::InKw,
+            "is" => K::IsKw,
+            "let" => K::LetKw,
+            "match" => K::MatchKw,
+            "none" => K::NoneKw,
+            "not" => K::NotKw,
+            "or" => K::OrKw,
+            "then" => K::ThenKw,
+            "true" => K::TrueKw,
+            "with" => K::WithKw,
+            _ => K::Ident,
+        };
+        self.push(kind, len);
+    }
+
+    fn number(&mut self) {
+        let rest = self.rest();
+        let number = strings::number_len(rest);
+        let unit_text = rest.get(number..).unwrap_or("");
+        let unit = if unit_text.starts_with('%') {
+            1
+        } else if unit_text.starts_with(|c: char| c.is_alphabetic()) {
+            unit_text
+                .char_indices()
+                .find(|(_, c)| !(c.is_alphanumeric() || *c == '_'))
+                .map_or(unit_text.len(), |(i, _)| i)
+        } else {
+            0
+        };
+        let decimal = rest.get(..number).is_some_and(|n| n.contains('.'));
+        let kind = match (unit, decimal) {
+            (1.., _) => K::Quantity,
+            (0, true) => K::Decimal,
+            (0, false) => K::Int,
+        };
+        self.push(kind, number + unit);
+    }
+
+    fn punctuation(&mut self, b: u8) {
+        let (kind, len) = match (b, self.byte(1)) {
+            (b'{', _) => {
+                if let Some(Frame::Hole { braces, .. }) = self.frames.last_mut() {
+                    *braces += 1;
+                }
+                (K::LBrace, 1)
+            }
+            (b'}', _) => match self.frames.last_mut() {
+                Some(Frame::Hole { braces: 0, .. }) => {
+                    self.frames.pop();
+                    (K::InterpEnd, 1)
+                }
+                Some(Frame::Hole { braces, .. }) => {
+                    *braces -= 1;
+                    (K::RBrace, 1)
+                }
+                _ => (K::RBrace, 1),
+            },
+            (b'[', _) => (K::LBracket, 1),
+            (b']', _) => (K::RBracket, 1),
+            (b'(', _) => (K::LParen, 1),
+            (b')', _) => (K::RParen, 1),
+            (b',', _) => (K::Comma, 1),
+            (b':', b'=') => self.foreign_operator(K::Eq, 2, "="),
+            (b':', _) => (K::Colon, 1),
+            (b';', _) => self.foreign_operator(K::Comma, 1, ""),
+            (b'.', b'.') => (K::DotDot, 2),
+            (b'.', _) => (K::Dot, 1),
+            (b'?', b'?') => (K::QuestionQuestion, 2),
+            (b'?', b'.') => (K::QuestionDot, 2),
+            (b'?', _) => (K::Question, 1),
+            (b'=', b'=') => (K::EqEq, 2),
+            (b'=', b'>') => (K::FatArrow, 2),
+            (b'=', _) => (K::Eq, 1),
+            (b'!', b'=') => (K::NotEq, 2),
+            (b'!', _) => self.foreign_operator(K::NotKw, 1, "not "),
+            (b'<', b'=') => (K::LtEq, 2),
+            (b'<', _) => (K::Lt, 1),
+            (b'>', b'=') => (K::GtEq, 2),
+            (b'>', _) => (K::Gt, 1),
+            (b'+', _) => (K::Plus, 1),
+            (b'-', _) => (K::Minus, 1),
+            (b'*', _) => (K::Star, 1),
+            (b'/', _) => (K::Slash, 1),
+            (b'|', b'|') => self.foreign_operator(K::OrKw, 2, "or"),
+            (b'|', _) => (K::Pipe, 1),
+            (b'&', b'&') => self.foreign_operator(K::AndKw, 2, "and"),
+            _ => {
+                self.unknown();
+                return;
+            }
+        };
+        self.push(kind, len);
+    }
+
+    // ---- comments
+
+    fn line_len(&self) -> usize {
+        let rest = self.rest();
+        let len = rest.find('\n').unwrap_or(rest.len());
+        rest.get(..len).unwrap_or("").trim_end().len()
+    }
+
+    fn comment(&mut self) {
+        let trailing = !self.newline;
+        let is_docs = |line: &str| line.starts_with("///") && !line.starts_with("////");
+        if trailing || !is_docs(self.rest()) {
+            let len = self.line_len();
+            let range = self.range(len);
+            self.lexed.comments.push(Comment {
+                range,
+                docs: false,
+                trailing,
+            });
+            self.at += len;
+            return;
+        }
+        // A run of `///` lines is one comment.
+        let start = self.at;
+        let mut end = self.at;
+        loop {
+            self.at += self.line_len();
+            end = self.at.max(end);
+            let rest = self.rest();
+            let Some(after) = rest
+                .trim_start_matches([' ', '\t', '\r'])
+                .strip_prefix('\n')
+            else {
+                break;
+            };
+            let line = after.trim_start_matches([' ', '\t']);
+            if !is_docs(line) {
+                // What follows on the very next line is what is documented.
+                if !line.trim_start_matches('\r').starts_with('\n') {
+                    self.at += rest.len() - after.len();
+                    self.docs = true;
+                }
+                break;
+            }
+            self.at += rest.len() - line.len();
+        }
+        let range = TextRange::new(offset(start), offset(end));
+        self.lexed.comments.push(Comment {
+            range,
+            docs: true,
+            trailing: false,
+        });
+    }
+
+    fn foreign_line_comment(&mut self) {
+        let len = self.line_len();
+        let range = self.range(len);
+        let trailing = !self.newline;
+        self.lexed.comments.push(Comment {
+            range,
+            docs: false,
+            trailing,
+        });
+        self.mistake(Mistake::ForeignComment {
+            range,
+            opening: self.range(1),
+        });
+        self.at += len;
+    }
+
+    fn foreign_block_comment(&mut self) {
+        let rest = self.rest();
+        // Without an end it is this line only, so that the rest of the file is still read.
+        let end = if self.no_block_end {
+            None
+        } else {
+            rest.find("*/")
+        };
+        let len = end.map_or_else(|| self.line_len(), |end| end + 2);
+        let range = self.range(len);
+        let trailing = !self.newline;
+        self.lexed.comments.push(Comment {
+            range,
+            docs: false,
+            trailing,
+        });
+        self.mistake(Mistake::ForeignComment {
+            range,
+            opening: self.range(2),
+        });
+        let newline = rest
+            .get(..len)
+            .is_some_and(|comment| comment.contains('\n'));
+        self.no_block_end |= end.is_none();
+        self.newline |= newline;
+        self.at += len;
+    }
+
+    // ---- strings
+
+    fn string_start(&mut self) {
+        let block = self.rest().starts_with("\"\"\"");
+        let start = offset(self.at);
+        if block {
+            self.push(K::BlockStart, 3);
+        } else {
+            self.push(K::StringStart, 1);
+        }
+        self.frames.push(Frame::Text { start, block });
+    }
+
+    fn string_text(&mut self, block: bool) {
+        let rest = self.rest();
+        let bytes = rest.as_bytes();
+        let mut len = 0;
+        while let Some(b) = bytes.get(len) {
+            match b {
+                b'"' if !block => break,
+                b'"' if rest.get(len..).is_some_and(|r| r.starts_with("\"\"\"")) => break,
+                b'\n' if !block => break,
+                b'$' if bytes.get(len + 1) == Some(&b'{') => break,
+                b'\\' => match rest.get(len..).and_then(strings::escape_at) {
+                    Some((_, escape)) => len += escape,
+                    None => {
+                        let next = rest.get(len + 1..).and_then(|r| r.chars().next());
+                        let width = next.filter(|c| *c != '\n').map_or(0, char::len_utf8);
+                        let start = offset(self.at + len);
+                        let range = TextRange::new(start, start + offset(1 + width));
+                        self.lexed.mistakes.push(Mistake::UnknownEscape { range });
+                        len += 1 + width;
+                    }
+                },
+                _ => len += 1,
+            }
+        }
+        let stop = bytes.get(len).copied();
+        if len > 0 {
+            self.push(K::StringText, len);
+        }
+        match stop {
+            Some(b'"') => {
+                self.frames.pop();
+                self.push(K::StringEnd, if block { 3 } else { 1 });
+            }
+            Some(b'$') => {
+                let start = offset(self.at);
+                self.push(K::InterpStart, 2);
+                self.frames.push(Frame::Hole { start, braces: 0 });
+            }
+            Some(_) => self.close_line(),
+            None => {}
+        }
+    }
+
+    /// At the end of a line: closes what may not go on over it.
+    fn close_line(&mut self) {
+        // The outermost string of one line that is open is the one to complain about: the rest follows.
+        let open = self
+            .frames
+            .iter()
+            .position(|f| matches!(f, Frame::Text { block: false, .. }));
+        let keep = match open {
+            Some(at) => {
+                if let Some(Frame::Text { start, .. }) = self.frames.get(at) {
+                    let range = TextRange::new(*start, offset(self.at));
+                    self.mistake(Mistake::OpenString {
+                        range,
+                        block: false,
+                    });
+                }
+                // A hole of a block string around it ends with it.
+                at.saturating_sub(1)
+            }
+            None => {
+                // Holes in block strings only.
+                let Some(at) = self
+                    .frames
+                    .iter()
+                    .rposition(|f| matches!(f, Frame::Hole { .. }))
+                else {
+                    return;
+                };
+                if let Some(Frame::Hole { start, .. }) = self.frames.get(at) {
+                    let range = TextRange::new(*start, start + 2);
+                    self.mistake(Mistake::OpenHole { range });
+                }
+                at
+            }
+        };
+        self.close_to(keep);
+    }
+
+    /// At the end of the text.
+    fn close_all(&mut self) {
+        if self
+            .frames
+            .iter()
+            .any(|f| matches!(f, Frame::Text { block: false, .. }))
+        {
+            self.close_line();
+        }
+        if let Some(Frame::Text { start, .. }) = self.frames.first() {
+            let range = TextRange::new(*start, start + 3);
+            self.mistake(Mistake::OpenString { range, block: true });
+        }
+        self.close_to(0);
+    }
+
+    fn close_to(&mut self, keep: usize) {
+        while self.frames.len() > keep {
+            match self.frames.pop() {
+                Some(Frame::Text { .. }) => self.push(K::StringEnd, 0),
+                Some(Frame::Hole { .. }) => self.push(K::InterpEnd, 0),
+                None => {}
+            }
+        }
+    }
+
+    // ---- what other languages write
+
+    fn foreign_operator(&mut self, kind: K, len: usize, ours: &'static str) -> (K, usize) {
+        let mistake = Mistake::ForeignOperator {
+            range: self.range(len),
+            ours,
+        };
+        self.mistake(mistake);
+        (kind, len)
+    }
+
+    /// `'text'`, `“text”`: read as a string without holes.
+    fn foreign_string(&mut self, open: char) {
+        let rest = self.rest();
+        let inner = open.len_utf8();
+        let line = rest
+            .get(..rest.find('\n').unwrap_or(rest.len()))
+            .unwrap_or("");
+        let closing = |c: char| match open {
+            '\'' | '`' => c == open,
+            _ => matches!(c, '“' | '”' | '„' | '‘' | '’' | '"'),
+        };
+        let found = line
+            .get(inner..)
+            .and_then(|l| l.char_indices().find(|(_, c)| closing(*c)));
+        let Some((len, close)) = found else {
+            self.unknown();
+            return;
+        };
+        let range = self.range(inner + len + close.len_utf8());
+        self.mistake(Mistake::ForeignString {
+            range,
+            open_len: offset(inner),
+            close_len: offset(close.len_utf8()),
+        });
+        self.push(K::StringStart, inner);
+        if len > 0 {
+            self.push(K::StringText, len);
+        }
+        self.push(K::StringEnd, close.len_utf8());
+    }
+
+    fn foreign_word(&mut self) {
+        let rest = self.rest();
+        let len = rest
+            .char_indices()
+            .find(|(_, c)| !(c.is_alphanumeric() || *c == '_'))
+            .map_or(rest.len(), |(i, _)| i);
+        let mistake = Mistake::ForeignName {
+            range: self.range(len),
+        };
+        self.mistake(mistake);
+        self.push(K::Ident, len);
+    }
+
+    fn beyond_ascii(&mut self) {
+        let Some(c) = self.rest().chars().next() else {
+            self.at = self.text.len();
+            return;
+        };
+        match c {
+            '“' | '”' | '„' | '‘' | '’' => self.foreign_string(c),
+            c if c.is_alphabetic() => self.foreign_word(),
+            c if c.is_whitespace() || matches!(c, '\u{200b}' | '\u{feff}' | '\u{2060}') => {
+                let mistake = Mistake::ForeignBlank {
+                    range: self.range(c.len_utf8()),
+                    c,
+                };
+                self.mistake(mistake);
+                self.at += c.len_utf8();
+            }
+            _ => self.unknown(),
+        }
+    }
+
+    /// A run of characters that no token begins with is one token, and one mistake.
+    fn unknown(&mut self) {
+        let known = |c: char| {
+            c.is_alphanumeric() || c.is_whitespace() || "{}[](),:;.?=!<>+-*/|_\"#".contains(c)
+        };
+        let rest = self.rest();
+        let first = rest.chars().next().map_or(1, char::len_utf8);
+        let more = rest.get(first..).unwrap_or("");
+        let len = first + more.find(known).unwrap_or(more.len());
+        let mistake = Mistake::UnknownText {
+            range: self.range(len),
+        };
+        self.mistake(mistake);
+        self.push(K::Unknown, len);
+    }
+}
