@@ -65,6 +65,8 @@ pub fn platc() -> &'static Path {
 #[derive(Debug)]
 pub struct Home {
     dir: tempfile::TempDir,
+    /// Sockets and secrets: on a tmpfs, and with a path short enough for a socket.
+    runtime: tempfile::TempDir,
     port: u16,
 }
 
@@ -87,15 +89,23 @@ impl Home {
     #[expect(clippy::expect_used, reason = "a test helper fails its test")]
     pub fn new() -> Self {
         use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::Builder::new()
-            .prefix("plat-t")
-            .tempdir()
-            .expect("a directory");
-        // Data services run as another user where we are root: they must get through.
-        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755))
-            .expect("a directory others may pass");
+        let shared = Path::new("/dev/shm");
+        let runtime = if shared.is_dir() {
+            shared.to_owned()
+        } else {
+            std::env::temp_dir()
+        };
+        let make = |within: &Path| {
+            let dir = tempfile::Builder::new().prefix("plat-t").tempdir_in(within);
+            let dir = dir.expect("a directory");
+            // Data services run as another user where we are root: they must get through.
+            std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755))
+                .expect("a directory others may pass");
+            dir
+        };
         Self {
-            dir,
+            dir: make(&std::env::temp_dir()),
+            runtime: make(&runtime),
             port: free_port(),
         }
     }
@@ -135,10 +145,11 @@ impl Home {
             .args(arguments)
             .current_dir(self.dir.path())
             .env("PLAT_HOME", self.plat_home())
+            .env("PLAT_CACHE", cache())
+            .env("XDG_RUNTIME_DIR", self.runtime.path())
             .env_remove("CI")
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
-        // Downloads are shared with the user's own: pinned and checked, they are fetched once.
         command
     }
 
@@ -192,9 +203,9 @@ impl Default for Home {
 impl Drop for Home {
     fn drop(&mut self) {
         // The agent first, so that it brings nothing back; then whatever names this home.
-        let here = self.dir.path().to_string_lossy().into_owned();
+        let here = [self.dir.path(), self.runtime.path()].map(|d| d.to_string_lossy().into_owned());
         for _ in 0..50 {
-            let mut left = processes_naming(&here);
+            let mut left: Vec<_> = here.iter().flat_map(|dir| processes_naming(dir)).collect();
             if left.is_empty() {
                 return;
             }
@@ -220,6 +231,27 @@ impl From<&Output> for Ran {
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
+}
+
+/// Where fetched tools are kept: with the user's own, since they are pinned and checked, so that
+/// they are fetched once and not by each test.
+fn cache() -> PathBuf {
+    let named = |name: &str| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
+    named("PLAT_CACHE").unwrap_or_else(|| {
+        if rustix::process::geteuid().is_root() {
+            return "/var/cache/plat".into();
+        }
+        named("XDG_CACHE_HOME")
+            .or_else(|| Some(named("HOME")?.join(".cache")))
+            .map_or_else(
+                || std::env::temp_dir().join("plat-cache"),
+                |cache| cache.join("plat"),
+            )
+    })
 }
 
 /// Asks `question` until it answers, and fails the test with what it last complained of when
