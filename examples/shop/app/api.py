@@ -202,11 +202,12 @@ def answered(function):
         try:
             return function(request, **matched)
         except database.Unavailable as error:
-            away, reason = "database", error
+            away, reason = "database", str(error)
         except bucket.Unavailable as error:
-            away, reason = "bucket", error
-        logger.warning(f"{away} unavailable", **log.fields(path=request.path, reason=str(reason)))
-        return Answer(503, {"error": f"The shop's {away} is away: {reason}. Try again."}, {"Retry-After": "1"})
+            away, reason = "bucket", str(error)
+        # Why is for us: it may name addresses.
+        logger.warning(f"{away} unavailable", **log.fields(path=request.path, reason=reason))
+        return Answer(503, {"error": f"The shop's {away} does not answer. Try again."}, {"Retry-After": "1"})
 
     return answer
 
