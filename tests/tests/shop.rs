@@ -52,10 +52,10 @@ fn order(home: &Home) -> i64 {
     let products = get(home.port(), HOST, "/api/products")
         .expect("products")
         .json();
-    let product = products["products"][0]["id"].clone();
+    let product = products["products"][0]["sku"].clone();
     let body = json!({
         "name": "A Buyer", "email": "buyer@example.org",
-        "lines": [{ "product": product, "quantity": 2 }],
+        "lines": [{ "sku": product, "quantity": 2 }],
     });
     let placed = post(home, "/api/orders", &body).json();
     let id = placed["id"]
