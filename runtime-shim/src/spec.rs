@@ -29,6 +29,7 @@
 //! - `--session` calls `setsid`, so that no signal of a terminal or of the agent's group reaches
 //!   it. The shim stays the agent's child: reap it if you live; if you don't, init does.
 //! - A spec in a file: `plat-shim run --session --unlink PATH`; `--unlink` removes it once read.
+//!   `/dev/fd/3` is a path too.
 //! - A signal sent to a shim in the first instant, before its `main`, would end it. Where that
 //!   matters (a launcher that forwards signals), block all signals in the launcher between fork and
 //!   exec: the shim takes a blocked signal as pending and forwards it; it clears the child's mask.
@@ -37,9 +38,13 @@
 //!   [`Secrets::dir`] left by a killed shim is replaced; a socket that still answers is refused
 //!   ("already running"), so two shims never run one workload.
 //! - Taking a shim up again after the agent died: connect to [`Spec::control`], `GET /status`. If
-//!   nothing answers, [`Spec::state`] says how it ended; if its state isn't `exited`, the shim was
-//!   killed, and `child_pid` with `child_started` says whom it may have left behind (with
-//!   [`Spec::die_with_shim`] the child itself was killed with it).
+//!   nothing answers, [`Spec::state`] says how it ended; if its state isn't `exited` and the process
+//!   `shim_pid`, `shim_started` is gone, the shim was killed, and `child_pid` with `child_started`
+//!   says whom it may have left behind (with [`Spec::die_with_shim`] the child itself was killed
+//!   with it). If that process is there, it is in its last millisecond: look again.
+//! - A job's exit code is the shim's; when [`Restart::policy`] is not `never`, the shim ends only
+//!   when it is told to stop. An exit code says nothing of the shim's own troubles: those are told
+//!   apart by the sentence on standard error.
 //!
 //! # The text format
 //! Lines of ASCII, each a key and its values, one space between them; `%` and two hex digits stand

@@ -49,10 +49,12 @@ pub struct Status {
     pub since: u64,
     /// The shim's own process.
     pub shim_pid: u32,
+    /// When the shim was started, in clock ticks since boot (field 22 of `/proc/PID/stat`): the
+    /// pair with `shim_pid` names one process for ever, a number alone doesn't.
+    pub shim_started: Option<u64>,
     /// The child, while there is one. Also its process group.
     pub child_pid: Option<u32>,
-    /// When the child was started, in clock ticks since boot (field 22 of `/proc/PID/stat`): the
-    /// pair with `child_pid` names one process for ever.
+    /// When the child was started, as `shim_started`.
     pub child_started: Option<u64>,
     /// How often the child was started again.
     pub restarts: u64,
@@ -79,6 +81,7 @@ impl Status {
         string(&mut out, "state", Some(&self.state.to_string()));
         number(&mut out, "since", Some(self.since));
         number(&mut out, "shim_pid", Some(self.shim_pid));
+        number(&mut out, "shim_started", self.shim_started);
         number(&mut out, "child_pid", self.child_pid);
         number(&mut out, "child_started", self.child_started);
         number(&mut out, "restarts", Some(self.restarts));

@@ -224,6 +224,7 @@ fn the_status_is_json() {
         state: State::Backoff,
         since: 1,
         shim_pid: 2,
+        shim_started: Some(4),
         child_pid: None,
         child_started: None,
         restarts: 3,
@@ -236,7 +237,7 @@ fn the_status_is_json() {
     let value: serde_json::Value = serde_json::from_str(&status.to_json()).expect("it is JSON");
     let expected = serde_json::json!({
         "name": "a\"b\\c\n\u{1}é", "state": "backoff", "since": 1, "shim_pid": 2,
-        "child_pid": null, "child_started": null, "restarts": 3, "exit_code": -1,
+        "shim_started": 4, "child_pid": null, "child_started": null, "restarts": 3, "exit_code": -1,
         "exit_signal": "KILL", "restart_in": 50, "probe_failure": null, "reason": null,
     });
     assert_eq!(value, expected);
