@@ -120,7 +120,7 @@ class Shop:
             "Content-Type": stored["receipt_type"],
             # A customer's file is looked at, never run.
             "Content-Security-Policy": "sandbox; default-src 'none'",
-            "Content-Disposition": "inline",
+            "Content-Disposition": "inline" if stored["receipt_type"].startswith("image/") else "attachment",
         }
         return Answer(200, body, headers)
 
