@@ -4,5 +4,7 @@
 //! services and brings them to what was asked for, [`objectstore`] and [`proxy`] are processes of
 //! our own that outlive the agent.
 
+pub mod objectstore;
+pub mod proxy;
 pub mod services;
 pub mod tools;

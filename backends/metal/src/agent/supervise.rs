@@ -21,7 +21,7 @@ use rustix::fs::inotify;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::control;
 use super::instance::{self, Instance, Process};
@@ -67,7 +67,8 @@ pub struct StartError {
 
 struct Held {
     seen: watch::Sender<Seen>,
-    pidfd: Arc<AsyncFd<OwnedFd>>,
+    /// None where it had ended before it could be held.
+    pidfd: Option<Arc<AsyncFd<OwnedFd>>>,
 }
 
 /// All shims of one agent.
@@ -107,11 +108,12 @@ impl Supervisor {
         Ok((supervisor, receiver))
     }
 
-    /// Takes up every instance whose shim still runs, and returns those that are no more.
+    /// Takes up every instance whose shim still runs, and returns those that are no more with
+    /// what their shims said last.
     ///
     /// # Errors
     /// When the list of instances can't be read.
-    pub async fn take_up(self: &Arc<Self>) -> io::Result<Vec<Instance>> {
+    pub async fn take_up(self: &Arc<Self>) -> io::Result<Vec<(Instance, Option<Status>)>> {
         let (all, broken) = Instance::load(&self.dirs)?;
         for path in broken {
             self.log.warn(format!("{} is no instance of mine; left alone", path.display()));
@@ -132,7 +134,8 @@ impl Supervisor {
                 Err(why) => {
                     self.log.info(format!("{} runs no more: {why}", instance.label()));
                     self.end_remains(&instance);
-                    lost.push(instance);
+                    let status = read_status(&instance.state(&self.dirs));
+                    lost.push((instance, status));
                 }
             }
         }
@@ -274,7 +277,7 @@ impl Supervisor {
         let id = instance.id.clone();
         let held = Held {
             seen,
-            pidfd: Arc::clone(&pidfd),
+            pidfd: Some(Arc::clone(&pidfd)),
         };
         self.lock().insert(id.clone(), held);
         // What changed between reading the status and now.
@@ -292,12 +295,8 @@ impl Supervisor {
             status: Some(status.clone()),
             gone: true,
         });
-        if let Ok(pidfd) = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
-            && let Ok(pidfd) = AsyncFd::with_interest(pidfd, tokio::io::Interest::READABLE)
-        {
-            let pidfd = Arc::new(pidfd);
-            self.lock().insert(instance.id.clone(), Held { seen, pidfd });
-        }
+        let id = instance.id.clone();
+        self.lock().insert(id, Held { seen, pidfd: None });
         let _ = self.events.send(Event::Gone(instance, Some(status)));
     }
 
@@ -310,7 +309,7 @@ impl Supervisor {
             let held = self.lock();
             let Some(held) = held.get(&id) else { return };
             // Not another shim that took its place.
-            if !Arc::ptr_eq(&held.pidfd, &pidfd) {
+            if !held.pidfd.as_ref().is_some_and(|p| Arc::ptr_eq(p, &pidfd)) {
                 return;
             }
             held.seen.send_modify(|seen| seen.gone = true);
@@ -453,7 +452,7 @@ impl Supervisor {
     }
 
     fn kill(&self, id: &str) {
-        let pidfd = self.lock().get(id).map(|h| Arc::clone(&h.pidfd));
+        let pidfd = self.lock().get(id).and_then(|h| h.pidfd.clone());
         if let (Some(pidfd), Some(seen)) = (pidfd, self.get(id))
             && !seen.gone
         {
@@ -504,12 +503,4 @@ fn spawn(shim: &std::path::Path, spec: &Spec) -> io::Result<()> {
         return Err(io::Error::other(reason.to_owned()));
     }
     written
-}
-
-/// Waits until `deadline`, or for ever.
-pub async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
 }

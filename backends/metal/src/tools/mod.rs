@@ -266,7 +266,7 @@ impl Tools {
     }
 
     fn cached(&self, pin: &Pin, tool: Tool) -> Option<Found> {
-        let program = self.place(pin).join(&pin.program);
+        let program = self.place(pin).join(pin.program);
         is_executable(&program).then(|| Found {
             tool,
             program,

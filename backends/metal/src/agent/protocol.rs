@@ -1,0 +1,236 @@
+//! What is said over the agent's socket: one JSON object a line.
+//!
+//! A connection carries one request. The agent speaks first, with [`Hello`]; the client sends a
+//! [`Request`]; the agent answers with any number of [`Reply::Progress`] and one last reply.
+
+use plat_engine::{Health, OpErrorKind, Precondition, RunState, Scope};
+use plat_model::NodePath;
+use serde::{Deserialize, Serialize};
+
+/// The version of what is said here. An agent and a client of different versions do not guess:
+/// the newer one takes the older one's place, or says that it is too old.
+pub const PROTOCOL: u32 = 1;
+
+/// The longest line either side takes.
+pub const LONGEST: usize = 16 * 1024 * 1024;
+
+/// The agent's greeting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// The version of plat.
+    pub version: String,
+    /// Which program exactly: see [`crate::client::program_id`].
+    pub program: String,
+    /// Its process.
+    pub pid: u32,
+}
+
+/// What a client asks for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Request {
+    /// Make an object true. The same token again is the same call again.
+    Apply(Box<Apply>),
+    /// Remove an object.
+    Delete(Box<Delete>),
+    /// What there is.
+    Observe {
+        /// Whose.
+        scope: Scope,
+    },
+    /// The ports of this machine that proxies of this agent listen on.
+    Proxies,
+    /// Leave: a newer agent takes over. Everything that runs goes on.
+    Retire,
+}
+
+/// Whose operation it is, and what must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// Whose.
+    pub scope: Scope,
+    /// The object.
+    pub id: String,
+    /// The operation.
+    pub token: String,
+    /// The number of the lease under which it is done: one that is lower than any seen before
+    /// is refused.
+    pub fence: u64,
+    /// What must hold just before.
+    pub precondition: Precondition,
+    /// Milliseconds it may take.
+    pub within: u64,
+}
+
+/// An object to make true.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Apply {
+    /// Whose, and when.
+    pub call: Call,
+    /// The declaration, if it is one's.
+    pub node: Option<NodePath>,
+    /// What it is: a [`crate::spec::Spec`] as the engine carries it.
+    pub spec: serde_json::Value,
+    /// What it needs to be there first.
+    pub after: Vec<String>,
+    /// Whether the one that is there goes first, with its data or not.
+    pub replace: Option<Delete>,
+    /// Where commands are looked for: the client's own `PATH`.
+    pub path: String,
+}
+
+/// An object to remove.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delete {
+    /// Whose, and when.
+    pub call: Call,
+    /// Whether its data goes too.
+    pub data: bool,
+}
+
+/// What the agent answers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Reply {
+    /// It goes on.
+    Progress {
+        /// What is being done.
+        text: String,
+        /// How many bytes of it are done, and of how many.
+        amount: Option<(u64, u64)>,
+    },
+    /// It is done.
+    Done {
+        /// Which thing it is.
+        uid: String,
+        /// Its version.
+        version: String,
+    },
+    /// It is gone.
+    Gone {
+        /// Where data was kept, if it was.
+        kept: Option<String>,
+    },
+    /// What there is.
+    Observed {
+        /// By object.
+        objects: Vec<Seen>,
+    },
+    /// The ports of this agent's proxies.
+    Proxies {
+        /// By port.
+        ports: Vec<u16>,
+    },
+    /// It was asked to leave, and does.
+    Retiring,
+    /// It can't be done.
+    Failed(Failure),
+}
+
+/// An object as the agent sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The object.
+    pub id: String,
+    /// The declaration.
+    pub node: Option<NodePath>,
+    /// Its form: `process`, `postgres`.
+    pub form: String,
+    /// The operation that made it.
+    pub uid: String,
+    /// The operation that last changed it.
+    pub token: String,
+    /// Its version.
+    pub version: String,
+    /// Its spec; none while an operation on it is not finished.
+    pub spec: Option<serde_json::Value>,
+    /// How it is, for plans.
+    pub health: Health,
+    /// How it is, for people.
+    pub state: RunState,
+    /// In a few words.
+    pub summary: String,
+    /// Copies that can take work.
+    pub ready: u32,
+    /// Copies that should be there.
+    pub wanted: u32,
+    /// How often its processes were started again.
+    pub restarts: u64,
+    /// Since when it is as it is, in milliseconds since 1970.
+    pub since: Option<u64>,
+    /// Where it is reached, if by URLs without a secret.
+    pub urls: Vec<String>,
+    /// What last went wrong.
+    pub failure: Option<String>,
+}
+
+/// Why something could not be done. Holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What kind of failure it is.
+    pub kind: OpErrorKind,
+    /// What was being done, to what.
+    pub what: String,
+    /// Why it failed.
+    pub why: String,
+    /// What to do next.
+    pub next: Option<String>,
+    /// The last lines of its log.
+    pub log: Vec<String>,
+}
+
+impl Failure {
+    /// A failure that waiting does not mend.
+    pub fn new(what: impl Into<String>, why: impl ToString) -> Self {
+        Self {
+            kind: OpErrorKind::Fatal,
+            what: what.into(),
+            why: why.to_string(),
+            next: None,
+            log: Vec::new(),
+        }
+    }
+
+    /// With what to do next.
+    #[must_use]
+    pub fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+
+    /// The world has moved.
+    #[must_use]
+    pub fn conflict(mut self) -> Self {
+        self.kind = OpErrorKind::Conflict;
+        self
+    }
+
+    /// With the end of a log.
+    #[must_use]
+    pub fn log(mut self, lines: Vec<String>) -> Self {
+        self.log = lines;
+        self
+    }
+
+    /// The thing was made and does not work.
+    #[must_use]
+    pub fn not_ready(mut self) -> Self {
+        self.kind = OpErrorKind::NotReady;
+        self
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.what, self.why)?;
+        if let Some(next) = &self.next {
+            write!(f, "; {next}")?;
+        }
+        for line in &self.log {
+            write!(f, "\n  {line}")?;
+        }
+        Ok(())
+    }
+}
