@@ -130,6 +130,17 @@ impl<'a> Repair<'a> {
             if token.kind == K::Eof || begins_item {
                 self.end_deep(token.start);
                 self.close_down_to(0, token.start);
+            } else if token.newline
+                && token.kind == K::Ident
+                && next.is_some_and(|n| n.kind == K::Eq || (n.kind == K::Ident && !n.newline))
+            {
+                // A field or a declaration stands in braces alone: `(` and `[` were to be closed before it.
+                let block = self
+                    .open
+                    .iter()
+                    .rposition(|o| o.close == K::RBrace)
+                    .map_or(0, |b| b + 1);
+                self.close_down_to(block, token.start);
             }
             if self.step_deep(token) {
                 continue;
@@ -138,6 +149,7 @@ impl<'a> Repair<'a> {
                 if self.open.len() >= MAX_BRACKETS {
                     self.mistakes.push(Mistake::TooDeep {
                         range: token.range(),
+                        brackets: true,
                     });
                     self.deep = Some((*token, vec![close]));
                     continue;
@@ -221,6 +233,23 @@ impl<'a> Repair<'a> {
                 self.close_down_to(at + 1, token.start);
                 self.open.pop();
                 self.out.push(*token);
+            }
+            None if matches!(token.kind, K::RParen | K::RBracket)
+                && self
+                    .open
+                    .last()
+                    .is_some_and(|o| matches!(o.close, K::RParen | K::RBracket)) =>
+            {
+                if let Some(open) = self.open.pop() {
+                    self.mistakes.push(Mistake::WrongCloser {
+                        open: open.token.range(),
+                        range: token.range(),
+                    });
+                    self.out.push(Token {
+                        kind: open.close,
+                        ..*token
+                    });
+                }
             }
             None => {
                 if token.start != token.end {

@@ -55,8 +55,10 @@ struct Builder<'t> {
     docs: Vec<TextRange>,
     nodes: Vec<Post>,
     mistakes: Vec<Mistake>,
-    /// How many mistakes were not noted, because they follow from what the lexer has noted.
-    silenced: usize,
+    /// Something was told of the element that is being read: what follows from it stays untold.
+    told: bool,
+    /// Nothing is told: what is being read was most likely meant to stand elsewhere.
+    muted: bool,
     depth: u32,
     /// In the head of `if`, `for` or `match`: a `{` begins the body, not a constructor's fields.
     head: bool,
@@ -178,6 +180,7 @@ impl<'t> Builder<'t> {
         if item.is_none_or(|i| range.start > i) {
             self.mistakes.push(Mistake::TooDeep {
                 range: TextRange::new(range.start, range.start + 1),
+                brackets: false,
             });
         }
         self.deep_item = Some(item.map_or(range.end, |i| i.max(range.end)));
@@ -196,7 +199,8 @@ pub(crate) fn parse(
         docs,
         nodes: Vec::with_capacity(balanced.tokens.len()),
         mistakes: Vec::new(),
-        silenced: 0,
+        told: false,
+        muted: false,
         depth: 0,
         head: false,
         context: Context::File,

@@ -547,12 +547,19 @@ impl<'t> Lexer<'t> {
             .position(|f| matches!(f, Frame::Text { block: false, .. }));
         let keep = match open {
             Some(at) => {
-                if let Some(Frame::Text { start, .. }) = self.frames.get(at) {
-                    let range = TextRange::new(*start, offset(self.at));
-                    self.mistake(Mistake::OpenString {
-                        range,
-                        block: false,
-                    });
+                match (self.frames.get(at), self.frames.get(at + 1)) {
+                    (_, Some(Frame::Hole { start, .. })) => {
+                        let range = TextRange::new(*start, start + 2);
+                        self.mistake(Mistake::OpenHole { range });
+                    }
+                    (Some(Frame::Text { start, .. }), _) => {
+                        let range = TextRange::new(*start, offset(self.at));
+                        self.mistake(Mistake::OpenString {
+                            range,
+                            block: false,
+                        });
+                    }
+                    _ => {}
                 }
                 // A hole of a block string around it ends with it.
                 at.saturating_sub(1)

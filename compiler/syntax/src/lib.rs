@@ -12,6 +12,7 @@
 pub mod ast;
 mod brackets;
 pub mod diagnostic;
+mod explain;
 mod grammar;
 pub mod kind;
 mod lexer;
@@ -22,6 +23,7 @@ mod text;
 pub mod tree;
 
 pub use diagnostic::{Diagnostic, Explanation, Fix, Label, Severity, TextEdit};
+pub use explain::{EXPLANATIONS, explain};
 pub use kind::SyntaxKind;
 pub use lines::LineIndex;
 pub use text::decode;

@@ -51,8 +51,13 @@ pub(crate) enum Mistake {
     StrayCloser {
         range: TextRange,
     },
+    WrongCloser {
+        open: TextRange,
+        range: TextRange,
+    },
     TooDeep {
         range: TextRange,
+        brackets: bool,
     },
     UnknownText {
         range: TextRange,
@@ -132,7 +137,8 @@ impl Mistake {
             Mistake::OpenString { range, .. }
             | Mistake::OpenHole { range }
             | Mistake::StrayCloser { range }
-            | Mistake::TooDeep { range }
+            | Mistake::TooDeep { range, .. }
+            | Mistake::WrongCloser { range, .. }
             | Mistake::UnknownText { range }
             | Mistake::ForeignBlank { range, .. }
             | Mistake::ForeignName { range }
@@ -209,11 +215,23 @@ impl Teller<'_> {
                     .with_label("no open bracket belongs to it")
                     .with_fix(format!("remove `{bracket}`"), range, "")
             }
-            Mistake::TooDeep { range } => self
-                .error("E0106", range, "this is nested too deeply to be read")
-                .with_label("no deeper than this")
-                .with_note(format!("brackets nest at most {} deep", crate::brackets::MAX_BRACKETS))
-                .with_help("name an inner part with `let`, or make it a kind of its own"),
+            Mistake::WrongCloser { open, range } => {
+                let close = if self.slice(open) == "[" { "]" } else { ")" };
+                self.error("E0105", range, format!("expected `{close}`, found `{}`", self.slice(range)))
+                    .with_related(self.file, open, format!("to close this `{}`", self.slice(open)))
+                    .with_fix(format!("write `{close}`"), range, close)
+            }
+            Mistake::TooDeep { range, brackets } => {
+                let told = self
+                    .error("E0106", range, "this is nested too deeply to be read")
+                    .with_label("no deeper than this");
+                let told = if brackets {
+                    told.with_note(format!("at most {} brackets may stand in each other", crate::brackets::MAX_BRACKETS))
+                } else {
+                    told
+                };
+                told.with_help("name an inner part with `let`, or make it a kind of its own")
+            }
             Mistake::UnknownText { range } => {
                 let found = clip(self.slice(range));
                 self.error("E0107", range, format!("`{found}` means nothing here"))
@@ -233,7 +251,7 @@ impl Teller<'_> {
                 let told = self
                     .error("E0110", range, format!("comments begin with `//`, not with `{found}`"))
                     .with_help("`//` for a comment, `///` for documentation of what follows");
-                if self.slice(range).contains('\n') { told } else { told.with_fix("write `//`", opening, "//") }
+                if found == "/*" { told } else { told.with_fix("write `//`", opening, "//") }
             }
             Mistake::ForeignOperator { range, ours } => self.foreign_operator(range, ours),
             Mistake::UnknownEscape { range } => {
@@ -396,7 +414,14 @@ impl Teller<'_> {
     /// `512 MiB`
     fn spaced_unit(&self, before: Found, found: Found) -> Option<Diagnostic> {
         let number = matches!(before.kind, K::Int | K::Decimal);
-        if !number || found.kind != K::Ident || found.newline {
+        let rest = self
+            .text
+            .get(found.range.end as usize..)
+            .unwrap_or("")
+            .trim_start_matches([' ', '\t']);
+        let is_field =
+            (rest.starts_with('=') && !rest.starts_with("==")) || rest.starts_with([':', '.', '[']);
+        if !number || found.kind != K::Ident || found.newline || is_field {
             return None;
         }
         let (number, unit) = (self.slice(before.range), self.slice(found.range));
@@ -456,6 +481,7 @@ impl Teller<'_> {
             (K::Field, Context::File) => told.with_help("a value is named with `let NAME = …`; a declaration is `KIND NAME { … }`"),
             (K::Decl, Context::Fields) => told.with_help("only a kind's body, `if` and `for` hold declarations; a field is set with `NAME = value`"),
             (K::Field, Context::App | Context::Kind) => told.with_help("an input is declared with its type: `NAME: Type = default`"),
+            (K::Out | K::Require, _) => told.with_help("it stands in a `kind`"),
             (K::FieldDecl, _) => told.with_help("inputs are declared in a `kind` or in `app NAME { … }`"),
             (K::Let, Context::Fields | Context::Env) => told.with_help("put the `let` before it, outside"),
             _ => told,

@@ -81,18 +81,17 @@ pub(crate) fn resolve<H>(pieces: Vec<Piece<'_, H>>, block: bool) -> Vec<Resolved
 /// The smallest indentation of the lines that hold something. The line of the closing `"""` counts, so
 /// that the author can choose it.
 fn common_indentation<H>(pieces: &[Piece<'_, H>]) -> usize {
+    let texts = pieces.iter().filter_map(|piece| match piece {
+        Piece::Text(text) => Some(*text),
+        Piece::Hole(_) => None,
+    });
     let mut least: Option<usize> = None;
-    for (i, piece) in pieces.iter().enumerate() {
-        let Piece::Text(text) = piece else { continue };
-        let last_piece = i + 1 == pieces.len();
-        let lines: Vec<&str> = text.split('\n').collect();
-        for (n, line) in lines.iter().enumerate().skip(1) {
-            let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
-            let blank = line.trim().is_empty();
-            let before_end = n + 1 == lines.len();
+    for text in texts {
+        let mut lines = text.split('\n').skip(1).peekable();
+        while let Some(line) = lines.next() {
             // A line of blanks says nothing, unless a hole or the closing quotes follow on it.
-            if !blank || before_end {
-                let _ = last_piece;
+            if !line.trim().is_empty() || lines.peek().is_none() {
+                let indentation = indentation(line);
                 least = Some(least.map_or(indentation, |l| l.min(indentation)));
             }
         }
@@ -100,32 +99,32 @@ fn common_indentation<H>(pieces: &[Piece<'_, H>]) -> usize {
     least.unwrap_or(0)
 }
 
+fn indentation(line: &str) -> usize {
+    line.len() - line.trim_start_matches([' ', '\t']).len()
+}
+
+/// The lines without their first `strip` blanks. The line of the opening quotes is left out if it is blank; of
+/// the line of the closing quotes, if it is blank, only the line break before it is kept.
 fn dedent(raw: &str, strip: usize, first: bool, last: bool) -> String {
     let mut text = String::with_capacity(raw.len());
-    let lines: Vec<&str> = raw.split('\n').collect();
-    for (n, line) in lines.iter().enumerate() {
+    let count = raw.split('\n').count();
+    let mut opening_left_out = false;
+    for (n, line) in raw.split('\n').enumerate() {
         let line = line.strip_suffix('\r').unwrap_or(line);
+        let blank = line.trim().is_empty();
         if n == 0 {
-            // What follows the opening quotes on their line is text only if it is not blank.
-            if !(first && line.trim().is_empty() && lines.len() > 1) {
+            opening_left_out = first && blank && count > 1;
+            if !opening_left_out {
                 text.push_str(line);
             }
             continue;
         }
-        let closing = last && n + 1 == lines.len();
-        let kept = line
-            .get(strip.min(line.len() - line.trim_start_matches([' ', '\t']).len())..)
-            .unwrap_or("");
-        // The line break before the first line of text, and the blank line of the closing quotes, are layout.
-        let layout = n == 1 && first && lines.first().is_some_and(|l| l.trim().is_empty());
-        if !layout && !(closing && kept.trim().is_empty()) {
+        if n > 1 || !opening_left_out {
             text.push('\n');
         }
-        if !(closing && kept.trim().is_empty()) {
-            text.push_str(kept);
-        } else if closing && !layout {
-            // Keep the line break that ends the last line of text.
-            text.push('\n');
+        let closing = last && n + 1 == count;
+        if !(closing && blank) {
+            text.push_str(line.get(strip.min(indentation(line))..).unwrap_or(""));
         }
     }
     text

@@ -167,31 +167,33 @@ pub(super) fn expected(inp: &mut Ref<'_, '_>, what: &'static str) {
     complain(state, mistake);
 }
 
-/// Notes a mistake; but where text of unknown characters stands, all has been said.
+/// Notes a mistake, unless it follows from one that has been told: of the same element, of characters that mean
+/// nothing, of a bracket that was never closed.
 pub(super) fn complain(state: &mut Builder<'_>, mistake: Mistake) {
-    let known = match mistake {
+    let consequence = match mistake {
         Mistake::Expected { before, found, .. }
         | Mistake::Unseparated { before, found }
         | Mistake::Unclosed { before, found, .. } => {
-            matches!(found.kind, K::Unknown | K::Skipped)
-                || matches!(before.kind, K::Unknown)
-                // The end that was put in for something never closed.
-                || (closes(found.kind) && found.kind != K::Eof && found.range.is_empty())
+            let put_in = closes(found.kind) && found.kind != K::Eof && found.range.is_empty();
+            state.told
+                || put_in
+                || before.kind == K::Unknown
+                || matches!(found.kind, K::Unknown | K::Skipped)
         }
+        Mistake::NoElse { .. } | Mistake::Misplaced { .. } => state.told,
         _ => false,
     };
-    if !known {
+    state.told = true;
+    if !consequence && !state.muted {
         state.mistakes.push(mistake);
-    } else {
-        // Counted as said, so that what follows from it stays unsaid too.
-        state.silenced += 1;
     }
 }
 
-/// How many mistakes were met so far: more after a step means that the step has spoken.
-pub(super) fn spoken(inp: &mut Ref<'_, '_>) -> usize {
-    let state = inp.state();
-    state.mistakes.len() + state.silenced
+/// Runs what parses one element; of each element one thing is told.
+fn element<'t>(inp: &mut Ref<'t, '_>, parse: impl FnOnce(&mut Ref<'t, '_>)) {
+    let outer = std::mem::replace(&mut inp.state().told, false);
+    parse(inp);
+    inp.state().told = outer;
 }
 
 /// The rule, or a note that `what` is missing.
@@ -291,7 +293,7 @@ pub(super) fn name<'t>() -> impl Rule<'t> {
     })
 }
 
-/// A name where every word may stand: after a dot, before `=` or `:`.
+/// A name where every word may stand: before `=` or `:`.
 pub(super) fn any_name<'t>() -> impl Rule<'t> {
     custom(|inp: &mut Ref<'t, '_>| {
         if !peek(inp, 0).kind.is_word() || begins_member(inp) {
@@ -300,6 +302,22 @@ pub(super) fn any_name<'t>() -> impl Rule<'t> {
         bump_leaf(inp, K::Name);
         Ok(())
     })
+}
+
+/// The rule, but only on the line of what stands before.
+pub(super) fn on_line<'t>(rule: impl Rule<'t>) -> impl Rule<'t> {
+    custom(move |inp: &mut Ref<'t, '_>| {
+        if peek(inp, 0).newline {
+            no()
+        } else {
+            inp.parse(&rule)
+        }
+    })
+}
+
+/// The name after a dot: any word, on the dot's line.
+pub(super) fn member_name<'t>() -> impl Rule<'t> {
+    on_line(any_name())
 }
 
 /// The rule, or nothing.
@@ -336,12 +354,16 @@ pub(super) fn bracketed<'t>(open: K, close: &'static str, inner: impl Rule<'t>) 
         }
         let at = here(inp);
         let partner = inp.state().partner.get(at).copied().unwrap_or(0) as usize;
+        let closing = inp.state().token(partner);
         bump(inp);
-        let before = spoken(inp);
+        // Within `(`, `[` or `${` that is never closed, the rest of the file would be misread.
+        let unclosed = closing.start == closing.end && open != K::LBrace;
+        let muted = inp.state().muted;
+        inp.state().muted |= unclosed;
         let head = std::mem::replace(&mut inp.state().head, false);
         let found = tried(inp, &inner);
         inp.state().head = head;
-        if here(inp) < partner && spoken(inp) == before {
+        if here(inp) < partner {
             let at = here(inp);
             let state = inp.state();
             let (before, next) = (state.before(at), state.found(at));
@@ -360,42 +382,42 @@ pub(super) fn bracketed<'t>(open: K, close: &'static str, inner: impl Rule<'t>) 
             };
             complain(state, mistake);
         }
+        inp.state().muted = muted;
         bump_to(inp, partner + 1);
         Ok(())
     })
 }
 
 /// Elements, separated by commas or new lines, up to a closing bracket or the end of the file. `what` names an element.
-pub(super) fn separated<'t>(element: impl Rule<'t>, what: &'static str) -> impl Rule<'t> {
+pub(super) fn separated<'t>(element_rule: impl Rule<'t>, what: &'static str) -> impl Rule<'t> {
     custom(move |inp: &mut Ref<'t, '_>| {
         loop {
             if closes(peek(inp, 0).kind) {
                 return Ok(());
             }
-            let (at, before) = (here(inp), spoken(inp));
-            if !attempt(inp, &element, what) || here(inp) == at {
-                skip_element(inp);
-                if here(inp) == at && peek(inp, 0).kind != K::Comma {
-                    skip_one(inp);
+            let at = here(inp);
+            element(inp, |inp| {
+                if !attempt(inp, &element_rule, what) || here(inp) == at {
+                    skip_element(inp);
+                    if here(inp) == at && peek(inp, 0).kind != K::Comma {
+                        skip_one(inp);
+                    }
                 }
-            }
-            let token = peek(inp, 0);
-            if token.kind == K::Comma {
+                let token = peek(inp, 0);
+                if token.kind == K::Comma || closes(token.kind) || token.newline {
+                    return;
+                }
+                let at = here(inp);
+                let state = inp.state();
+                let mistake = Mistake::Unseparated {
+                    before: state.before(at),
+                    found: state.found(at),
+                };
+                complain(state, mistake);
+                skip_element(inp);
+            });
+            if peek(inp, 0).kind == K::Comma {
                 bump(inp);
-            } else if !closes(token.kind) && !token.newline {
-                if spoken(inp) == before {
-                    let at = here(inp);
-                    let state = inp.state();
-                    let mistake = Mistake::Unseparated {
-                        before: state.before(at),
-                        found: state.found(at),
-                    };
-                    complain(state, mistake);
-                }
-                skip_element(inp);
-                if peek(inp, 0).kind == K::Comma {
-                    bump(inp);
-                }
             }
         }
     })

@@ -192,7 +192,7 @@ impl<'t, O: Rule<'t>, A: Rule<'t>, I: Rule<'t>, R: Rule<'t>, P: Rule<'t>> Climb<
                 }
                 K::Dot | K::QuestionDot => {
                     bump(inp);
-                    attempt(inp, &any_name(), "a name");
+                    attempt(inp, &member_name(), "a name");
                     let kind = if token.kind == K::Dot {
                         K::FieldAccess
                     } else {
@@ -472,17 +472,8 @@ pub(super) fn entry<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
 /// The left side of `=`: a path whose first step is a name or a string.
 pub(super) fn path_key<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
     let first = choice((key_name(), string(expr.clone()).boxed()));
-    let dotted = seq!(same_line(K::Dot), must(any_name(), "a name"));
-    let indexed = custom({
-        let index = index(expr);
-        move |inp: &mut Ref<'t, '_>| {
-            if peek(inp, 0).newline {
-                no()
-            } else {
-                inp.parse(&index)
-            }
-        }
-    });
+    let dotted = seq!(same_line(K::Dot), must(member_name(), "a name"));
+    let indexed = on_line(index(expr));
     node(
         K::Path,
         seq!(first, choice((dotted, indexed)).repeated().ignored()),

@@ -124,7 +124,7 @@ fn item<'t>() -> impl Rule<'t> {
                 must(name(), "the name of the policy"),
                 must(
                     params(ty.clone(), expr.clone()),
-                    "its parameter, as in `(db: postgres)`"
+                    "a parameter, as in `(db: postgres)`,"
                 ),
                 must(
                     body(Context::Fields, item.clone()),
@@ -206,7 +206,7 @@ struct Rules<R> {
 
 impl<'t, R: Rule<'t>> Rules<R> {
     fn item(&self, inp: &mut Ref<'t, '_>) -> Done {
-        let (first, spoken_before) = (mark(inp), spoken(inp));
+        let first = mark(inp);
         let start = push_docs(inp);
         let head = peek(inp, 0).range();
         modifiers(inp);
@@ -237,41 +237,32 @@ impl<'t, R: Rule<'t>> Rules<R> {
         };
         inp.parse(rule)?;
         finish(inp, form, first, start);
-        self.place(inp, form, first, head, spoken_before);
+        place(inp, form, first, head);
         Ok(())
     }
+}
 
-    /// What may not stand here becomes an error node, so that nobody after the parser meets it.
-    fn place(
-        &self,
-        inp: &mut Ref<'t, '_>,
-        form: K,
-        first: usize,
-        head: TextRange,
-        spoken_before: usize,
-    ) {
-        let context = inp.state().context;
-        if allowed(context, form) {
-            return;
-        }
-        if spoken(inp) == spoken_before {
-            complain(
-                inp.state(),
-                Mistake::Misplaced {
-                    kind: form,
-                    context,
-                    range: head,
-                },
-            );
-        }
-        let state = inp.state();
-        let range = state
-            .nodes
-            .last()
-            .map_or(head, |n| TextRange::new(n.start, n.end));
-        state.nodes.truncate(first);
-        state.push_leaf(K::Error, range);
+/// What may not stand here becomes an error node, so that nobody after the parser meets it.
+fn place(inp: &mut Ref<'_, '_>, form: K, first: usize, head: TextRange) {
+    let context = inp.state().context;
+    if allowed(context, form) {
+        return;
     }
+    complain(
+        inp.state(),
+        Mistake::Misplaced {
+            kind: form,
+            context,
+            range: head,
+        },
+    );
+    let state = inp.state();
+    let range = state
+        .nodes
+        .last()
+        .map_or(head, |n| TextRange::new(n.start, n.end));
+    state.nodes.truncate(first);
+    state.push_leaf(K::Error, range);
 }
 
 fn allowed(context: Context, form: K) -> bool {
@@ -342,19 +333,12 @@ fn body<'t>(context: Context, item: impl Rule<'t>) -> impl Rule<'t> {
         done
     });
     let braces = bracketed(K::LBrace, "}", inner);
-    let braces = custom(move |inp: &mut Ref<'t, '_>| {
-        if peek(inp, 0).newline {
-            no()
-        } else {
-            inp.parse(&braces)
-        }
-    });
-    node(K::Body, braces)
+    node(K::Body, on_line(braces))
 }
 
 /// `api`, `background["default"].scale`
 fn path<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
-    let dotted = seq!(same_line(K::Dot), must(any_name(), "a name"));
+    let dotted = seq!(same_line(K::Dot), must(member_name(), "a name"));
     node(
         K::Path,
         seq!(name(), choice((dotted, index(expr))).repeated().ignored()),
@@ -370,7 +354,7 @@ fn use_rule<'t>() -> impl Rule<'t> {
         bump(inp);
         let (first, start) = (mark(inp), peek(inp, 0).start);
         let mut steps = 0;
-        while attempt(inp, &any_name(), "the name of a module") {
+        while attempt(inp, &member_name(), "the name of a module") {
             steps += 1;
             let dot = peek(inp, 0);
             if dot.kind != K::Dot || dot.newline {
@@ -450,7 +434,10 @@ fn let_rule<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
     seq!(
         keyword(),
         must(name(), "a name"),
-        opt(seq!(token(K::Colon), must_or(ty, A_TYPE, K::TypeError))),
+        opt(seq!(
+            token(K::Colon),
+            must_or(on_line(ty), A_TYPE, K::TypeError)
+        )),
         equals_value(expr),
     )
 }
@@ -472,41 +459,20 @@ fn env_rule<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>, item: impl Rule<'t>) -> 
 
 /// `worker background[q.queue] { … }`, `secret stripe_key`
 fn decl_rule<'t>(expr: impl Rule<'t>, item: impl Rule<'t>) -> impl Rule<'t> {
-    let key = custom({
-        let index = index(expr);
-        move |inp: &mut Ref<'t, '_>| {
-            if peek(inp, 0).newline {
-                no()
-            } else {
-                inp.parse(&index)
-            }
-        }
-    });
+    let key = on_line(index(expr));
     let kind = node(K::Path, leaf(K::Ident, K::Name));
     seq!(
         kind,
-        must(decl_name(), "a name"),
+        must(on_line(name()), "a name"),
         opt(key),
         opt(body(Context::Fields, item))
     )
 }
 
-/// The name of a declaration stands on the line of its kind.
-fn decl_name<'t>() -> impl Rule<'t> {
-    let name = name();
-    custom(move |inp: &mut Ref<'t, '_>| {
-        if peek(inp, 0).newline {
-            no()
-        } else {
-            inp.parse(&name)
-        }
-    })
-}
-
 /// `if search { … } else if … { … } else { … }`
 fn if_rule<'t>(expr: impl Rule<'t>, item: impl Rule<'t>) -> impl Rule<'t> {
     let block = body(Context::FileBlock, item).boxed();
-    let chain = recursive(move |chain| {
+    recursive(move |chain| {
         let head = seq!(
             token(K::IfKw),
             must_or(in_head(expr), "a condition", K::Error),
@@ -521,8 +487,7 @@ fn if_rule<'t>(expr: impl Rule<'t>, item: impl Rule<'t>) -> impl Rule<'t> {
         );
         let rule = seq!(head, opt(otherwise));
         custom(move |inp: &mut Ref<'t, '_>| deeper(inp, |inp| inp.parse(&rule)))
-    });
-    chain
+    })
 }
 
 /// `for t in tenants { … }`
@@ -554,7 +519,7 @@ fn field_decl_rule<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> 
     seq!(
         any_name(),
         token(K::Colon),
-        must_or(ty, A_TYPE, K::TypeError),
+        must_or(on_line(ty), A_TYPE, K::TypeError),
         modifiers.clone(),
         opt(seq!(token(K::Eq), must_or(expr, A_VALUE, K::Error))),
         modifiers,
@@ -565,8 +530,11 @@ fn field_decl_rule<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> 
 fn out_rule<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
     seq!(
         keyword(),
-        must(any_name(), "the name of the `out`"),
-        opt(seq!(token(K::Colon), must_or(ty, A_TYPE, K::TypeError))),
+        must(member_name(), "the name of the `out`"),
+        opt(seq!(
+            token(K::Colon),
+            must_or(on_line(ty), A_TYPE, K::TypeError)
+        )),
         opt(grants()),
         opt(seq!(token(K::Eq), must_or(expr, A_VALUE, K::Error))),
         opt(grants()),

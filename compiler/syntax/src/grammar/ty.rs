@@ -173,14 +173,7 @@ fn variant_case<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
 pub(super) fn params<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
     let list = separated(param(ty, expr), "a parameter");
     let group = bracketed(K::LParen, ")", list);
-    let group = custom(move |inp: &mut Ref<'t, '_>| {
-        if peek(inp, 0).newline {
-            no()
-        } else {
-            inp.parse(&group)
-        }
-    });
-    node(K::Params, group)
+    node(K::Params, on_line(group))
 }
 
 /// `a: Int where 1..5 = 3`; in a function type just a type.
@@ -227,7 +220,7 @@ fn record<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
     let field = seq!(
         any_name(),
         must(token(K::Colon), "`:` and a type"),
-        must_or(ty, A_TYPE, K::TypeError),
+        must_or(on_line(ty), A_TYPE, K::TypeError),
         opt(grants()),
         opt(seq!(token(K::Eq), must_or(expr, A_VALUE, K::Error))),
         opt(grants()),
@@ -266,7 +259,7 @@ fn named<'t>(ty: impl Rule<'t>) -> impl Rule<'t> {
         bump_leaf(inp, K::Name);
         while peek(inp, 0).kind == K::Dot && !peek(inp, 0).newline {
             bump(inp);
-            attempt(inp, &any_name(), "a name");
+            attempt(inp, &member_name(), "a name");
         }
         finish(inp, K::Path, mark, first.start);
         let angle = peek(inp, 0);
