@@ -16,6 +16,8 @@ mod secrets;
 mod supervisor;
 mod sys;
 mod tree;
+#[cfg(all(target_env = "musl", panic = "abort"))]
+mod unwind;
 
 use std::env;
 use std::ffi::OsString;

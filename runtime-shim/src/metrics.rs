@@ -1,12 +1,22 @@
 //! What the workload uses and how it fares, as OpenMetrics text.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::{self, Display, Write as _};
+use std::time::Duration;
 
 use crate::probe::Prober;
 use crate::{sys, tree};
 
 /// The media type of [`Metrics::finish`]'s text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Seconds with their fraction. (Formatting an `f64` would cost 15 KB of program.)
+pub struct Seconds(pub Duration);
+
+impl Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:06}", self.0.as_secs(), self.0.subsec_micros())
+    }
+}
 
 /// Metric families, written one after the other.
 pub struct Metrics(String);
@@ -58,7 +68,11 @@ impl Metrics {
         } in probers.clone()
         {
             let _ = writeln!(self.0, "{name}_count{{probe=\"{probe}\"}} {}", counts.made);
-            let _ = writeln!(self.0, "{name}_sum{{probe=\"{probe}\"}} {}", counts.seconds);
+            let _ = writeln!(
+                self.0,
+                "{name}_sum{{probe=\"{probe}\"}} {}",
+                Seconds(counts.took)
+            );
         }
         let name = "plat_probe_failures";
         self.head("counter", name, "", "How many probes failed.");
@@ -92,7 +106,8 @@ impl Metrics {
                 descriptors = Some(descriptors.unwrap_or(0) + open);
             }
         }
-        let cpu = ticks as f64 / ticks_a_second as f64 + sys::waited_cpu().as_secs_f64();
+        let live = Duration::from_millis(ticks.saturating_mul(1000) / ticks_a_second);
+        let cpu = Seconds(live.saturating_add(sys::waited_cpu()));
         self.counter(
             "plat_cpu_seconds",
             "seconds",

@@ -33,7 +33,8 @@ pub struct Prober {
 pub struct Counts {
     pub made: u64,
     pub failed: u64,
-    pub seconds: f64,
+    /// All of them together.
+    pub took: Duration,
 }
 
 /// The probe during one run of the child.
@@ -218,7 +219,7 @@ impl Prober {
             return;
         };
         self.counts.made += 1;
-        self.counts.seconds += took.as_secs_f64();
+        self.counts.took = self.counts.took.saturating_add(took);
         match verdict {
             Ok(()) => {
                 if !run.succeeded {

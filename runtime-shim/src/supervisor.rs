@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use plat_shim::signal::Signal;
 use plat_shim::spec::{Check, Probe, Spec};
@@ -20,7 +20,7 @@ use crate::clock;
 use crate::control::{Answer, Control, Request};
 use crate::launch::Program;
 use crate::log::Log;
-use crate::metrics::{self, Metrics};
+use crate::metrics::{self, Metrics, Seconds};
 use crate::probe::Prober;
 use crate::secrets::{self, SecretDir};
 use crate::sys::{Exit, PollSet, Received, Signals};
@@ -296,7 +296,7 @@ impl Supervisor {
         out.gauge("plat_ready", "", "1 if it can take work, else 0.", ready);
         let help = "How often the child was started again.";
         out.counter("plat_restarts", "", help, self.restarts);
-        let seconds = |millis: u64| millis as f64 / 1000.0;
+        let seconds = |millis: u64| Seconds(Duration::from_millis(millis));
         let help = "When the shim was started, in seconds since 1970.";
         out.gauge(
             "plat_start_time_seconds",

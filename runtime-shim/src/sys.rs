@@ -371,7 +371,7 @@ impl<Tag: Copy> PollSet<Tag> {
     /// Waits until one is ready or the time is over (`None`: as long as it takes).
     pub fn wait(&mut self, timeout: Option<Duration>) {
         let timeout = timeout.map(|wait| libc::timespec {
-            tv_sec: libc::time_t::try_from(wait.as_secs()).unwrap_or(libc::time_t::MAX),
+            tv_sec: wait.as_secs().try_into().unwrap_or(i32::MAX.into()),
             tv_nsec: wait.subsec_nanos().into(),
         });
         let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
