@@ -57,8 +57,9 @@ pub trait Backend: Send + Sync {
 
     /// Does one operation and waits until the thing works, at most until `context.deadline`.
     ///
-    /// - Idempotent under `operation.token`: asked again with a token that it has already done,
-    ///   it changes nothing more and answers as before.
+    /// - Idempotent under `operation.token`: where the thing that is there carries this token
+    ///   already (or is gone already, for a delete), nothing more is changed, it is only waited
+    ///   for, whatever the precondition says.
     /// - The precondition is checked by the target itself where it can, else just before.
     /// - A `context.fence` lower than the highest one seen for the scope is refused as
     ///   [`OpErrorKind::Conflict`].
@@ -359,7 +360,7 @@ pub struct OpError {
     /// The last lines the thing wrote, oldest first. Never a secret.
     pub log: Vec<String>,
     /// What is there all the same (made but not ready), so that the state tells the truth.
-    pub made: Option<Made>,
+    pub made: Option<Box<Made>>,
 }
 
 impl OpError {

@@ -25,6 +25,9 @@ pub struct Plan {
     pub graph: Option<Graph>,
     /// The digests of what it was made from.
     pub made_from: MadeFrom,
+    /// All objects that are to be, those that stay as they are too: the state takes from here
+    /// what changed of them beside their specs.
+    pub desired: BTreeMap<ObjectId, Object>,
     /// The operations. An [`OpId`] is an index into it; each stands after those it waits for.
     pub operations: Vec<Operation>,
     /// How many objects are as they should be.
@@ -50,9 +53,19 @@ impl Plan {
     /// The version of the format this crate writes.
     pub const FORMAT: u32 = 1;
 
-    /// Whether there is nothing to do: no operation, nothing blocked.
+    /// Whether there is nothing to do: the target and the record are as the source says.
     pub fn is_empty(&self) -> bool {
-        self.operations.is_empty() && self.blocked.is_empty()
+        self.operations.is_empty() && self.blocked.is_empty() && self.changes.is_empty()
+    }
+
+    /// The same with the digest that its content has.
+    #[must_use]
+    pub(crate) fn sealed(&self) -> Self {
+        let mut plan = self.clone();
+        plan.digest = Digest::of(b"");
+        // Plain data with string keys: it has a JSON form.
+        plan.digest = Digest::of(&serde_json::to_vec(&plan).unwrap_or_default());
+        plan
     }
 
     /// The operation of that id.

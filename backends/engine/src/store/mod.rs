@@ -5,6 +5,10 @@
 //! moves the state and the journal, so that a slower writer's next write finds another tag and
 //! is refused.
 
+mod dir;
+
+pub use dir::DirStore;
+
 use async_trait::async_trait;
 use plat_model::Digest;
 

@@ -1,0 +1,159 @@
+//! What can go wrong, each with what to do next.
+
+use crate::backend::{BackendError, Problem, Refusal};
+use crate::journal::Damaged;
+use crate::lease::Holder;
+use crate::object::Scope;
+use crate::sealed::SealError;
+use crate::store::StoreError;
+
+/// The state can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// The store failed.
+    #[error("{0}")]
+    Store(StoreError),
+    /// A file of the state is of a newer platc, somebody else's, or damaged.
+    #[error("reading {place}: {why}")]
+    Unreadable {
+        /// Which file.
+        place: String,
+        /// What it is.
+        why: SealError,
+    },
+    /// A file can't be made.
+    #[error("writing {place}: {why}")]
+    Unwritable {
+        /// Which file.
+        place: String,
+        /// Why.
+        why: String,
+    },
+    /// The journal is damaged where no crash damages it.
+    #[error("reading {place}: {why}")]
+    JournalDamaged {
+        /// Which file.
+        place: String,
+        /// Where.
+        why: Damaged,
+    },
+    /// The state is another's.
+    #[error("{place} is the state of {found}, not of {wanted}")]
+    OtherScope {
+        /// Which file.
+        place: String,
+        /// Whose it is.
+        found: Scope,
+        /// Whose it should be.
+        wanted: Scope,
+    },
+    /// Somebody else holds the lease.
+    #[error("another apply is under way: {holder}")]
+    Busy {
+        /// Who.
+        holder: Box<Holder>,
+    },
+    /// Somebody else took the lease while we held it.
+    #[error("another apply took over while this one was not heard of")]
+    LeaseLost,
+}
+
+impl From<StoreError> for StateError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            // Whoever else writes the state or the journal holds the lease.
+            StoreError::Moved { .. } => Self::LeaseLost,
+            failed @ StoreError::Failed { .. } => Self::Store(failed),
+        }
+    }
+}
+
+impl StateError {
+    /// What to do next.
+    pub fn next(&self) -> Option<String> {
+        let lost = "Put back a copy of it. Or move it away: then the next plan finds what runs by \
+                    its ownership label, and apply takes it on record again";
+        match self {
+            Self::Store(StoreError::Failed { next, .. }) => next.clone(),
+            Self::Store(StoreError::Moved { .. }) | Self::LeaseLost => Some(
+                "Nothing more was written. Run the command again when the other is done: it goes \
+                 on from what is there"
+                    .to_owned(),
+            ),
+            Self::Unreadable { why, .. } => Some(match why {
+                SealError::Newer { .. } => "Use that platc, or a newer one".to_owned(),
+                SealError::Foreign { .. } => "Move it away, or keep the state elsewhere".to_owned(),
+                SealError::Damaged { .. } => lost.to_owned(),
+            }),
+            Self::JournalDamaged { .. } => Some(lost.to_owned()),
+            Self::Unwritable { .. } => None,
+            Self::OtherScope { .. } => {
+                Some("Keep each environment's state in its own place".into())
+            }
+            Self::Busy { .. } => Some("Wait for it with --wait, or end it".to_owned()),
+        }
+    }
+}
+
+/// A plan that could not be made, or an apply that could not begin or go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The source asks for what can't be done, or what needs a word.
+    #[error("{}", list(.0))]
+    Refused(Vec<Refusal>),
+    /// The plan is sure to fail.
+    #[error("{}", list(.0))]
+    Problems(Vec<Problem>),
+    /// The plan was made from what no longer is.
+    #[error("plan {plan} is stale:{}", stale(.moved))]
+    Stale {
+        /// Its short digest.
+        plan: String,
+        /// What moved since, each one line.
+        moved: Vec<String>,
+    },
+    /// The plan is of another scope.
+    #[error("the plan is for {found}, not for {wanted}")]
+    OtherScope {
+        /// Whose it is.
+        found: Scope,
+        /// Whose it should be.
+        wanted: Scope,
+    },
+    /// No backend was given for a target.
+    #[error("the environment uses the target `{target}`, which this platc can't reach")]
+    NoBackend {
+        /// The target's id.
+        target: String,
+    },
+    /// The state can't be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A target can't be used.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+}
+
+impl EngineError {
+    /// What to do next, where it is not part of the message.
+    pub fn next(&self) -> Option<String> {
+        match self {
+            Self::State(error) => error.next(),
+            Self::Backend(error) => error.next.clone(),
+            Self::Stale { .. } => Some("Plan again, and look at it again".to_owned()),
+            Self::Refused(_)
+            | Self::Problems(_)
+            | Self::OtherScope { .. }
+            | Self::NoBackend { .. } => None,
+        }
+    }
+}
+
+fn list<T: std::fmt::Display>(items: &[T]) -> String {
+    let lines: Vec<_> = items.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+fn stale(moved: &[String]) -> String {
+    moved.iter().map(|line| format!("\n  {line}")).collect()
+}

@@ -1,0 +1,425 @@
+//! State, journal and lease in their store: reading them, and writing them under the lease.
+
+use std::sync::Arc;
+
+use plat_model::Digest;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::StateError;
+use crate::journal::{self, Event, Journal, Record};
+use crate::lease::{Holder, Host, Lease};
+use crate::object::Scope;
+use crate::plan::Plan;
+use crate::recover::replay;
+use crate::sealed;
+use crate::state::{Release, ReleaseHead, State};
+use crate::store::{Blob, Expect, Store};
+
+const STATE: &str = "state.json";
+const JOURNAL: &str = "journal";
+const LEASE: &str = "lease.json";
+/// How many releases keep their graph.
+const RELEASES: usize = 50;
+/// How many plans are kept to be applied by their short digest.
+const PLANS: usize = 20;
+/// For how long a sign of life counts where nobody can look at the process, in milliseconds.
+pub(crate) const TTL: u64 = 30_000;
+
+/// The state of a scope in its store.
+#[derive(Clone)]
+pub struct Ledger {
+    store: Arc<dyn Store>,
+    scope: Scope,
+}
+
+struct Read {
+    state: State,
+    state_tag: Option<Digest>,
+    journal: Journal,
+    journal_tag: Option<Digest>,
+}
+
+fn expect(tag: Option<&Digest>) -> Expect {
+    tag.map_or(Expect::Absent, |tag| Expect::Tag(tag.clone()))
+}
+
+impl Ledger {
+    /// The ledger of a scope. Nothing is read yet.
+    pub fn new(store: Arc<dyn Store>, scope: Scope) -> Self {
+        Self { store, scope }
+    }
+
+    /// Where it is, for people.
+    pub fn place(&self) -> String {
+        self.store.place()
+    }
+
+    fn at(&self, name: &str) -> String {
+        format!("{}/{name}", self.store.place())
+    }
+
+    fn opened<T: DeserializeOwned>(
+        &self,
+        what: &'static str,
+        format: u32,
+        name: &str,
+        blob: &Blob,
+    ) -> Result<T, StateError> {
+        sealed::open(what, format, &blob.bytes).map_err(|why| StateError::Unreadable {
+            place: self.at(name),
+            why,
+        })
+    }
+
+    fn sealed<T: Serialize>(
+        &self,
+        what: &str,
+        format: u32,
+        name: &str,
+        content: &T,
+    ) -> Result<Vec<u8>, StateError> {
+        sealed::seal(what, format, content).map_err(|error| StateError::Unwritable {
+            place: self.at(name),
+            why: error.to_string(),
+        })
+    }
+
+    /// The state with what the journal adds to it. Takes no lease and changes nothing.
+    ///
+    /// # Errors
+    /// It can't be read, is of a newer platc, or is damaged.
+    pub async fn load(&self) -> Result<State, StateError> {
+        let read = self.read().await?;
+        let mut state = read.state;
+        replay(&mut state, &read.journal.records);
+        Ok(state)
+    }
+
+    async fn read(&self) -> Result<Read, StateError> {
+        // The journal first: a commit in between moves its content into the state, where its
+        // numbers say so; the other way round it would be missed.
+        let journal_blob = self.store.read(JOURNAL).await?;
+        let state_blob = self.store.read(STATE).await?;
+        let state = match &state_blob {
+            Some(blob) => {
+                let state: State = self.opened("state", State::FORMAT, STATE, blob)?;
+                if state.scope != self.scope {
+                    return Err(StateError::OtherScope {
+                        place: self.at(STATE),
+                        found: state.scope,
+                        wanted: self.scope.clone(),
+                    });
+                }
+                state
+            }
+            None => State::new(self.scope.clone()),
+        };
+        let journal = match &journal_blob {
+            Some(blob) => {
+                journal::parse(&blob.bytes).map_err(|why| StateError::JournalDamaged {
+                    place: self.at(JOURNAL),
+                    why,
+                })?
+            }
+            None => Journal::default(),
+        };
+        Ok(Read {
+            state,
+            state_tag: state_blob.as_ref().map(Blob::tag),
+            journal,
+            journal_tag: journal_blob.as_ref().map(Blob::tag),
+        })
+    }
+
+    async fn lease(&self) -> Result<(Option<Lease>, Expect), StateError> {
+        let blob = self.store.read(LEASE).await?;
+        let lease = match &blob {
+            Some(blob) => Some(self.opened("lease", Lease::FORMAT, LEASE, blob)?),
+            None => None,
+        };
+        Ok((lease, expect(blob.as_ref().map(Blob::tag).as_ref())))
+    }
+
+    /// Who holds the lease now.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub async fn holder(&self, host: &dyn Host) -> Result<Option<Holder>, StateError> {
+        let (lease, _) = self.lease().await?;
+        Ok(lease.and_then(|lease| lease.holder_at(host).cloned()))
+    }
+
+    /// Takes the lease, once: takes over from a dead holder, and says who else holds it.
+    ///
+    /// # Errors
+    /// [`StateError::Busy`] when a living one holds it; that the store can't be used.
+    pub(crate) async fn take(&self, host: &dyn Host, command: &str) -> Result<Held, StateError> {
+        let read = self.read().await?;
+        let (lease, expected) = self.lease().await?;
+        if let Some(holder) = lease.as_ref().and_then(|lease| lease.holder_at(host)) {
+            return Err(StateError::Busy {
+                holder: Box::new(holder.clone()),
+            });
+        }
+        let fence = lease.map_or(0, |l| l.fence).max(read.state.fence) + 1;
+        let me = host.me(command);
+        let lease = Lease {
+            fence,
+            holder: Some(me.clone()),
+            renewed: host.now(),
+            ttl: TTL,
+        };
+        let bytes = self.sealed("lease", Lease::FORMAT, LEASE, &lease)?;
+        self.store.write(LEASE, &bytes, &expected).await?;
+        let mut held = Held {
+            ledger: self.clone(),
+            lease_tag: Digest::of(&bytes),
+            lease,
+            state_tag: None,
+            generation: 0,
+            journal_len: 0,
+            seq: 0,
+        };
+        // From here on the slower of two writers is out: the state, then the journal, move.
+        match held.claim(me).await {
+            Ok(state) => {
+                held.generation = state.1.generation;
+                held.state_tag = Some(state.0);
+                Ok(held)
+            }
+            Err(error) => {
+                // The first error is the one worth telling; a dead holder's lease ends anyway.
+                let _ = held.release(host).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The graph and the head of a release; `None` when it is no longer kept.
+    ///
+    /// # Errors
+    /// It can't be read, or is damaged.
+    pub async fn release(&self, number: u64) -> Result<Option<Release>, StateError> {
+        let name = release_name(number);
+        match self.store.read(&name).await? {
+            Some(blob) => self
+                .opened("release", Release::FORMAT, &name, &blob)
+                .map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Keeps a plan, so that it can be applied by its short digest; of many, the newest.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub async fn keep_plan(&self, plan: &Plan, host: &dyn Host) -> Result<(), StateError> {
+        let mut kept = self.store.list("plans").await?;
+        let ending = format!("-{}.plan", plan.digest);
+        if kept.iter().any(|name| name.ends_with(&ending)) {
+            return Ok(());
+        }
+        while kept.len() >= PLANS {
+            let oldest = kept.remove(0);
+            self.store.remove(&format!("plans/{oldest}")).await?;
+        }
+        let name = format!("plans/{:015}{ending}", host.now());
+        let bytes = crate::file::plan_to_bytes(plan).map_err(|why| StateError::Unwritable {
+            place: self.at(&name),
+            why: why.to_string(),
+        })?;
+        Ok(self.store.write(&name, &bytes, &Expect::Anything).await?)
+    }
+
+    /// The recent plan whose digest begins with `short`; `None` when there is none, or several.
+    ///
+    /// # Errors
+    /// It can't be read, or is damaged.
+    pub async fn recent_plan(&self, short: &str) -> Result<Option<Plan>, StateError> {
+        let kept = self.store.list("plans").await?;
+        let mut fitting = kept.iter().filter(|name| {
+            let digest = name.split_once('-').map_or("", |(_, digest)| digest);
+            !short.is_empty() && digest.starts_with(short)
+        });
+        let (Some(name), None) = (fitting.next(), fitting.next()) else {
+            return Ok(None);
+        };
+        let name = format!("plans/{name}");
+        match self.store.read(&name).await? {
+            Some(blob) => crate::file::plan_from_bytes(&blob.bytes)
+                .map(Some)
+                .map_err(|why| StateError::Unreadable {
+                    place: self.at(&name),
+                    why,
+                }),
+            None => Ok(None),
+        }
+    }
+}
+
+fn release_name(number: u64) -> String {
+    format!("releases/{number:06}.json")
+}
+
+/// The lease, held. Each write shows that it still is: after another has taken it, every one is
+/// refused with [`StateError::LeaseLost`].
+pub(crate) struct Held {
+    ledger: Ledger,
+    lease: Lease,
+    lease_tag: Digest,
+    state_tag: Option<Digest>,
+    generation: u64,
+    journal_len: u64,
+    seq: u64,
+}
+
+impl Held {
+    pub(crate) const fn fence(&self) -> u64 {
+        self.lease.fence
+    }
+
+    async fn claim(&mut self, me: Holder) -> Result<(Digest, State), StateError> {
+        let ledger = self.ledger.clone();
+        // A slower writer may still get a write in before the claim: look again, as often as it
+        // can have begun one.
+        for _ in 0..20 {
+            let read = ledger.read().await?;
+            let mut state = read.state;
+            if state.fence > self.lease.fence {
+                return Err(StateError::LeaseLost);
+            }
+            state.fence = self.lease.fence;
+            state.generation += 1;
+            let bytes = ledger.sealed("state", State::FORMAT, STATE, &state)?;
+            let expected = expect(read.state_tag.as_ref());
+            match ledger.store.write(STATE, &bytes, &expected).await {
+                Err(crate::StoreError::Moved { .. }) => continue,
+                other => other?,
+            }
+            let last = read.journal.records.last().map_or(0, |r| r.seq);
+            self.seq = last.max(state.journaled) + 1;
+            let took = Record {
+                seq: self.seq,
+                fence: self.lease.fence,
+                event: Event::Took { holder: me.clone() },
+            };
+            // Written whole: what a crash cut short goes.
+            let mut journal = Vec::new();
+            for record in read.journal.records.iter().chain([&took]) {
+                journal.extend(self.encoded(record)?);
+            }
+            let expected = expect(read.journal_tag.as_ref());
+            match ledger.store.write(JOURNAL, &journal, &expected).await {
+                Err(crate::StoreError::Moved { .. }) => continue,
+                other => other?,
+            }
+            self.journal_len = journal.len() as u64;
+            replay(&mut state, &read.journal.records);
+            return Ok((Digest::of(&bytes), state));
+        }
+        Err(StateError::LeaseLost)
+    }
+
+    fn encoded(&self, record: &Record) -> Result<Vec<u8>, StateError> {
+        journal::encode(record).map_err(|error| StateError::Unwritable {
+            place: self.ledger.at(JOURNAL),
+            why: error.to_string(),
+        })
+    }
+
+    /// Writes a record to the journal; when this returns it is there for good.
+    pub(crate) async fn record(&mut self, event: Event) -> Result<(), StateError> {
+        let record = Record {
+            seq: self.seq + 1,
+            fence: self.lease.fence,
+            event,
+        };
+        let bytes = self.encoded(&record)?;
+        let store = &self.ledger.store;
+        store.append(JOURNAL, self.journal_len, &bytes).await?;
+        self.journal_len += bytes.len() as u64;
+        self.seq += 1;
+        Ok(())
+    }
+
+    /// Writes the state, with all of the journal in it, and empties the journal.
+    pub(crate) async fn commit(&mut self, state: &State) -> Result<(), StateError> {
+        let mut state = state.clone();
+        state.fence = self.lease.fence;
+        state.generation = self.generation + 1;
+        state.journaled = self.seq;
+        let bytes = self.ledger.sealed("state", State::FORMAT, STATE, &state)?;
+        let expected = expect(self.state_tag.as_ref());
+        self.ledger.store.write(STATE, &bytes, &expected).await?;
+        self.state_tag = Some(Digest::of(&bytes));
+        self.generation += 1;
+        // Its records are in the state now, and their numbers say so: whether it is emptied or
+        // not is the same.
+        let took = Record {
+            seq: self.seq + 1,
+            fence: self.lease.fence,
+            event: Event::Took {
+                holder: self.lease.holder.clone().ok_or(StateError::LeaseLost)?,
+            },
+        };
+        let journal = self.encoded(&took)?;
+        let old = self.ledger.store.read(JOURNAL).await?;
+        if old.as_ref().map(|b| b.bytes.len() as u64) != Some(self.journal_len) {
+            return Err(StateError::LeaseLost);
+        }
+        let expected = expect(old.as_ref().map(Blob::tag).as_ref());
+        self.ledger
+            .store
+            .write(JOURNAL, &journal, &expected)
+            .await?;
+        self.journal_len = journal.len() as u64;
+        self.seq += 1;
+        Ok(())
+    }
+
+    /// Keeps the graph of a release, and drops the oldest; `heads` are those the state will have.
+    pub(crate) async fn keep_release(
+        &self,
+        release: &Release,
+        heads: &mut Vec<ReleaseHead>,
+    ) -> Result<(), StateError> {
+        let name = release_name(release.head.number);
+        let bytes = self
+            .ledger
+            .sealed("release", Release::FORMAT, &name, release)?;
+        self.ledger
+            .store
+            .write(&name, &bytes, &Expect::Anything)
+            .await?;
+        heads.push(release.head.clone());
+        while heads.len() > RELEASES {
+            let old = heads.remove(0);
+            self.ledger.store.remove(&release_name(old.number)).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives a sign of life.
+    pub(crate) async fn renew(&mut self, host: &dyn Host) -> Result<(), StateError> {
+        self.lease.renewed = host.now();
+        self.write_lease().await
+    }
+
+    /// Gives the lease back.
+    pub(crate) async fn release(&mut self, host: &dyn Host) -> Result<(), StateError> {
+        self.lease.renewed = host.now();
+        self.lease.holder = None;
+        self.write_lease().await
+    }
+
+    async fn write_lease(&mut self) -> Result<(), StateError> {
+        let bytes = self
+            .ledger
+            .sealed("lease", Lease::FORMAT, LEASE, &self.lease)?;
+        let expected = Expect::Tag(self.lease_tag.clone());
+        self.ledger.store.write(LEASE, &bytes, &expected).await?;
+        self.lease_tag = Digest::of(&bytes);
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! From a graph, the state and what was observed to a plan. Pure: no I/O, no clock.
+//!
+//! First each object is decided for itself ([`objects`]), then the operations are put in order
+//! ([`order`]), then it is all told in the app's words ([`semantic`]).
+
+mod objects;
+mod order;
+mod semantic;
+
+use std::collections::BTreeMap;
+
+use plat_model::{Digest, Graph, TargetId};
+
+use crate::backend::{Note, Observation, Observed, Refusal};
+use crate::object::{Object, ObjectId, Scope};
+use crate::plan::{Goal, MadeFrom, Plan, Words};
+use crate::state::State;
+
+/// All that a plan is made from.
+pub(crate) struct Inputs<'a> {
+    pub scope: &'a Scope,
+    pub goal: Goal,
+    pub targets: BTreeMap<TargetId, String>,
+    /// What is to be; `None` for a destroy.
+    pub graph: Option<&'a Graph>,
+    /// Its objects, of all targets, by id.
+    pub desired: &'a BTreeMap<ObjectId, Object>,
+    /// The graph of the last complete release.
+    pub previous: Option<&'a Graph>,
+    /// With the journal in it, and settled by what was observed.
+    pub state: &'a State,
+    pub seen: &'a Observation,
+    pub words: &'a Words,
+    /// What lowering has to say.
+    pub notes: Vec<Note>,
+}
+
+/// Makes the plan.
+pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
+    let mut refusals = Vec::new();
+    let nodes = semantic::Nodes::new(inputs.graph, inputs.previous);
+    nodes.refuse_shrinking(&mut refusals);
+    let decided = objects::decide(&inputs, &nodes, &mut refusals);
+    let ordered = order::order(&inputs, decided.drafts, decided.blocked, &mut refusals);
+    if !refusals.is_empty() {
+        refusals.sort();
+        refusals.dedup();
+        return Err(refusals);
+    }
+    let partial = inputs.state.last_release().is_some_and(|r| !r.complete);
+    let changes = semantic::changes(&nodes, &ordered.operations, &inputs, partial);
+    let mut notes = inputs.notes;
+    notes.extend(decided.notes);
+    notes.sort();
+    notes.dedup();
+    let plan = Plan {
+        format: Plan::FORMAT,
+        scope: inputs.scope.clone(),
+        goal: inputs.goal,
+        targets: inputs.targets,
+        graph: inputs.graph.cloned(),
+        made_from: MadeFrom {
+            graph: inputs.graph.map(Graph::digest),
+            state: inputs.state.digest(),
+            observation: digest_of(inputs.seen),
+            release: inputs.state.last_release().map(|r| r.number),
+        },
+        desired: inputs.desired.clone(),
+        operations: ordered.operations,
+        unchanged: decided.unchanged,
+        blocked: ordered.blocked,
+        drift: decided.drift,
+        changes,
+        notes,
+        problems: Vec::new(),
+        budget: inputs.graph.and_then(budget),
+        digest: Digest::of(b""),
+    };
+    Ok(plan.sealed())
+}
+
+fn budget(graph: &Graph) -> Option<String> {
+    let budget = graph.environment.fields.get("budget")?;
+    (!budget.is_none()).then(|| budget.to_string())
+}
+
+/// The digest of an observation: of what things are, not of what they say of themselves.
+pub(crate) fn digest_of(seen: &Observation) -> Digest {
+    let mut d = plat_model::Digester::new("plat.observation");
+    for (id, observed) in &seen.objects {
+        d.text(id.as_str());
+        match observed {
+            Observed::Absent => d.text("absent"),
+            Observed::Unknown { why } => d.text("unknown").text(why),
+            Observed::Present(p) => {
+                let health = match p.health {
+                    crate::Health::Well => "well",
+                    crate::Health::Stopped { .. } => "stopped",
+                    crate::Health::Ailing { .. } => "ailing",
+                };
+                d.text("present").text(&p.uid).text(&p.version);
+                d.text(p.spec.as_str()).text(health)
+            }
+        };
+    }
+    d.finish()
+}

@@ -1,0 +1,483 @@
+//! What is to be done with each object, for itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use plat_model::{NodePath, Place};
+
+use super::Inputs;
+use super::semantic::Nodes;
+use crate::backend::{Health, Note, NoteKind, Observed, Present, Refusal};
+use crate::object::{HeldData, Object, ObjectId, OnChange};
+use crate::plan::{Action, DataFate, Drift, DriftKind, Goal, Operation, Precondition, SpecChange};
+use crate::specdiff;
+use crate::state::Recorded;
+
+/// An operation that has no place in the order yet.
+pub(super) struct Draft {
+    pub action: Action,
+    pub id: ObjectId,
+    pub desired: Option<Object>,
+    pub previous: Option<Object>,
+    pub precondition: Precondition,
+    pub data: DataFate,
+    pub changes: Vec<SpecChange>,
+    pub how: Option<String>,
+}
+
+impl Draft {
+    /// What it is about: the object as it is to be, else as it was.
+    pub(super) fn object(&self) -> Option<&Object> {
+        self.desired.as_ref().or(self.previous.as_ref())
+    }
+
+    pub(super) fn goes(&self) -> bool {
+        matches!(self.action, Action::Delete | Action::Forget)
+    }
+}
+
+pub(super) struct Decided {
+    pub drafts: BTreeMap<ObjectId, Draft>,
+    /// What could not be read, and why.
+    pub blocked: BTreeMap<ObjectId, String>,
+    pub unchanged: usize,
+    pub drift: Vec<Drift>,
+    pub notes: Vec<Note>,
+}
+
+pub(super) fn decide(
+    inputs: &Inputs<'_>,
+    nodes: &Nodes<'_>,
+    refusals: &mut Vec<Refusal>,
+) -> Decided {
+    let mut decider = Decider {
+        inputs,
+        nodes,
+        refusals,
+        out: Decided {
+            drafts: BTreeMap::new(),
+            blocked: BTreeMap::new(),
+            unchanged: 0,
+            drift: Vec::new(),
+            notes: Vec::new(),
+        },
+    };
+    for (id, object) in inputs.desired {
+        decider.wanted(id, object);
+    }
+    let staying = decider.staying();
+    for (id, recorded) in &inputs.state.inventory {
+        if inputs.desired.contains_key(id) {
+            continue;
+        }
+        if staying.contains(id) {
+            decider.out.unchanged += 1;
+        } else {
+            decider.unwanted(id, recorded);
+        }
+    }
+    decider.kept_data();
+    decider.unrecorded();
+    decider.out
+}
+
+struct Decider<'a, 'b> {
+    inputs: &'a Inputs<'a>,
+    nodes: &'a Nodes<'a>,
+    refusals: &'b mut Vec<Refusal>,
+    out: Decided,
+}
+
+fn be(present: &Present) -> Precondition {
+    Precondition::Be {
+        uid: present.uid.clone(),
+        version: present.version.clone(),
+    }
+}
+
+impl Decider<'_, '_> {
+    /// An object that is to be.
+    fn wanted(&mut self, id: &ObjectId, object: &Object) {
+        let recorded = self.inputs.state.inventory.get(id);
+        let present = match self.inputs.seen.of(id) {
+            Observed::Unknown { why } => {
+                self.out.blocked.insert(id.clone(), why);
+                return;
+            }
+            Observed::Absent => {
+                if recorded.is_some() {
+                    self.drifted(object, DriftKind::Gone, None);
+                }
+                let how = self
+                    .inputs
+                    .state
+                    .kept
+                    .get(id)
+                    .map(|kept| format!("takes up its data again, kept at {}", kept.at));
+                self.draft(
+                    Action::Create,
+                    object,
+                    recorded,
+                    Precondition::BeAbsent,
+                    how,
+                );
+                return;
+            }
+            Observed::Present(present) => present,
+        };
+        let digest = object.digest();
+        let Some(recorded) = recorded else {
+            self.drifted(object, DriftKind::Unrecorded, Some(present.summary.clone()));
+            let action = if present.spec == digest {
+                Action::Adopt
+            } else {
+                Action::Update
+            };
+            self.draft(action, object, None, be(&present), None);
+            return;
+        };
+        self.drift_of(object, recorded, &present);
+        let stopped = matches!(present.health, Health::Stopped { .. });
+        if present.spec != digest {
+            self.changed(object, recorded, &present);
+        } else if stopped || !recorded.settled {
+            let how = (!stopped).then(|| "makes sure that it works".to_owned());
+            self.draft(Action::Resume, object, Some(recorded), be(&present), how);
+        } else if recorded.digest != digest || recorded.uid != present.uid {
+            self.draft(Action::Adopt, object, Some(recorded), be(&present), None);
+        } else {
+            self.out.unchanged += 1;
+        }
+    }
+
+    fn drift_of(&mut self, object: &Object, recorded: &Recorded, present: &Present) {
+        if recorded.uid != present.uid {
+            self.drifted(object, DriftKind::Replaced, Some(present.summary.clone()));
+        } else if recorded.settled && present.spec != recorded.digest {
+            self.drifted(object, DriftKind::Changed, None);
+        }
+        match &present.health {
+            Health::Well => {}
+            Health::Stopped { why } => {
+                self.drifted(object, DriftKind::Stopped, Some(why.clone()));
+            }
+            Health::Ailing { why } => self.drifted(object, DriftKind::Ailing, Some(why.clone())),
+        }
+    }
+
+    fn drifted(&mut self, object: &Object, what: DriftKind, detail: Option<String>) {
+        self.out.drift.push(Drift {
+            object: object.id.clone(),
+            node: object.node.clone(),
+            label: object.label.clone(),
+            what,
+            detail,
+        });
+    }
+
+    fn draft(
+        &mut self,
+        action: Action,
+        object: &Object,
+        recorded: Option<&Recorded>,
+        precondition: Precondition,
+        how: Option<String>,
+    ) {
+        self.out.drafts.insert(
+            object.id.clone(),
+            Draft {
+                action,
+                id: object.id.clone(),
+                desired: Some(object.clone()),
+                previous: recorded.map(|r| r.object.clone()),
+                precondition,
+                data: DataFate::Untouched,
+                changes: Vec::new(),
+                how,
+            },
+        );
+    }
+
+    /// An object whose spec is not the one the thing has.
+    fn changed(&mut self, object: &Object, recorded: &Recorded, present: &Present) {
+        let changes = specdiff::changes(&recorded.object.spec, &object.spec);
+        let mut replaced_by = Vec::new();
+        let mut restart = None;
+        for change in &changes {
+            match specdiff::effect(&object.on_change, &change.path) {
+                OnChange::InPlace => {}
+                OnChange::Restart { how } => restart = Some(how.clone()),
+                OnChange::Replace => replaced_by.push(change.path.clone()),
+                OnChange::Refuse { reason } => {
+                    let message = format!("{} can't change: {reason}", change.path);
+                    self.refuse(object, message, Vec::new());
+                    return;
+                }
+            }
+        }
+        if let Some(node) = object.node.as_ref().filter(|_| !changes.is_empty()) {
+            let fields = self.nodes.replacing(node);
+            replaced_by.extend(fields.iter().map(|f| f.as_str().to_owned()));
+        }
+        let mut draft = Draft {
+            action: Action::Update,
+            id: object.id.clone(),
+            desired: Some(object.clone()),
+            previous: Some(recorded.object.clone()),
+            precondition: be(present),
+            data: DataFate::Untouched,
+            how: restart,
+            changes,
+        };
+        if draft.changes.is_empty() {
+            draft.how = Some("put back as it was".to_owned());
+        }
+        if !replaced_by.is_empty() {
+            replaced_by.sort();
+            replaced_by.dedup();
+            draft.action = Action::Replace;
+            draft.how = Some(format!(
+                "`{}` can't change in place",
+                replaced_by.join("`, `")
+            ));
+            if recorded.protect {
+                self.refuse_protected(&recorded.object, "made anew");
+                return;
+            }
+            let held = present
+                .holds_data
+                .as_ref()
+                .or(recorded.object.holds_data.as_ref());
+            if let Some(held) = held {
+                if !self.word_for(object) {
+                    let message = format!(
+                        "changing `{}` makes it anew, and {} would be lost",
+                        replaced_by.join("`, `"),
+                        held.what
+                    );
+                    self.refuse(object, message, vec![say_the_word(object)]);
+                    return;
+                }
+                draft.data = DataFate::Destroyed;
+            }
+        }
+        self.out.drafts.insert(object.id.clone(), draft);
+    }
+
+    /// An object that is on record, and is not to be.
+    fn unwanted(&mut self, id: &ObjectId, recorded: &Recorded) {
+        let object = &recorded.object;
+        let mut draft = Draft {
+            action: Action::Delete,
+            id: id.clone(),
+            desired: None,
+            previous: Some(object.clone()),
+            precondition: Precondition::BeAbsent,
+            data: DataFate::Untouched,
+            changes: Vec::new(),
+            how: None,
+        };
+        let present = match self.inputs.seen.of(id) {
+            Observed::Unknown { why } => {
+                self.out.blocked.insert(id.clone(), why);
+                return;
+            }
+            Observed::Absent => {
+                self.drifted(object, DriftKind::Gone, None);
+                draft.action = Action::Forget;
+                draft.how = Some("it is gone already".to_owned());
+                self.out.drafts.insert(id.clone(), draft);
+                return;
+            }
+            Observed::Present(present) => present,
+        };
+        if present.uid != recorded.uid {
+            self.drifted(object, DriftKind::Replaced, Some(present.summary.clone()));
+            draft.action = Action::Forget;
+            draft.how = Some("what stands there now is another's: it stays".to_owned());
+            draft.precondition = be(&present);
+            self.out.drafts.insert(id.clone(), draft);
+            return;
+        }
+        if recorded.protect {
+            self.refuse_protected(object, "removed");
+            return;
+        }
+        if let Some(new) = self.moved_with_data(object, &present) {
+            let name = object.node.as_ref().map(NodePath::external_name);
+            let message = format!(
+                "it moved to `{new}`, and this target can't give it its new name: {} would stay \
+                 behind",
+                held(object, &present).map_or("its data", |h| h.what.as_str())
+            );
+            let offer = format!(
+                "Keep the name where its data is: `name = \"{}\"` in `{new}`",
+                name.unwrap_or_default()
+            );
+            self.refuse(object, message, vec![offer]);
+            return;
+        }
+        draft.precondition = be(&present);
+        if let Some(held) = held(object, &present) {
+            if self.word_for(object) {
+                draft.data = DataFate::Destroyed;
+            } else if held.kept_on_delete {
+                draft.data = DataFate::Kept;
+            } else {
+                let message = format!("removing it would lose {}", held.what);
+                self.refuse(object, message, vec![say_the_word(object)]);
+                return;
+            }
+        }
+        self.out.drafts.insert(id.clone(), draft);
+    }
+
+    /// The node that an object's node moved to, when the object holds data that would stay
+    /// behind because its own name changes too.
+    fn moved_with_data(&self, object: &Object, present: &Present) -> Option<NodePath> {
+        held(object, present)?;
+        self.nodes.moved_to(object.node.as_ref()?)
+    }
+
+    /// What a destroy leaves: that which holds data that can't be kept otherwise, without its
+    /// word, and all that it needs.
+    fn staying(&self) -> BTreeSet<ObjectId> {
+        let mut staying = BTreeSet::new();
+        if self.inputs.goal != Goal::Destroy {
+            return staying;
+        }
+        let inventory = &self.inputs.state.inventory;
+        let mut queue: Vec<&ObjectId> = inventory
+            .iter()
+            .filter(|(id, recorded)| {
+                let lost = match self.inputs.seen.of(id) {
+                    Observed::Present(present) => {
+                        held(&recorded.object, &present).is_some_and(|held| !held.kept_on_delete)
+                    }
+                    _ => false,
+                };
+                lost && !self.word_for(&recorded.object)
+            })
+            .map(|(id, _)| id)
+            .collect();
+        while let Some(id) = queue.pop() {
+            if staying.insert(id.clone())
+                && let Some(recorded) = inventory.get(id)
+            {
+                queue.extend(&recorded.object.after);
+            }
+        }
+        staying
+    }
+
+    /// Data of objects that went before: it goes when the word for it is given and nobody wants
+    /// it any more.
+    fn kept_data(&mut self) {
+        for (id, kept) in &self.inputs.state.kept {
+            let in_use = self.inputs.desired.contains_key(id)
+                || self.inputs.state.inventory.contains_key(id);
+            if in_use || !self.word_for(&kept.object) {
+                continue;
+            }
+            match self.inputs.seen.of(id) {
+                Observed::Unknown { why } => {
+                    self.out.blocked.insert(id.clone(), why);
+                }
+                Observed::Present(_) => {}
+                Observed::Absent => {
+                    let draft = Draft {
+                        action: Action::Delete,
+                        id: id.clone(),
+                        desired: None,
+                        previous: Some(kept.object.clone()),
+                        precondition: Precondition::BeAbsent,
+                        data: DataFate::Destroyed,
+                        changes: Vec::new(),
+                        how: Some(format!("its data, kept at {}", kept.at)),
+                    };
+                    self.out.drafts.insert(id.clone(), draft);
+                }
+            }
+        }
+    }
+
+    /// Things that carry our label, and that neither the source nor the state knows: they are
+    /// told of, and left.
+    fn unrecorded(&mut self) {
+        for (id, observed) in &self.inputs.seen.objects {
+            let Observed::Present(present) = observed else {
+                continue;
+            };
+            let known = self.inputs.desired.contains_key(id)
+                || self.inputs.state.inventory.contains_key(id);
+            if known {
+                continue;
+            }
+            self.out.drift.push(Drift {
+                object: id.clone(),
+                node: None,
+                label: id.to_string(),
+                what: DriftKind::Unrecorded,
+                detail: Some(present.summary.clone()),
+            });
+            self.out.notes.push(Note {
+                kind: NoteKind::Info,
+                node: None,
+                field: None,
+                place: None,
+                message: format!(
+                    "`{id}` carries the label of this environment, and the state knows nothing \
+                     of it: it is left alone"
+                ),
+            });
+        }
+    }
+
+    fn word_for(&self, object: &Object) -> bool {
+        let words = &self.inputs.words.data;
+        words.allows(object.node.as_ref(), &object.id)
+    }
+
+    fn refuse_protected(&mut self, object: &Object, what: &str) {
+        let offer = "If it may go, set `protect = false` on it and apply that first".to_owned();
+        let message = format!("it is protected and can't be {what}");
+        self.refuse(object, message, vec![offer]);
+    }
+
+    fn refuse(&mut self, object: &Object, message: String, offers: Vec<String>) {
+        let place: Option<Place> = object.place.clone();
+        self.refusals.push(Refusal {
+            node: object.node.clone(),
+            field: None,
+            place,
+            message,
+            offers,
+        });
+    }
+}
+
+fn held<'a>(object: &'a Object, present: &'a Present) -> Option<&'a HeldData> {
+    present.holds_data.as_ref().or(object.holds_data.as_ref())
+}
+
+fn say_the_word(object: &Object) -> String {
+    let name = object
+        .node
+        .as_ref()
+        .map_or(object.id.as_str(), NodePath::as_str);
+    format!("If it may be lost, say so: `--data {name}`")
+}
+
+/// Whether an operation only puts back what was there already.
+pub(super) fn heals(operation: &Operation) -> bool {
+    match operation.action {
+        Action::Resume | Action::Adopt | Action::Forget => true,
+        Action::Create | Action::Update => {
+            operation.changes.is_empty()
+                && match (&operation.previous, &operation.desired) {
+                    (Some(old), Some(new)) => old.digest() == new.digest(),
+                    _ => false,
+                }
+        }
+        Action::Replace | Action::Delete => false,
+    }
+}

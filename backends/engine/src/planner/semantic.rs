@@ -1,0 +1,364 @@
+//! What changes, in the app's own words: the graph against that of the release before.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use plat_model::{
+    Change, Data, Digester, FieldPath, Graph, Node, NodePath, OriginId, Place, SiteKind, Value,
+};
+
+use super::Inputs;
+use super::objects::heals;
+use crate::backend::Refusal;
+use crate::plan::{Action, FieldChange, NodeAction, NodeChange, OpId, Operation};
+
+/// The nodes of two graphs, matched by what is deployed: a node that moved is the one it was.
+pub(super) struct Nodes<'a> {
+    graph: Option<&'a Graph>,
+    previous: Option<&'a Graph>,
+    /// By the new path, the old one, where they differ.
+    moved: BTreeMap<NodePath, NodePath>,
+}
+
+impl<'a> Nodes<'a> {
+    pub(super) fn new(graph: Option<&'a Graph>, previous: Option<&'a Graph>) -> Self {
+        let mut moved = BTreeMap::new();
+        if let (Some(graph), Some(previous)) = (graph, previous) {
+            for path in graph.nodes.keys() {
+                if previous.nodes.contains_key(path) {
+                    continue;
+                }
+                let from = graph.moved.iter().find_map(|m| {
+                    let rest = path.as_str().strip_prefix(m.to.as_str())?;
+                    let whole = rest.is_empty() || rest.starts_with(['.', '[']);
+                    let from = NodePath::new(format!("{}{rest}", m.from));
+                    let was = previous.nodes.contains_key(&from);
+                    (whole && was && !graph.nodes.contains_key(&from)).then_some(from)
+                });
+                if let Some(from) = from {
+                    moved.insert(path.clone(), from);
+                }
+            }
+        }
+        Self {
+            graph,
+            previous,
+            moved,
+        }
+    }
+
+    fn old_path<'p>(&'p self, path: &'p NodePath) -> &'p NodePath {
+        self.moved.get(path).unwrap_or(path)
+    }
+
+    fn old(&self, path: &NodePath) -> Option<&'a Node> {
+        self.previous?.nodes.get(self.old_path(path))
+    }
+
+    /// Where a node of the release before is now, when it moved.
+    pub(super) fn moved_to(&self, old: &NodePath) -> Option<NodePath> {
+        let (to, _) = self.moved.iter().find(|(_, from)| *from == old)?;
+        Some(to.clone())
+    }
+
+    /// The fields of a node that change, and whose change makes it anew.
+    pub(super) fn replacing(&self, path: &NodePath) -> Vec<FieldPath> {
+        let Some(node) = self.graph.and_then(|g| g.nodes.get(path)) else {
+            return Vec::new();
+        };
+        let Some(old) = self.old(path) else {
+            return Vec::new();
+        };
+        node.changes
+            .iter()
+            .filter(|(_, change)| **change == Change::Replace)
+            .filter(|(field, _)| !same(at(old, field), at(node, field)))
+            .map(|(field, _)| field.clone())
+            .collect()
+    }
+
+    /// Refuses fields that may only grow, and shrink.
+    pub(super) fn refuse_shrinking(&self, refusals: &mut Vec<Refusal>) {
+        let Some(graph) = self.graph else {
+            return;
+        };
+        for (path, node) in &graph.nodes {
+            let Some(old) = self.old(path) else {
+                continue;
+            };
+            let growing = node.changes.iter().filter(|(_, c)| **c == Change::GrowOnly);
+            for (field, _) in growing {
+                let (Some(was), Some(is)) = (at(old, field), at(node, field)) else {
+                    continue;
+                };
+                if shrinks(was, is) {
+                    refusals.push(Refusal {
+                        node: Some(path.clone()),
+                        field: Some(field.clone()),
+                        place: graph.origins.place(is.origin).cloned(),
+                        message: format!("it can only grow, and {is} is less than {was}"),
+                        offers: vec![format!("Leave it at {was}, or make it more")],
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn shrinks(was: &Value, is: &Value) -> bool {
+    match (&was.data, &is.data) {
+        (Data::Quantity(a), Data::Quantity(b)) => a.dimension == b.dimension && b.amount < a.amount,
+        (Data::Int(a), Data::Int(b)) => b < a,
+        (Data::Decimal(a), Data::Decimal(b)) => b < a,
+        _ => false,
+    }
+}
+
+fn at<'a>(node: &'a Node, field: &FieldPath) -> Option<&'a Value> {
+    let (name, rest) = field
+        .as_str()
+        .split_once('.')
+        .unwrap_or((field.as_str(), ""));
+    node.fields.get(name)?.at(&FieldPath::new(rest))
+}
+
+/// Whether two values are the same, wherever they came from.
+fn same(a: Option<&Value>, b: Option<&Value>) -> bool {
+    let digest = |v: &Value| {
+        let mut d = Digester::new("value");
+        d.value(v);
+        d.finish()
+    };
+    match (a, b) {
+        (Some(a), Some(b)) => digest(a) == digest(b),
+        (None, None) => true,
+        (Some(v), None) | (None, Some(v)) => v.is_none(),
+    }
+}
+
+/// All that changes, by node.
+pub(super) fn changes(
+    nodes: &Nodes<'_>,
+    operations: &[Operation],
+    inputs: &Inputs<'_>,
+    partial: bool,
+) -> Vec<NodeChange> {
+    let mut by_node: BTreeMap<Option<&NodePath>, Vec<&Operation>> = BTreeMap::new();
+    for operation in operations {
+        by_node
+            .entry(operation.node.as_ref())
+            .or_default()
+            .push(operation);
+    }
+    let mut out = Vec::new();
+    for operation in by_node.remove(&None).unwrap_or_default() {
+        out.push(NodeChange {
+            node: None,
+            kind: operation.label.clone(),
+            what: action(&[operation], false, false),
+            moved_from: None,
+            place: operation.place.clone(),
+            fields: Vec::new(),
+            operations: vec![operation.id],
+        });
+    }
+    let mut paths: BTreeSet<&NodePath> = by_node.keys().copied().flatten().collect();
+    // A destroy tells of what it takes away: the rest of the release before is nothing to it.
+    if let Some(graph) = inputs.graph {
+        paths.extend(graph.nodes.keys());
+        let stays =
+            |path: &NodePath| graph.nodes.contains_key(path) || nodes.moved_to(path).is_some();
+        let gone = nodes.previous.into_iter().flat_map(|p| p.nodes.keys());
+        paths.extend(gone.filter(|path| !stays(path)));
+    }
+    for path in paths {
+        let operations = by_node.remove(&Some(path)).unwrap_or_default();
+        if let Some(change) = node_change(nodes, path, &operations) {
+            // What an apply that stopped half-way did is done, though no release says so.
+            let settled = partial && change.operations.is_empty();
+            if !settled {
+                out.push(change);
+            }
+        }
+    }
+    out
+}
+
+fn action(operations: &[&Operation], new: bool, fields: bool) -> NodeAction {
+    let any = |action| operations.iter().any(|o| o.action == action);
+    if any(Action::Replace) {
+        NodeAction::Replace
+    } else if !operations.is_empty() && operations.iter().all(|o| o.action == Action::Delete) {
+        NodeAction::Destroy
+    } else if !fields && !operations.is_empty() && operations.iter().all(|o| heals(o)) {
+        NodeAction::Heal
+    } else if new || (!fields && operations.iter().all(|o| o.action == Action::Create)) {
+        NodeAction::Create
+    } else {
+        NodeAction::Change
+    }
+}
+
+fn node_change(
+    nodes: &Nodes<'_>,
+    path: &NodePath,
+    operations: &[&Operation],
+) -> Option<NodeChange> {
+    let ids: Vec<OpId> = operations.iter().map(|o| o.id).collect();
+    let new = nodes.graph.and_then(|g| g.nodes.get(path));
+    let (Some(graph), Some(node)) = (nodes.graph, new) else {
+        let old = nodes.previous.and_then(|g| Some((g, g.nodes.get(path)?)));
+        return Some(NodeChange {
+            node: Some(path.clone()),
+            kind: old.map_or_else(String::new, |(_, node)| node.kind.name.clone()),
+            what: NodeAction::Destroy,
+            moved_from: None,
+            place: match old {
+                Some((graph, node)) => graph.origins.place(node.origin).cloned(),
+                None => operations.iter().find_map(|o| o.place.clone()),
+            },
+            fields: Vec::new(),
+            operations: ids,
+        });
+    };
+    let moved_from = nodes.moved.get(path).cloned();
+    let old = nodes.previous.zip(nodes.old(path));
+    let mut fields = match old {
+        Some((previous, old)) => changed_fields(graph, node, previous, old),
+        None if nodes.previous.is_some() || !operations.is_empty() => set_fields(graph, node),
+        None => Vec::new(),
+    };
+    let replacing = nodes.replacing(path);
+    for field in &mut fields {
+        field.replaces = replacing
+            .iter()
+            .any(|r| r == &field.field || within(&field.field, r));
+    }
+    let changed = old.is_some() && !fields.is_empty();
+    let is_new = old.is_none() && operations.iter().any(|o| o.action == Action::Create);
+    let what = if operations.is_empty() {
+        match (&moved_from, changed, old.is_some()) {
+            (_, true, _) => NodeAction::Change,
+            (Some(_), false, _) => NodeAction::Move,
+            (None, false, true) => return None,
+            // Nothing on a target stands for it: `external`.
+            (None, false, false) if nodes.previous.is_some() => NodeAction::Create,
+            (None, false, false) => NodeAction::Create,
+        }
+    } else {
+        action(operations, is_new, changed)
+    };
+    if what == NodeAction::Heal {
+        fields.clear();
+    }
+    Some(NodeChange {
+        node: Some(path.clone()),
+        kind: node.kind.name.clone(),
+        what,
+        moved_from,
+        place: graph.origins.place(node.origin).cloned(),
+        fields,
+        operations: ids,
+    })
+}
+
+fn within(inner: &FieldPath, outer: &FieldPath) -> bool {
+    inner
+        .as_str()
+        .strip_prefix(outer.as_str())
+        .is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// The fields of a new node that the app itself sets.
+fn set_fields(graph: &Graph, node: &Node) -> Vec<FieldChange> {
+    let mut out = Vec::new();
+    for (name, value) in &node.fields {
+        let winner = graph
+            .origins
+            .get(value.origin)
+            .and_then(|o| o.chain.first());
+        let own =
+            winner.is_some_and(|site| !matches!(site.kind, SiteKind::Default | SiteKind::Derived));
+        if own && !value.is_none() {
+            let field = FieldPath::new(name.as_str());
+            out.push(change(field, None, Some((value, graph))));
+        }
+    }
+    out
+}
+
+fn changed_fields(graph: &Graph, node: &Node, previous: &Graph, old: &Node) -> Vec<FieldChange> {
+    let names: BTreeSet<&String> = node.fields.keys().chain(old.fields.keys()).collect();
+    let mut out = Vec::new();
+    for name in names {
+        let old = old.fields.get(name).map(|v| (v, previous));
+        let new = node.fields.get(name).map(|v| (v, graph));
+        walk(FieldPath::new(name.as_str()), old, new, &mut out);
+    }
+    out
+}
+
+type Of<'a> = Option<(&'a Value, &'a Graph)>;
+
+/// Goes down as long as both sides have the same shape, so that one key of `env` is one line.
+fn walk(path: FieldPath, old: Of<'_>, new: Of<'_>, out: &mut Vec<FieldChange>) {
+    if same(old.map(|(v, _)| v), new.map(|(v, _)| v)) {
+        return;
+    }
+    if let (Some((old, previous)), Some((new, graph))) = (old, new) {
+        let parts = match (&old.data, &new.data) {
+            (Data::Map(a), Data::Map(b)) => Some((a, b)),
+            (Data::Variant { case: x, fields: a }, Data::Variant { case: y, fields: b })
+                if x == y
+                    && a.values()
+                        .chain(b.values())
+                        .filter(|v| !v.is_none())
+                        .count()
+                        > 2 =>
+            {
+                Some((a, b))
+            }
+            _ => None,
+        };
+        if let Some((a, b)) = parts {
+            let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for key in keys {
+                let old = a.get(key).map(|v| (v, previous));
+                let new = b.get(key).map(|v| (v, graph));
+                walk(path.join(key), old, new, out);
+            }
+            return;
+        }
+    }
+    out.push(change(path, old, new));
+}
+
+fn change(field: FieldPath, old: Of<'_>, new: Of<'_>) -> FieldChange {
+    let shown = |of: Of<'_>| {
+        of.map(|(v, _)| v)
+            .filter(|v| !v.is_none())
+            .map(Value::to_string)
+    };
+    let (value, graph) = match new.or(old) {
+        Some((value, graph)) => (Some(value.origin), Some(graph)),
+        None => (None, None),
+    };
+    let set = value.zip(graph).and_then(|(id, graph)| winner(graph, id));
+    FieldChange {
+        field,
+        old: shown(old),
+        new: shown(new),
+        place: set.as_ref().map(|(place, _)| place.clone()),
+        set_by: set.and_then(|(_, env)| env),
+        replaces: false,
+    }
+}
+
+/// Where the value is set, and by which environment when one sets it.
+fn winner(graph: &Graph, id: OriginId) -> Option<(Place, Option<String>)> {
+    let site = graph.origins.get(id)?.chain.first()?;
+    let env = matches!(site.kind, SiteKind::Set | SiteKind::Each).then(|| {
+        let path = site.path.strip_prefix("env ").unwrap_or(&site.path);
+        path.split(['.', ' ']).next().unwrap_or(path).to_owned()
+    });
+    Some((site.place.clone(), env))
+}

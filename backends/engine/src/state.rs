@@ -1,0 +1,217 @@
+//! What is remembered between two applies.
+
+use std::collections::BTreeMap;
+
+use plat_model::{Digest, Graph, NodePath};
+use serde::{Deserialize, Serialize};
+
+use crate::backend::{Done, Made, OpError};
+use crate::object::{Object, ObjectId, Scope};
+use crate::plan::{Action, DataFate, Operation};
+
+/// The state of one scope. Small: the things themselves are on the target, and what is lost of
+/// this is found again by their ownership label.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// Whose it is.
+    pub scope: Scope,
+    /// Grows by one with each write.
+    pub generation: u64,
+    /// The fencing token of its last writer.
+    pub fence: u64,
+    /// The journal's records up to this number are in it.
+    pub journaled: u64,
+    /// What was applied and is there, as far as we know.
+    pub inventory: BTreeMap<ObjectId, Recorded>,
+    /// Data that was kept when its object was taken away.
+    pub kept: BTreeMap<ObjectId, KeptData>,
+    /// Operations of which nobody knows what came: begun, and cut off.
+    pub pending: Vec<Operation>,
+    /// How often each object was changed: part of a token, so that making a thing, removing it
+    /// and making it again are three operations, and repeating a step that was cut off is one.
+    pub changed: BTreeMap<ObjectId, u64>,
+    /// The releases that are kept, oldest first.
+    pub releases: Vec<ReleaseHead>,
+}
+
+/// An object as it was applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// It, with its spec.
+    pub object: Object,
+    /// The digest of its spec.
+    pub digest: Digest,
+    /// Which thing it is on the target.
+    pub uid: String,
+    /// What others may read of it. No secrets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outs: BTreeMap<String, serde_json::Value>,
+    /// Whether it was seen to work since it was last changed.
+    pub settled: bool,
+    /// Whether the source says that it must not go; stands here after the source is gone.
+    #[serde(default)]
+    pub protect: bool,
+}
+
+/// Data that outlived its object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptData {
+    /// The object it belonged to.
+    pub object: Object,
+    /// Where it is: a path, a snapshot's name.
+    pub at: String,
+}
+
+/// What the state itself holds of a release; its graph is in a file of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseHead {
+    /// Its number, from 1.
+    pub number: u64,
+    /// When it was applied, in milliseconds since 1970.
+    pub at: u64,
+    /// The plan that made it.
+    pub plan: Digest,
+    /// Its graph; `None` for a destroy.
+    pub graph: Option<Digest>,
+    /// Whether all of the plan was done.
+    pub complete: bool,
+}
+
+/// A release with its graph.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// What the state holds of it.
+    pub head: ReleaseHead,
+    /// What was to be; `None` for a destroy.
+    pub graph: Option<Graph>,
+}
+
+impl Release {
+    /// The version of the format this crate writes.
+    pub(crate) const FORMAT: u32 = 1;
+}
+
+impl State {
+    /// The version of the format this crate writes.
+    pub const FORMAT: u32 = 1;
+
+    /// The state of a scope of which nothing was ever applied.
+    pub const fn new(scope: Scope) -> Self {
+        Self {
+            scope,
+            generation: 0,
+            fence: 0,
+            journaled: 0,
+            inventory: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            pending: Vec::new(),
+            changed: BTreeMap::new(),
+            releases: Vec::new(),
+        }
+    }
+
+    /// The digest of what a plan depends on: not of who wrote it when.
+    pub fn digest(&self) -> Digest {
+        let parts = (
+            &self.inventory,
+            &self.kept,
+            &self.pending,
+            &self.changed,
+            &self.releases,
+        );
+        // Plain data with string keys: it has a JSON form.
+        Digest::of(&serde_json::to_vec(&parts).unwrap_or_default())
+    }
+
+    /// The last release of which all was done.
+    pub fn last_complete(&self) -> Option<&ReleaseHead> {
+        self.releases.iter().rev().find(|r| r.complete)
+    }
+
+    /// The last release, complete or not.
+    pub fn last_release(&self) -> Option<&ReleaseHead> {
+        self.releases.last()
+    }
+
+    /// The nodes that something is recorded of.
+    pub fn nodes(&self) -> Vec<&NodePath> {
+        let mut nodes: Vec<_> = self
+            .inventory
+            .values()
+            .filter_map(|r| r.object.node.as_ref())
+            .collect();
+        nodes.sort();
+        nodes.dedup();
+        nodes
+    }
+
+    /// Takes in that an operation was done.
+    pub(crate) fn did(&mut self, operation: &Operation, done: &Done) {
+        self.pending.retain(|p| p.token != operation.token);
+        *self.changed.entry(operation.object.clone()).or_default() += 1;
+        match done {
+            Done::There(made) => self.put(operation, made, true),
+            Done::Gone { data_kept_at } => {
+                self.inventory.remove(&operation.object);
+                match (operation.data, data_kept_at, &operation.previous) {
+                    (DataFate::Kept, at, Some(object)) => {
+                        let at = at.clone().unwrap_or_else(|| "its target".to_owned());
+                        let object = object.clone();
+                        self.kept
+                            .insert(operation.object.clone(), KeptData { object, at });
+                    }
+                    (DataFate::Destroyed, ..) => {
+                        self.kept.remove(&operation.object);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Takes in that an operation failed: what is there all the same is recorded, and where
+    /// nothing is known the operation is kept until somebody has looked.
+    pub(crate) fn failed(&mut self, operation: &Operation, error: &OpError) {
+        self.pending.retain(|p| p.token != operation.token);
+        match &error.made {
+            Some(made) => self.put(operation, made, false),
+            None => self.pending.push(operation.clone()),
+        }
+    }
+
+    /// Takes in that an object is there as an operation wanted it.
+    pub(crate) fn put(&mut self, operation: &Operation, made: &Made, settled: bool) {
+        let Some(object) = operation.desired.clone() else {
+            return;
+        };
+        // Its data was taken up again, or was to be destroyed.
+        self.kept.remove(&operation.object);
+        let protect = self
+            .inventory
+            .get(&operation.object)
+            .is_some_and(|r| r.protect);
+        self.inventory.insert(
+            operation.object.clone(),
+            Recorded {
+                digest: object.digest(),
+                object,
+                uid: made.uid.clone(),
+                outs: made.outs.clone(),
+                settled,
+                protect,
+            },
+        );
+    }
+
+    /// Takes in that an operation is not done and never will be under its token.
+    pub(crate) fn drop_pending(&mut self, operation: &Operation) {
+        self.pending.retain(|p| p.token != operation.token);
+    }
+
+    /// Takes an object off the record.
+    pub(crate) fn forget(&mut self, operation: &Operation) {
+        debug_assert_eq!(operation.action, Action::Forget);
+        self.inventory.remove(&operation.object);
+        *self.changed.entry(operation.object.clone()).or_default() += 1;
+    }
+}
