@@ -37,7 +37,9 @@ pub struct Dirs {
 #[derive(Debug, thiserror::Error)]
 pub enum DirsError {
     /// No home directory to put anything under.
-    #[error("cannot tell where to keep state: neither HOME nor PLAT_HOME is set; set PLAT_HOME to a directory of yours")]
+    #[error(
+        "cannot tell where to keep state: neither HOME nor PLAT_HOME is set; set PLAT_HOME to a directory of yours"
+    )]
     NoHome,
     /// It belongs to somebody else.
     #[error("refusing to use {}: it belongs to the user with id {owner}, and you are {me}; remove it, or set PLAT_HOME to a directory of yours", path.display())]
@@ -65,9 +67,14 @@ impl Dirs {
     /// # Errors
     /// When neither a home directory nor `PLAT_HOME` is known.
     pub fn of_user() -> Result<Self, DirsError> {
-        let var = |name: &str| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        let var = |name: &str| {
+            env::var_os(name)
+                .filter(|v| !v.is_empty())
+                .map(PathBuf::from)
+        };
         if let Some(home) = var("PLAT_HOME") {
-            let home = std::path::absolute(&home).map_err(|why| DirsError::Unusable { path: home, why })?;
+            let home = std::path::absolute(&home)
+                .map_err(|why| DirsError::Unusable { path: home, why })?;
             return Ok(Self::at(&home, var("PLAT_CACHE").as_deref()));
         }
         let root = geteuid().is_root();
@@ -227,7 +234,11 @@ fn runtime_base() -> PathBuf {
     places
         .iter()
         .find(|(base, dir)| is_tmpfs(base) && shortest(dir))
-        .or_else(|| places.iter().find(|(base, dir)| base.is_dir() && shortest(dir)))
+        .or_else(|| {
+            places
+                .iter()
+                .find(|(base, dir)| base.is_dir() && shortest(dir))
+        })
         .map_or_else(|| format!("/tmp/plat-{uid}").into(), |(_, dir)| dir.clone())
 }
 
@@ -286,8 +297,15 @@ mod tests {
         let a = Dirs::at(Path::new("/tmp/a"), None);
         let b = Dirs::at(Path::new(&format!("/tmp/{}", "b".repeat(200))), None);
         assert_ne!(a.runtime, b.runtime);
-        assert!(b.socket().as_os_str().len() < 80, "{}", b.socket().display());
-        assert_eq!(a.scope("shop", "dev"), Path::new("/tmp/a/state/apps/shop/dev"));
+        assert!(
+            b.socket().as_os_str().len() < 80,
+            "{}",
+            b.socket().display()
+        );
+        assert_eq!(
+            a.scope("shop", "dev"),
+            Path::new("/tmp/a/state/apps/shop/dev")
+        );
     }
 
     #[test]
@@ -302,7 +320,10 @@ mod tests {
 
         let file = tmp.path().join("f");
         fs::write(&file, "").unwrap();
-        assert!(matches!(own_dir(&file, 0o700), Err(DirsError::Unusable { .. })));
+        assert!(matches!(
+            own_dir(&file, 0o700),
+            Err(DirsError::Unusable { .. })
+        ));
 
         // Only root can make a directory that belongs to somebody else.
         if geteuid().is_root() {

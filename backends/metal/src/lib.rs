@@ -1,10 +1,30 @@
 //! This machine as a target of plat: the agent, its proxy and its data services.
 //!
+//! The way of a declaration: [`lower`] makes objects of the graph, with what [`facts`] read of the
+//! machine; [`backend`] is asked by the engine to make them true, and asks the [`agent`], through
+//! its [`client`]; the agent keeps them and runs what they need under shims.
+//!
 //! Data plane: [`tools`] finds or fetches the programs, [`services`] says how to run the data
 //! services and brings them to what was asked for, [`objectstore`] and [`proxy`] are processes of
 //! our own that outlive the agent.
+//!
+//! Architecture invariants:
+//! - No syntax and no terminal: a graph comes in, values and errors go out.
+//! - Lowering is pure: graph and facts in, objects out, byte for byte the same each time.
+//! - Nothing here knows another target.
+//!
+//! Start reading at [`spec`], which says what the agent is asked for.
 
+pub mod agent;
+pub mod client;
+pub mod dirs;
+mod names;
 pub mod objectstore;
+mod ports;
 pub mod proxy;
+pub mod secrets;
 pub mod services;
+pub mod spec;
+pub mod text;
+mod time;
 pub mod tools;

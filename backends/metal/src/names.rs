@@ -69,7 +69,17 @@ mod tests {
 
     #[test]
     fn names_come_back_and_never_leave_their_directory() {
-        for text in ["shop", "preview[214]", "../x", ".", "..", "a/b", "", "ä b%", "api.1"] {
+        for text in [
+            "shop",
+            "preview[214]",
+            "../x",
+            ".",
+            "..",
+            "a/b",
+            "",
+            "ä b%",
+            "api.1",
+        ] {
             let name = file_name(text);
             assert!(!name.contains('/') && !name.starts_with('.'), "{name}");
             assert_eq!(from_file_name(&name).as_deref(), Some(text));

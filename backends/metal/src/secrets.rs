@@ -312,7 +312,8 @@ impl Secrets {
             let path = self.path();
             move |why: io::Error| SecretsError::Io { doing, path, why }
         };
-        dirs::own_dir(&self.dir, 0o700).map_err(|e| io_error("make the directory of")(io::Error::other(e.to_string())))?;
+        dirs::own_dir(&self.dir, 0o700)
+            .map_err(|e| io_error("make the directory of")(io::Error::other(e.to_string())))?;
         let lock = fs::OpenOptions::new()
             .write(true)
             .create(true)
@@ -397,7 +398,6 @@ fn keyed(key: &str, name: &str, value: &str) -> String {
     names::hex(mac.sign().as_ref())
 }
 
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::MetadataExt as _;
@@ -460,7 +460,11 @@ mod tests {
     fn a_broken_file_is_left_alone_and_its_text_not_shown() {
         let tmp = tempfile::tempdir().unwrap();
         let secrets = Secrets::at(tmp.path());
-        for text in ["", "{\"key\": \"hunter2\"", "{\"format\":9,\"key\":\"k\",\"secrets\":{},\"credentials\":{}}"] {
+        for text in [
+            "",
+            "{\"key\": \"hunter2\"",
+            "{\"format\":9,\"key\":\"k\",\"secrets\":{},\"credentials\":{}}",
+        ] {
             fs::write(secrets.path(), text).unwrap();
             let error = secrets.list().unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");

@@ -302,8 +302,11 @@ pub enum Generate {
 pub struct Route {
     /// The port of this machine that it listens on.
     pub port: u16,
-    /// The hosts, `*.localhost` names among them.
+    /// The hosts that the source names.
     pub hosts: Vec<String>,
+    /// Further names, as far as no other route has them: `NAME.localhost`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
     /// What answers, by path.
     pub paths: BTreeMap<String, Answer>,
 }

@@ -33,6 +33,9 @@ pub fn system(milliseconds: u64) -> SystemTime {
 mod tests {
     #[test]
     fn times_read_as_usual() {
-        assert_eq!(super::rfc3339(1_769_860_800_123), "2026-01-31T12:00:00.123Z");
+        assert_eq!(
+            super::rfc3339(1_769_860_800_123),
+            "2026-01-31T12:00:00.123Z"
+        );
     }
 }

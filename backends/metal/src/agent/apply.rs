@@ -70,7 +70,12 @@ impl Agent {
         } else {
             check(&call, old.as_ref())?;
         }
-        let mut record = Record::new(call.scope.clone(), call.id.clone(), call.token.clone(), json);
+        let mut record = Record::new(
+            call.scope.clone(),
+            call.id.clone(),
+            call.token.clone(),
+            json,
+        );
         record.node = node;
         record.after = after;
         record.path = path;
@@ -86,7 +91,16 @@ impl Agent {
             within: Duration::from_millis(call.within),
             progress,
         };
-        let mut record = self.make(&spec, task).await?;
+        let mut record = match self.make(&spec, task).await {
+            Ok(record) => record,
+            Err(mut failure) => {
+                let there = self.store.get(&call.scope, &call.id);
+                failure.made = there
+                    .filter(|r| r.token == call.token)
+                    .map(|r| (r.uid.clone(), r.version()));
+                return Err(failure);
+            }
+        };
         record.done = true;
         record.failure = None;
         record.since = time::now();
@@ -162,7 +176,9 @@ impl Agent {
         }
         self.stop_all(&record).await;
         let kept = match &spec {
-            Some(spec) => self.part_with_data(&record, spec, delete.data).map_err(failed)?,
+            Some(spec) => self
+                .part_with_data(&record, spec, delete.data)
+                .map_err(failed)?,
             None => None,
         };
         if kept.is_none() {
@@ -248,13 +264,14 @@ impl Agent {
             None if secret.optional => {}
             None if secrets.get(node.as_str())?.is_some() => {}
             None => {
-                return Err(
-                    Failure::new(format!("cannot use the secret `{node}`"), "nobody set it")
-                        .next(format!(
-                            "platc secret set {node} {}",
-                            record.scope.environment
-                        )),
-                );
+                return Err(Failure::new(
+                    format!("cannot use the secret `{node}`"),
+                    "nobody set it",
+                )
+                .next(format!(
+                    "platc secret set {node} {}",
+                    record.scope.environment
+                )));
             }
         }
         Ok(record)
@@ -288,7 +305,10 @@ pub(crate) fn generated(
             );
             let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key.expose().as_bytes());
             let signature = ring::hmac::sign(&key, signed.as_bytes());
-            Ok(Secret::new(format!("{signed}.{}", engine.encode(signature))))
+            Ok(Secret::new(format!(
+                "{signed}.{}",
+                engine.encode(signature)
+            )))
         }
     }
 }
@@ -325,11 +345,9 @@ fn check(call: &Call, record: Option<&Record>) -> Result<(), Failure> {
             )
         }
     };
-    Err(
-        Failure::new(format!("cannot change `{}`", call.id), why)
-            .next("plan again")
-            .conflict(),
-    )
+    Err(Failure::new(format!("cannot change `{}`", call.id), why)
+        .next("plan again")
+        .conflict())
 }
 
 /// The digest of anything that is written as JSON, for comparing.

@@ -43,7 +43,9 @@ impl Agent {
         loop {
             let now = time::now();
             let crons = self.crons();
-            due.retain(|key, (schedule, _)| crons.get(key).is_some_and(|c| c.schedule == *schedule));
+            due.retain(|key, (schedule, _)| {
+                crons.get(key).is_some_and(|c| c.schedule == *schedule)
+            });
             for (key, cron) in &crons {
                 if !due.contains_key(key)
                     && let Some(at) = next(&cron.schedule, now)
@@ -90,8 +92,9 @@ impl Agent {
             .into_iter()
             .any(|s| s.instance.role == Role::Run && !s.gone);
         if running {
-            self.log
-                .warn(format!("{scope}: {id} is due, but its last run is not over; left out"));
+            self.log.warn(format!(
+                "{scope}: {id} is due, but its last run is not over; left out"
+            ));
             return;
         }
         let Some(mut record) = self.store.get(scope, id) else {
@@ -127,7 +130,8 @@ impl Agent {
             record.last_run = Some(ended);
         });
         if let Err(e) = noted {
-            self.log.warn(format!("cannot write down how {id} ended: {e}"));
+            self.log
+                .warn(format!("cannot write down how {id} ended: {e}"));
         }
     }
 }
@@ -154,9 +158,21 @@ mod tests {
 
     #[test]
     fn due_times() {
-        check("*/5 * * * *", "2026-01-31T12:00:00Z", "2026-01-31T12:05:00Z");
-        check("*/5 * * * *", "2026-01-31T12:04:59Z", "2026-01-31T12:05:00Z");
-        check("0 6 * * MON", "2026-01-31T12:00:00Z", "2026-02-02T06:00:00Z");
+        check(
+            "*/5 * * * *",
+            "2026-01-31T12:00:00Z",
+            "2026-01-31T12:05:00Z",
+        );
+        check(
+            "*/5 * * * *",
+            "2026-01-31T12:04:59Z",
+            "2026-01-31T12:05:00Z",
+        );
+        check(
+            "0 6 * * MON",
+            "2026-01-31T12:00:00Z",
+            "2026-02-02T06:00:00Z",
+        );
         check("0 0 29 2 *", "2026-01-01T00:00:00Z", "2028-02-29T00:00:00Z");
     }
 

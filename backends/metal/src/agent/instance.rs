@@ -90,7 +90,10 @@ impl Instance {
 
     /// How messages name it: `shop/dev/api copy 1`.
     pub fn label(&self) -> String {
-        let what = self.object.split_once('/').map_or(&*self.object, |(_, name)| name);
+        let what = self
+            .object
+            .split_once('/')
+            .map_or(&*self.object, |(_, name)| name);
         let what = if self.app.is_empty() {
             what.to_owned()
         } else {

@@ -6,13 +6,13 @@ use std::time::Duration;
 use plat_shim::status::{State, Status};
 use tokio::time::Instant;
 
+use super::Agent;
 use super::apply::{Task, digest_of};
 use super::instance::{Instance, Role};
 use super::protocol::Failure;
 use super::status::how_it_ended;
 use super::store::{Ended, Record};
 use super::tail::tail;
-use super::Agent;
 use crate::spec::{Job, Process, Runs};
 use crate::time;
 
@@ -44,7 +44,11 @@ impl Agent {
             .as_ref()
             .filter(|old| !old.done && old.spec == record.spec)
             .and_then(|old| {
-                if old.last_run.as_ref().is_some_and(|r| r.well && r.at >= old.since) {
+                if old
+                    .last_run
+                    .as_ref()
+                    .is_some_and(|r| r.well && r.at >= old.since)
+                {
                     return Some(None);
                 }
                 let id = self.instance(old, Role::Run, 0, old.generation).id;
@@ -54,7 +58,10 @@ impl Agent {
             record.last_run = old.and_then(|old| old.last_run);
             return Ok(record);
         }
-        let limit = job.timeout.map_or(within, Duration::from_millis).min(within);
+        let limit = job
+            .timeout
+            .map_or(within, Duration::from_millis)
+            .min(within);
         let mut tries = 0;
         let mut running = resumed.flatten();
         loop {
@@ -81,7 +88,10 @@ impl Agent {
             self.keep(record.clone())?;
             tries += 1;
             if tries > job.retries {
-                let name = record.node.as_ref().map_or(record.id.as_str(), |n| n.as_str());
+                let name = record
+                    .node
+                    .as_ref()
+                    .map_or(record.id.as_str(), |n| n.as_str());
                 return Err(Failure::new(format!("job `{name}` failed"), ended.how)
                     .log(tail(&log, 20))
                     .not_ready());
@@ -117,7 +127,10 @@ impl Agent {
     ) -> (Ended, std::path::PathBuf) {
         let deadline = limit.map(|limit| Instant::now() + limit);
         let seen = self.supervisor.wait(id, deadline, |_| false).await;
-        let log = seen.as_ref().map(|s| s.instance.log.clone()).unwrap_or_default();
+        let log = seen
+            .as_ref()
+            .map(|s| s.instance.log.clone())
+            .unwrap_or_default();
         let ended = match seen {
             Some(seen) if seen.gone => ended(seen.status.as_ref()),
             Some(_) => {
@@ -145,8 +158,10 @@ impl Agent {
             }
         });
         if let Err(e) = noted {
-            self.log
-                .warn(format!("cannot write down how {} ended: {e}", instance.label()));
+            self.log.warn(format!(
+                "cannot write down how {} ended: {e}",
+                instance.label()
+            ));
         }
     }
 }

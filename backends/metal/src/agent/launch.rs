@@ -207,7 +207,8 @@ impl Agent {
         let mut paths = BTreeMap::new();
         let mut files = BTreeMap::new();
         for (path, mount) in &process.files {
-            let failed = |e: dirs::DirsError| Failure::new(format!("cannot give `{whom}` its {path}"), e);
+            let failed =
+                |e: dirs::DirsError| Failure::new(format!("cannot give `{whom}` its {path}"), e);
             let real = match mount {
                 Mount::Text(text) => {
                     let name = names::file_name(path.trim_start_matches('/'));

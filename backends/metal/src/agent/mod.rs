@@ -82,8 +82,8 @@ pub(crate) struct Agent {
     deaths: Mutex<BTreeMap<String, converge::Deaths>>,
     /// Copies that get no new requests.
     leaving: Mutex<BTreeSet<String>>,
-    /// One writer of the proxies' configuration at a time.
-    routing: tokio::sync::Mutex<()>,
+    /// What each proxy was told last; one writer of it at a time.
+    routing: tokio::sync::Mutex<BTreeMap<String, crate::proxy::Config>>,
     /// What is routed may have changed.
     routes_changed: Notify,
     /// What the clock starts may have changed.
@@ -182,12 +182,17 @@ pub async fn serve(dirs: Dirs, config: Config) -> Result<(), AgentError> {
         std::process::id(),
         config.program
     ));
-    let shim = keep_program(&dirs, "shim", "plat-shim", config.shim)
-        .map_err(io_error(format!("write the shim under {}", dirs.cache.display())))?;
+    let shim = keep_program(&dirs, "shim", "plat-shim", config.shim).map_err(io_error(format!(
+        "write the shim under {}",
+        dirs.cache.display()
+    )))?;
     let (store, broken) =
         Store::open(&dirs).map_err(io_error(format!("read {}", dirs.state.display())))?;
     for path in broken {
-        log.warn(format!("{} is no record of mine; left alone", path.display()));
+        log.warn(format!(
+            "{} is no record of mine; left alone",
+            path.display()
+        ));
     }
     let ports = Ports::open(&dirs.state.join("ports.json"))?;
     let (supervisor, events) = Supervisor::new(dirs.clone(), shim, log.clone())
@@ -267,7 +272,10 @@ pub(crate) fn keep_program(
 ) -> io::Result<PathBuf> {
     use sha2::{Digest as _, Sha256};
     let hash = names::hex(&Sha256::digest(program));
-    let dir = dirs.cache.join(folder).join(hash.get(..16).unwrap_or(&hash));
+    let dir = dirs
+        .cache
+        .join(folder)
+        .join(hash.get(..16).unwrap_or(&hash));
     let path = dir.join(name);
     if fs::metadata(&path).is_ok_and(|m| m.len() == program.len() as u64) {
         return Ok(path);

@@ -35,7 +35,10 @@ impl Agent {
             return Ok(());
         }
         let scope = &record.scope;
-        let whom = record.node.as_ref().map_or(record.id.as_str(), |n| n.as_str());
+        let whom = record
+            .node
+            .as_ref()
+            .map_or(record.id.as_str(), |n| n.as_str());
         let what = format!("cannot prepare {} for `{whom}`", process.dir.display());
         let io_failed = |e: &dyn std::fmt::Display| Failure::new(&what, e);
         let mut parts: Vec<&str> = process.prepare.iter().map(String::as_str).collect();
@@ -100,7 +103,10 @@ impl Agent {
             .log(tail(&log, 20))),
             None => Err(Failure::new(
                 &what,
-                format!("`{}` took longer than 15 minutes", process.prepare.join(" ")),
+                format!(
+                    "`{}` took longer than 15 minutes",
+                    process.prepare.join(" ")
+                ),
             )
             .log(tail(&log, 20))),
         }

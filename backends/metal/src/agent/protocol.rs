@@ -179,6 +179,8 @@ pub struct Failure {
     pub next: Option<String>,
     /// The last lines of its log.
     pub log: Vec<String>,
+    /// What is there all the same: which thing it is, and its version.
+    pub made: Option<(String, String)>,
 }
 
 impl Failure {
@@ -190,6 +192,7 @@ impl Failure {
             why: why.to_string(),
             next: None,
             log: Vec::new(),
+            made: None,
         }
     }
 

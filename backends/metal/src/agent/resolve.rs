@@ -49,11 +49,14 @@ impl Agent {
             // A secret that somebody sets has no object of its own.
             return match self.secrets(scope).get(hole.producer.as_str())? {
                 Some(value) => Ok(value),
-                None => Err(Failure::new(what(), format!("`{}` is not there", hole.producer))
-                    .next(format!(
-                        "if it is a secret, set it: platc secret set {} {}",
-                        hole.producer, scope.environment
-                    ))),
+                None => Err(
+                    Failure::new(what(), format!("`{}` is not there", hole.producer)).next(
+                        format!(
+                            "if it is a secret, set it: platc secret set {} {}",
+                            hole.producer, scope.environment
+                        ),
+                    ),
+                ),
             };
         };
         let spec = record
@@ -64,8 +67,10 @@ impl Agent {
         let value = match &spec {
             Spec::Secret(_) => match self.secrets(scope).get(node.as_str())? {
                 Some(value) => Some(value),
-                None => return Err(Failure::new(what(), "it has no value")
-                    .next(format!("platc secret set {node} {}", scope.environment))),
+                None => {
+                    return Err(Failure::new(what(), "it has no value")
+                        .next(format!("platc secret set {node} {}", scope.environment)));
+                }
             },
             Spec::Postgres(postgres) => self.postgres_out(&record, node, postgres, out)?,
             Spec::Redis(_) => {
@@ -103,9 +108,12 @@ impl Agent {
                 };
                 address_out(rest, self.port_of(&record, port)?)
             }
-            Spec::Volume(_) if out == "path" => {
-                Some(self.volume(scope, node).to_string_lossy().into_owned().into())
-            }
+            Spec::Volume(_) if out == "path" => Some(
+                self.volume(scope, node)
+                    .to_string_lossy()
+                    .into_owned()
+                    .into(),
+            ),
             _ => None,
         };
         value.ok_or_else(missing)

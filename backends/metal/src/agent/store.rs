@@ -71,9 +71,9 @@ impl Record {
         Spec::deserialize(&self.spec)
     }
 
-    /// The version that the engine sees.
+    /// The version that the engine sees: runs are no changes, so that a cron's are none.
     pub fn version(&self) -> String {
-        format!("{}.{}", self.generation, self.revision)
+        self.revision.to_string()
     }
 }
 
@@ -122,7 +122,9 @@ impl Store {
                     }
                     match read(&path) {
                         Some(record) if record.scope == scope => {
-                            inner.records.insert((scope.clone(), record.id.clone()), record);
+                            inner
+                                .records
+                                .insert((scope.clone(), record.id.clone()), record);
                         }
                         _ => broken.push(path),
                     }
@@ -138,7 +140,10 @@ impl Store {
 
     /// One record.
     pub fn get(&self, scope: &Scope, id: &str) -> Option<Record> {
-        self.lock().records.get(&(scope.clone(), id.to_owned())).cloned()
+        self.lock()
+            .records
+            .get(&(scope.clone(), id.to_owned()))
+            .cloned()
     }
 
     /// All records of a scope, sorted by id.
@@ -277,7 +282,7 @@ impl Record {
             node: None,
             uid: token.clone(),
             token,
-            revision: 0,
+            revision: 1,
             generation: 0,
             spec,
             after: Vec::new(),

@@ -33,8 +33,8 @@ use crate::dirs::{self, Dirs};
 pub enum Event {
     /// Its status is another.
     Changed(Instance),
-    /// Its shim has ended; this was its last status, where there is one.
-    Gone(Instance, Option<Status>),
+    /// Its shim has ended.
+    Gone(Instance),
 }
 
 /// What is known of an instance now.
@@ -51,7 +51,11 @@ pub struct Seen {
 impl Seen {
     /// Whether it can take work.
     pub fn ready(&self) -> bool {
-        !self.gone && self.status.as_ref().is_some_and(|s| s.state == State::Ready)
+        !self.gone
+            && self
+                .status
+                .as_ref()
+                .is_some_and(|s| s.state == State::Ready)
     }
 }
 
@@ -104,7 +108,7 @@ impl Supervisor {
             held: Mutex::default(),
             events,
         });
-        tokio::spawn(Arc::clone(&supervisor).hear_states(AsyncFd::new(fd)?));
+        tokio::spawn(Arc::clone(&supervisor).hear_states(AsyncFd::register(fd)?));
         Ok((supervisor, receiver))
     }
 
@@ -116,7 +120,10 @@ impl Supervisor {
     pub async fn take_up(self: &Arc<Self>) -> io::Result<Vec<(Instance, Option<Status>)>> {
         let (all, broken) = Instance::load(&self.dirs)?;
         for path in broken {
-            self.log.warn(format!("{} is no instance of mine; left alone", path.display()));
+            self.log.warn(format!(
+                "{} is no instance of mine; left alone",
+                path.display()
+            ));
         }
         let mut lost = Vec::new();
         for mut instance in all {
@@ -132,7 +139,8 @@ impl Supervisor {
                     self.hold(instance, pidfd, Some(status))?;
                 }
                 Err(why) => {
-                    self.log.info(format!("{} runs no more: {why}", instance.label()));
+                    self.log
+                        .info(format!("{} runs no more: {why}", instance.label()));
                     self.end_remains(&instance);
                     let status = read_status(&instance.state(&self.dirs));
                     lost.push((instance, status));
@@ -153,8 +161,8 @@ impl Supervisor {
         let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
         // Only now is the number held; ask again, so that what answers is what is held.
         let status = control::status(&socket).await?;
-        let started = instance::started(status.shim_pid)
-            .ok_or_else(|| io::Error::other("it just ended"))?;
+        let started =
+            instance::started(status.shim_pid).ok_or_else(|| io::Error::other("it just ended"))?;
         let process = Process {
             pid: status.shim_pid,
             started,
@@ -267,7 +275,10 @@ impl Supervisor {
         pidfd: OwnedFd,
         status: Option<Status>,
     ) -> io::Result<()> {
-        let pidfd = Arc::new(AsyncFd::with_interest(pidfd, tokio::io::Interest::READABLE)?);
+        let pidfd = Arc::new(AsyncFd::register_with_interest(
+            pidfd,
+            tokio::io::Interest::READABLE,
+        )?);
         instance.save(&self.dirs)?;
         let (seen, _) = watch::channel(Seen {
             instance: instance.clone(),
@@ -297,7 +308,7 @@ impl Supervisor {
         });
         let id = instance.id.clone();
         self.lock().insert(id, Held { seen, pidfd: None });
-        let _ = self.events.send(Event::Gone(instance, Some(status)));
+        let _ = self.events.send(Event::Gone(instance));
     }
 
     async fn await_end(self: Arc<Self>, id: String, pidfd: Arc<AsyncFd<OwnedFd>>) {
@@ -322,7 +333,7 @@ impl Supervisor {
             let _ = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG);
         }
         self.end_remains(&seen.instance);
-        let _ = self.events.send(Event::Gone(seen.instance, seen.status));
+        let _ = self.events.send(Event::Gone(seen.instance));
     }
 
     async fn hear_states(self: Arc<Self>, fd: AsyncFd<OwnedFd>) {
@@ -375,7 +386,10 @@ impl Supervisor {
 
     /// All that is held, sorted by id.
     pub fn all(&self) -> Vec<Seen> {
-        self.lock().values().map(|h| h.seen.borrow().clone()).collect()
+        self.lock()
+            .values()
+            .map(|h| h.seen.borrow().clone())
+            .collect()
     }
 
     /// What is held of one object, sorted by generation and copy.
@@ -403,7 +417,11 @@ impl Supervisor {
         let mut receiver = self.lock().get(id)?.seen.subscribe();
         let waiting = receiver.wait_for(|seen| seen.gone || enough(seen));
         let seen = match deadline {
-            Some(deadline) => timeout_at(deadline, waiting).await.ok()?.ok().map(|s| s.clone()),
+            Some(deadline) => timeout_at(deadline, waiting)
+                .await
+                .ok()?
+                .ok()
+                .map(|s| s.clone()),
             None => waiting.await.ok().map(|s| s.clone()),
         };
         seen.or_else(|| self.get(id))
@@ -425,8 +443,15 @@ impl Supervisor {
                 // It does not answer: there is nothing to wait for.
                 Err(_) => Instant::now(),
             };
-            if !self.wait(id, Some(deadline), |_| false).await.is_some_and(|s| s.gone) {
-                self.log.warn(format!("{} did not stop in time; killing it", seen.instance.label()));
+            if !self
+                .wait(id, Some(deadline), |_| false)
+                .await
+                .is_some_and(|s| s.gone)
+            {
+                self.log.warn(format!(
+                    "{} did not stop in time; killing it",
+                    seen.instance.label()
+                ));
                 self.kill(id);
                 let soon = Instant::now() + Duration::from_secs(5);
                 self.wait(id, Some(soon), |_| false).await;
@@ -435,11 +460,12 @@ impl Supervisor {
         self.forget(id);
     }
 
-    /// Sends a signal to the workload, through its shim.
+    /// Sends a signal to the workload, through its shim, which makes it take over the
+    /// configuration with that digest.
     ///
     /// # Errors
     /// When the shim does not answer.
-    pub async fn signal(&self, id: &str, name: &str) -> io::Result<()> {
+    pub async fn signal(&self, id: &str, name: &str, digest: &str) -> io::Result<()> {
         let seen = self
             .get(id)
             .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
@@ -447,6 +473,12 @@ impl Supervisor {
         let (code, _) = control::ask(&socket, "POST", &format!("/signal?name={name}")).await?;
         if code >= 300 {
             return Err(io::Error::other(format!("its shim answers {code}")));
+        }
+        let mut instance = seen.instance;
+        digest.clone_into(&mut instance.digest);
+        instance.save(&self.dirs)?;
+        if let Some(held) = self.lock().get(id) {
+            held.seen.send_modify(|seen| seen.instance = instance);
         }
         Ok(())
     }
@@ -487,7 +519,12 @@ fn spawn(shim: &std::path::Path, spec: &Spec) -> io::Result<()> {
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|e| io::Error::new(e.kind(), format!("the shim {} can't be run: {e}", shim.display())))?;
+        .map_err(|e| {
+            io::Error::new(
+                e.kind(),
+                format!("the shim {} can't be run: {e}", shim.display()),
+            )
+        })?;
     let written = match child.stdin.take() {
         Some(mut stdin) => stdin.write_all(spec.to_text().as_bytes()),
         None => Ok(()),

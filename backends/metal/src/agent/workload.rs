@@ -55,7 +55,9 @@ impl Agent {
         if !same {
             // Left by an attempt that was cut short: another attempt begins anew.
             for seen in mine {
-                self.supervisor.stop(&seen.instance.id, grace(workload)).await;
+                self.supervisor
+                    .stop(&seen.instance.id, grace(workload))
+                    .await;
             }
             if workload.stop_first {
                 // From here on the new one is what is to be, finished or not.
@@ -69,12 +71,16 @@ impl Agent {
             "starts {}",
             copies(workload.copies, if same { "copy" } else { "new copy" })
         ));
-        let started = self.start_copies(&record, workload, wanted, within, progress).await;
+        let started = self
+            .start_copies(&record, workload, wanted, within, progress)
+            .await;
         if let Err(failure) = started {
             if !same {
                 for seen in self.instances(&record) {
                     if seen.instance.generation == record.generation {
-                        self.supervisor.stop(&seen.instance.id, grace(workload)).await;
+                        self.supervisor
+                            .stop(&seen.instance.id, grace(workload))
+                            .await;
                     }
                 }
                 if let Some(old) = old
@@ -95,15 +101,17 @@ impl Agent {
         let surplus = self
             .instances(&record)
             .into_iter()
-            .filter(|s| s.instance.generation != record.generation || s.instance.copy >= workload.copies)
+            .filter(|s| {
+                s.instance.generation != record.generation || s.instance.copy >= workload.copies
+            })
             .collect::<Vec<_>>();
         if !surplus.is_empty() {
             progress.say("lets the old copies finish their requests");
             self.part_with(surplus, workload).await;
         }
-        self.route_now().await.map_err(|e| {
-            Failure::new(format!("cannot lead requests to `{}`", record.id), e)
-        })?;
+        self.route_now()
+            .await
+            .map_err(|e| Failure::new(format!("cannot lead requests to `{}`", record.id), e))?;
         Ok(record)
     }
 
@@ -201,7 +209,9 @@ impl Agent {
             })
             .await;
         let Some(seen) = seen else {
-            return Err(Failure::new(format!("cannot start `{}`", record.id), "it is gone").not_ready());
+            return Err(
+                Failure::new(format!("cannot start `{}`", record.id), "it is gone").not_ready(),
+            );
         };
         if seen.ready() {
             return Ok(());
@@ -218,9 +228,11 @@ impl Agent {
             },
             None => "its shim says nothing of it".to_owned(),
         };
-        Err(Failure::new(format!("{} does not work", seen.instance.label()), why)
-            .log(tail(&seen.instance.log, 20))
-            .not_ready())
+        Err(
+            Failure::new(format!("{} does not work", seen.instance.label()), why)
+                .log(tail(&seen.instance.log, 20))
+                .not_ready(),
+        )
     }
 
     /// Takes copies out of the proxies, waits until their requests are answered, and stops them.
@@ -233,7 +245,9 @@ impl Agent {
         }
         self.drained(&surplus, DRAIN).await;
         let stops = surplus.iter().map(|seen| async {
-            self.supervisor.stop(&seen.instance.id, grace(workload)).await;
+            self.supervisor
+                .stop(&seen.instance.id, grace(workload))
+                .await;
             for port in seen.instance.ports.values() {
                 self.ports().give_back(*port);
             }
@@ -256,9 +270,10 @@ impl Agent {
         match workload {
             Some(workload) => self.part_with(all, &workload).await,
             None => {
-                let stops = all
-                    .iter()
-                    .map(|seen| self.supervisor.stop(&seen.instance.id, Duration::from_secs(60)));
+                let stops = all.iter().map(|seen| {
+                    self.supervisor
+                        .stop(&seen.instance.id, Duration::from_secs(60))
+                });
                 futures::future::join_all(stops).await;
             }
         }
@@ -274,7 +289,9 @@ impl Agent {
         let surplus: Vec<_> = self
             .instances(record)
             .into_iter()
-            .filter(|s| s.instance.generation != record.generation || s.instance.copy >= workload.copies)
+            .filter(|s| {
+                s.instance.generation != record.generation || s.instance.copy >= workload.copies
+            })
             .collect();
         self.prepare(record, &workload.process, &Progress::none())
             .await?;

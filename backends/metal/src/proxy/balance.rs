@@ -139,17 +139,21 @@ impl Services {
     /// The copy that has the least to do of those that are ready, reachable and not in `tried`; in
     /// turn where several have. `None` if there is none.
     pub(super) fn take(&self, service: &str, tried: &[SocketAddr]) -> Option<Taken> {
-        let endpoints = self.known.get(service)?;
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let start = usize::try_from(turn % endpoints.len().max(1) as u64).unwrap_or(0);
-        endpoints
+        let able: Vec<&Arc<Endpoint>> = self
+            .known
+            .get(service)?
             .iter()
-            .cycle()
-            .skip(start)
-            .take(endpoints.len())
             .filter(|(e, ready)| *ready && !e.is_out() && !tried.contains(&e.address))
-            .min_by_key(|(e, _)| e.in_flight.load(Ordering::Acquire))
-            .map(|(endpoint, _)| Taken::new(endpoint))
+            .map(|(endpoint, _)| endpoint)
+            .collect();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let start = usize::try_from(turn % able.len().max(1) as u64).unwrap_or(0);
+        let (before, after) = able.split_at_checked(start)?;
+        after
+            .iter()
+            .chain(before)
+            .min_by_key(|endpoint| endpoint.in_flight.load(Ordering::Acquire))
+            .map(|endpoint| Taken::new(endpoint))
     }
 
     /// Why [`Services::take`] finds none, for who reads the error.

@@ -183,7 +183,8 @@ impl Sql<'_> {
         }
         let owner = self.owner().unwrap_or(ADMINISTRATOR);
         let mut statements = format!(
-            "ALTER DATABASE {quoted} OWNER TO {}; REVOKE ALL ON DATABASE {quoted} FROM PUBLIC;",
+            "ALTER DATABASE {quoted} OWNER TO {}; \
+             REVOKE ALL ON DATABASE {quoted}, postgres, template1 FROM PUBLIC;",
             name(owner)
         );
         for role in &self.settings.roles {

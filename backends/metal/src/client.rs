@@ -1,0 +1,302 @@
+//! Asking the agent, and starting it when there is none.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::agent::make_executable;
+use crate::agent::protocol::{Hello, PROTOCOL, Reply, Request};
+use crate::dirs::Dirs;
+use crate::names;
+
+/// How long an agent may take to start, or to leave once it has nothing under way.
+const START: Duration = Duration::from_secs(20);
+
+/// Asks the agent of some directories.
+#[derive(Debug, Clone)]
+pub struct Client {
+    dirs: Dirs,
+    program: PathBuf,
+}
+
+/// Why the agent could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// A directory can't be used.
+    #[error(transparent)]
+    Dirs(#[from] crate::dirs::DirsError),
+    /// The agent can't be reached or started.
+    #[error("cannot {doing}: {why}; see {}", log.display())]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// What the system or the agent says.
+        why: io::Error,
+        /// The agent's log.
+        log: PathBuf,
+    },
+    /// The agent is of a newer version.
+    #[error("the agent that runs here is of plat {theirs}, this is {}: use that version, or newer", env!("CARGO_PKG_VERSION"))]
+    Newer {
+        /// Its version.
+        theirs: String,
+    },
+}
+
+/// An open connection: one request.
+struct Connection {
+    reader: BufReader<OwnedReadHalf>,
+    writer: OwnedWriteHalf,
+    hello: Hello,
+}
+
+impl Client {
+    /// Asks the agent of `dirs`; starts it by `PROGRAM internal agent` where there is none.
+    /// `program` is this program most often.
+    pub fn new(dirs: Dirs, program: PathBuf) -> Self {
+        Self { dirs, program }
+    }
+
+    /// Whether an agent runs, without starting one.
+    pub async fn runs(&self) -> bool {
+        self.connect().await.is_ok()
+    }
+
+    /// Asks, telling `progress` what is being done, and returns the last reply. Starts the agent
+    /// if need be; takes the place of an older one.
+    ///
+    /// # Errors
+    /// When there is no agent and none can be started, or it goes away before it answered.
+    pub async fn ask(
+        &self,
+        request: &Request,
+        mut progress: impl FnMut(String, Option<(u64, u64)>),
+    ) -> Result<Reply, ClientError> {
+        let mut connection = self.reach().await?;
+        self.send(&mut connection, request)
+            .await
+            .map_err(|e| self.error("ask the agent", e))?;
+        loop {
+            let reply = read(&mut connection.reader)
+                .await
+                .map_err(|e| self.error("hear from the agent", e))?;
+            match reply {
+                Reply::Progress { text, amount } => progress(text, amount),
+                last => return Ok(last),
+            }
+        }
+    }
+
+    /// As [`Self::ask`], but only where an agent runs that speaks as we do: `None` else.
+    ///
+    /// # Errors
+    /// When it goes away before it answered.
+    pub async fn ask_running(&self, request: &Request) -> Result<Option<Reply>, ClientError> {
+        if self.connect().await.is_err() {
+            return Ok(None);
+        }
+        self.ask(request, |_, _| {}).await.map(Some)
+    }
+
+    async fn send(&self, connection: &mut Connection, request: &Request) -> io::Result<()> {
+        let mut line = serde_json::to_vec(request).map_err(io::Error::other)?;
+        line.push(b'\n');
+        connection.writer.write_all(&line).await
+    }
+
+    async fn reach(&self) -> Result<Connection, ClientError> {
+        let ours = program_id(&self.program).map_err(|e| self.error("read this program", e))?;
+        let mut connection = match self.connect().await {
+            Ok(connection) => connection,
+            Err(_) => return self.start(&ours).await,
+        };
+        if connection.hello.program == ours {
+            return Ok(connection);
+        }
+        if newer(&connection.hello) {
+            return Err(ClientError::Newer {
+                theirs: connection.hello.version,
+            });
+        }
+        self.send(&mut connection, &Request::Retire)
+            .await
+            .map_err(|e| self.error("ask the older agent to leave", e))?;
+        // What it answers does not matter; that it goes does.
+        let _ = timeout(START, read::<Reply>(&mut connection.reader)).await;
+        drop(connection);
+        self.start(&ours).await
+    }
+
+    async fn connect(&self) -> io::Result<Connection> {
+        let stream = UnixStream::connect(self.dirs.socket()).await?;
+        let (reader, writer) = stream.into_split();
+        let mut reader = BufReader::new(reader);
+        let hello = timeout(START, read(&mut reader))
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+        Ok(Connection {
+            reader,
+            writer,
+            hello,
+        })
+    }
+
+    async fn start(&self, ours: &str) -> Result<Connection, ClientError> {
+        self.dirs.create()?;
+        let program = self
+            .keep_program(ours)
+            .map_err(|e| self.error("keep this program for the agent", e))?;
+        let errors = self.dirs.state.join("agent.err");
+        let deadline = Instant::now() + START;
+        let mut child = None;
+        loop {
+            if child.is_none() {
+                let spawned = fs::File::create(&errors).and_then(|stderr| {
+                    Command::new(&program)
+                        .args(["internal", "agent"])
+                        .current_dir("/")
+                        .stdin(Stdio::null())
+                        .stdout(Stdio::null())
+                        .stderr(stderr)
+                        .spawn()
+                });
+                child = Some(spawned.map_err(|e| self.error("start the agent", e))?);
+            }
+            if let Ok(connection) = self.connect().await {
+                if connection.hello.program == ours {
+                    return Ok(connection);
+                }
+                // The older one is still about to leave.
+            }
+            if let Some(started) = &mut child
+                && let Ok(Some(status)) = started.try_wait()
+            {
+                let said = fs::read_to_string(&errors).unwrap_or_default();
+                if !status.success() {
+                    let why = io::Error::other(match said.trim() {
+                        "" => format!("it ended at once ({status})"),
+                        said => said.to_owned(),
+                    });
+                    return Err(self.error("start the agent", why));
+                }
+                // Another one was there already: it answers soon, or is gone and leaves room.
+                child = None;
+            }
+            if Instant::now() >= deadline {
+                return Err(self.error("start the agent", io::ErrorKind::TimedOut.into()));
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// This program, kept where a new build of it does not disturb what runs it.
+    fn keep_program(&self, id: &str) -> io::Result<PathBuf> {
+        let name = self.program.file_name().unwrap_or("platc".as_ref());
+        let dir = self.dirs.cache.join("platc").join(id);
+        let path = dir.join(name);
+        let size = fs::metadata(&self.program)?.len();
+        if fs::metadata(&path).is_ok_and(|m| m.len() == size) {
+            return Ok(path);
+        }
+        make_executable(&dir, &path, |fresh| {
+            fs::copy(&self.program, fresh).map(|_| ())
+        })?;
+        Ok(path)
+    }
+
+    fn error(&self, doing: &'static str, why: io::Error) -> ClientError {
+        ClientError::Io {
+            doing,
+            why,
+            log: self.dirs.agent_log(),
+        }
+    }
+}
+
+/// Which program a file is: made of its size, its number and its time of change, because reading
+/// a hundred megabytes at each call costs more than it gives. A program that was kept by a client
+/// carries its id in its path.
+///
+/// # Errors
+/// When there is no such file.
+pub fn program_id(program: &Path) -> io::Result<String> {
+    if let Some(dir) = program.parent()
+        && dir.parent().and_then(Path::file_name) == Some("platc".as_ref())
+        && let Some(id) = dir.file_name().and_then(|n| n.to_str())
+        && id.len() == 16
+        && id.bytes().all(|b| b.is_ascii_hexdigit())
+    {
+        return Ok(id.to_owned());
+    }
+    let meta = fs::metadata(program)?;
+    let numbers = [
+        meta.size().to_string(),
+        meta.dev().to_string(),
+        meta.ino().to_string(),
+        meta.mtime().to_string(),
+        meta.mtime_nsec().to_string(),
+    ];
+    let parts: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    let mut id = names::digest(&parts);
+    id.truncate(16);
+    Ok(id)
+}
+
+fn newer(hello: &Hello) -> bool {
+    let number = |version: &str| -> Vec<u64> {
+        version.split('.').map(|n| n.parse().unwrap_or(0)).collect()
+    };
+    hello.protocol > PROTOCOL || number(&hello.version) > number(env!("CARGO_PKG_VERSION"))
+}
+
+async fn read<T: DeserializeOwned>(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<T> {
+    let mut line = Vec::new();
+    if reader.read_until(b'\n', &mut line).await? == 0 {
+        return Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "it ended before it answered",
+        ));
+    }
+    serde_json::from_slice(&line).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_program_is_the_program() {
+        let tmp = tempfile::tempdir().unwrap();
+        let program = tmp.path().join("x");
+        fs::write(&program, "1").unwrap();
+        let id = program_id(&program).unwrap();
+        let client = Client::new(Dirs::at(tmp.path(), None), program.clone());
+        let kept = client.keep_program(&id).unwrap();
+        assert_eq!(program_id(&kept).unwrap(), id);
+        fs::write(&program, "22").unwrap();
+        assert_ne!(program_id(&program).unwrap(), id);
+    }
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        let hello = |version: &str, protocol| Hello {
+            protocol,
+            version: version.into(),
+            program: String::new(),
+            pid: 1,
+        };
+        assert!(newer(&hello("999.0.0", PROTOCOL)));
+        assert!(newer(&hello("0.0.1", PROTOCOL + 1)));
+        assert!(!newer(&hello(env!("CARGO_PKG_VERSION"), PROTOCOL)));
+        assert!(!newer(&hello("0.0.1", PROTOCOL)));
+    }
+}
