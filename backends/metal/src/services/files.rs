@@ -1,10 +1,11 @@
 //! Files and directories that a service's user owns and nobody else reads.
 
 use super::User;
+use rustix::fs::{CWD, Mode, OFlags, fchmod, openat};
 use sha2::{Digest, Sha256};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, fchown, lchown};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, fchown};
 use std::path::Path;
 
 /// Makes `dir` (and what is missing above it, passable to others) private to `owner`.
@@ -18,13 +19,21 @@ pub(crate) fn make_dir(dir: &Path, owner: Option<&User>) -> io::Result<()> {
             .create(parent)?;
     }
     match DirBuilder::new().mode(0o700).create(dir) {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
-        other => other?,
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+        _ => {}
     }
-    match owner {
-        Some(user) => lchown(dir, Some(user.uid), Some(user.gid)),
-        None => Ok(()),
+    // One that was there may have been anybody's; a link is not followed.
+    let opened = openat(
+        CWD,
+        dir,
+        OFlags::DIRECTORY | OFlags::NOFOLLOW,
+        Mode::empty(),
+    )?;
+    if let Some(user) = owner {
+        fchown(&opened, Some(user.uid), Some(user.gid))?;
     }
+    fchmod(&opened, Mode::RWXU)?;
+    Ok(())
 }
 
 /// Writes `content` to `path` so that a reader sees the old file or the new one, never half of

@@ -47,8 +47,9 @@ pub(super) fn find(tool: Tool, places: &[PathBuf]) -> Option<Found> {
         .iter()
         .flat_map(|dir| names.iter().map(move |name| dir.join(name)))
         .filter(|path| is_executable(path))
-        .filter_map(|path| path.canonicalize().ok())
-        .filter(|path| seen.insert(path.clone()))
+        // One program under two names is asked once, by its first: Debian's `redis-server` is a
+        // link to a program that looks at what it was called.
+        .filter(|path| path.canonicalize().is_ok_and(|real| seen.insert(real)))
         .filter_map(|path| suitable(tool, &path));
     match tool {
         Tool::Postgres { .. } => candidates.max_by_key(Found::major),

@@ -6,6 +6,9 @@ use std::fmt::Write as _;
 /// Our own user, and the account that holds the streams.
 pub(super) const ADMINISTRATOR: &str = "plat";
 
+/// Where JetStream takes requests.
+const API: &str = "$JS.API.>";
+
 /// The whole file; the same settings give the same bytes.
 pub(super) fn text(settings: &Settings) -> String {
     let mut text = format!(
@@ -18,24 +21,19 @@ pub(super) fn text(settings: &Settings) -> String {
         quoted(&settings.dir.join("data").to_string_lossy()),
         quoted(settings.administrator_password.expose()),
     );
-    for queue in &settings.queues {
-        for right in [QueueRight::Send, QueueRight::Receive] {
-            for subject in subjects(&queue.name, right) {
-                if right == QueueRight::Receive
-                    && subjects(&queue.name, QueueRight::Send).contains(&subject)
-                {
-                    continue;
-                }
-                // One request for messages is answered by many.
-                let stream = if subject.contains(".MSG.NEXT.") {
-                    ", response_type: stream"
-                } else {
-                    ""
-                };
-                let _ = writeln!(text, "      {{ service: {}{stream} }}", quoted(&subject));
-            }
-        }
+    for (subject, _) in settings
+        .queues
+        .iter()
+        .flat_map(|queue| exported(&queue.name))
+    {
+        let _ = writeln!(text, "      {{ service: {} }}", quoted(&subject));
     }
+    // One request for messages is answered by many.
+    let _ = writeln!(
+        text,
+        "      {{ service: {}, response_type: stream }}",
+        quoted(API)
+    );
     text.push_str("    ]\n  }\n");
     for user in &settings.users {
         account(&mut text, user);
@@ -45,15 +43,19 @@ pub(super) fn text(settings: &Settings) -> String {
 }
 
 fn account(text: &mut String, user: &QueueUser) {
-    let subjects = subjects(&user.queue, user.right);
-    let list = |items: &mut dyn Iterator<Item = String>| items.collect::<Vec<_>>().join(", ");
-    let publish = list(&mut subjects.iter().map(|s| quoted(s)));
-    let imports = list(&mut subjects.iter().map(|subject| {
-        format!(
-            "{{ service: {{ account: {ADMINISTRATOR}, subject: {} }} }}",
-            quoted(subject)
-        )
-    }));
+    let list = |items: Vec<String>| items.join(", ");
+    let publish = list(may_publish(user).iter().map(|s| quoted(s)).collect());
+    let imports = exported(&user.queue)
+        .into_iter()
+        .filter_map(|(subject, right)| (right == user.right).then_some(subject))
+        // All of the API: of a part, the server would answer the rest itself, before us. What may
+        // be asked of it is bounded by what the user may publish.
+        .chain([API.to_owned()])
+        .map(|subject| {
+            let subject = quoted(&subject);
+            format!("{{ service: {{ account: {ADMINISTRATOR}, subject: {subject} }} }}")
+        });
+    let imports = list(imports.collect());
     let _ = writeln!(
         text,
         "  {} {{\n    users: [{{ user: {}, password: {}, permissions: {{ publish: [{publish}], subscribe: [\"_INBOX.>\"] }} }}]\n    imports: [{imports}]\n  }}",
@@ -63,19 +65,29 @@ fn account(text: &mut String, user: &QueueUser) {
     );
 }
 
-/// What may be published to: the stream's subject to send; to receive, the consumer's requests and
-/// its acknowledgements. Both may ask how the stream is, which clients do first.
-fn subjects(queue: &str, right: QueueRight) -> Vec<String> {
-    let info = format!("$JS.API.STREAM.INFO.{queue}");
-    match right {
-        QueueRight::Send => vec![queue.to_owned(), info],
-        QueueRight::Receive => vec![
-            info,
-            format!("$JS.API.CONSUMER.INFO.{queue}.{queue}"),
-            format!("$JS.API.CONSUMER.MSG.NEXT.{queue}.{queue}"),
-            format!("$JS.ACK.{queue}.{queue}.>"),
-        ],
+/// The subjects of a queue that accounts of its users import beside the API: where its messages go,
+/// and where they are acknowledged.
+fn exported(queue: &str) -> [(String, QueueRight); 2] {
+    [
+        (queue.to_owned(), QueueRight::Send),
+        (format!("$JS.ACK.{queue}.{queue}.>"), QueueRight::Receive),
+    ]
+}
+
+/// What a user may publish to: the stream's subject to send; to receive, requests to the one
+/// consumer and its acknowledgements. Both may ask how the stream is, which clients do first.
+fn may_publish(user: &QueueUser) -> Vec<String> {
+    let queue = &user.queue;
+    let mut subjects: Vec<String> = exported(queue)
+        .into_iter()
+        .filter_map(|(subject, right)| (right == user.right).then_some(subject))
+        .collect();
+    subjects.push(format!("$JS.API.STREAM.INFO.{queue}"));
+    if user.right == QueueRight::Receive {
+        subjects.push(format!("$JS.API.CONSUMER.INFO.{queue}.{queue}"));
+        subjects.push(format!("$JS.API.CONSUMER.MSG.NEXT.{queue}.{queue}"));
     }
+    subjects
 }
 
 fn quoted(value: &str) -> String {
