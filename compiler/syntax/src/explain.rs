@@ -127,6 +127,18 @@ known later. In a `match`, compare in a condition instead.\n",
 `if`, `for`, `require` and `out`. A declaration holds fields (`name = value`), an environment fields and `each`. `if` and `for` choose \
 and repeat declarations.\n",
     },
+    Explanation {
+        code: "E0121",
+        title: "The formatter would change what a file means",
+        text: "`platc fmt` reads its own result again, and writes nothing if that says something else than the file did. This is a \
+mistake of the formatter, not of yours: please report it with the file.\n",
+    },
+    Explanation {
+        code: "E0122",
+        title: "A brace on a line of its own",
+        text: "A line break ends what stands before it, so a `{` stands on the line of what it belongs to:\n\n\
+```\nservice api {\n    port = 80\n}\n```\n",
+    },
 ];
 
 /// This code at length, if it is one of this crate's.

@@ -89,16 +89,7 @@ impl<'t> Builder<'t> {
             .get(at)
             .or(self.tokens.last())
             .copied()
-            .unwrap_or(Token {
-                kind: K::Eof,
-                word: crate::lexer::Word::Other,
-                newline: true,
-                column_zero: false,
-                docs: false,
-                small: false,
-                start: 0,
-                end: 0,
-            })
+            .unwrap_or(Token::END)
     }
 
     fn found(&self, at: usize) -> Found {

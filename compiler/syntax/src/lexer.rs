@@ -101,6 +101,18 @@ pub(crate) struct Token {
 }
 
 impl Token {
+    /// What stands for a token where there is none.
+    pub(crate) const END: Token = Token {
+        kind: K::Eof,
+        word: Word::Other,
+        newline: true,
+        column_zero: false,
+        docs: false,
+        small: false,
+        start: 0,
+        end: 0,
+    };
+
     pub(crate) fn range(&self) -> TextRange {
         TextRange::new(self.start, self.end)
     }

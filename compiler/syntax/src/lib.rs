@@ -13,6 +13,7 @@ pub mod ast;
 mod brackets;
 pub mod diagnostic;
 mod explain;
+mod format;
 mod grammar;
 pub mod kind;
 mod lexer;
@@ -24,6 +25,7 @@ pub mod tree;
 
 pub use diagnostic::{Diagnostic, Explanation, Fix, Label, Severity, TextEdit};
 pub use explain::{EXPLANATIONS, explain};
+pub use format::format;
 pub use kind::SyntaxKind;
 pub use lines::LineIndex;
 pub use text::decode;

@@ -111,6 +111,11 @@ pub(crate) enum Mistake {
     DoubleEquals {
         range: TextRange,
     },
+    /// A `{` that begins a line; what it belongs to ended at `end`.
+    BraceOnItsOwn {
+        range: TextRange,
+        end: u32,
+    },
     Misplaced {
         kind: K,
         context: Context,
@@ -149,6 +154,7 @@ impl Mistake {
             | Mistake::ColonForEquals { range }
             | Mistake::EqualsForColon { range }
             | Mistake::DoubleEquals { range }
+            | Mistake::BraceOnItsOwn { range, .. }
             | Mistake::Misplaced { range, .. }
             | Mistake::HoleInPlain { range, .. }
             | Mistake::NoElse { range, .. } => range,
@@ -281,6 +287,11 @@ impl Teller<'_> {
             Mistake::DoubleEquals { range } => self
                 .error("E0114", range, "a field is given its value with `=`; `==` compares")
                 .with_fix("write `=`", range, "="),
+            Mistake::BraceOnItsOwn { range, end } => {
+                let told = self.error("E0122", range, "this `{` stands on the line of what it belongs to");
+                let gap = TextRange::new(end, range.start);
+                if self.slice(gap).trim().is_empty() { told.with_fix("put it there", gap, " ") } else { told }
+            }
             Mistake::Misplaced { kind, context, range } => self.misplaced(kind, context, range),
             Mistake::Chained { first, second } => {
                 let (a, b) = (self.slice(first), self.slice(second));

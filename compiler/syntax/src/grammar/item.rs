@@ -333,7 +333,23 @@ fn body<'t>(context: Context, item: impl Rule<'t>) -> impl Rule<'t> {
         done
     });
     let braces = bracketed(K::LBrace, "}", inner);
-    node(K::Body, on_line(braces))
+    let braces = custom(move |inp: &mut Ref<'t, '_>| {
+        let at = here(inp);
+        let token = peek(inp, 0);
+        if token.kind == K::LBrace && token.newline {
+            // No item begins with `{`: so it can only belong to what stands before.
+            let end = inp.state().end_before(at);
+            complain(
+                inp.state(),
+                Mistake::BraceOnItsOwn {
+                    range: token.range(),
+                    end,
+                },
+            );
+        }
+        inp.parse(&braces)
+    });
+    node(K::Body, braces)
 }
 
 /// `api`, `background["default"].scale`
