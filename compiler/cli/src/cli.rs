@@ -84,6 +84,18 @@ Examples:
     )]
     New(New),
 
+    /// Format .plat files
+    #[command(
+        override_usage = "platc fmt [PATH…] [flags]",
+        after_help = "\
+Examples:
+  platc fmt                  every .plat file of the package
+  platc fmt shop.plat        one file
+  platc fmt --check          writes nothing; exit code 1 where a file would change
+  platc fmt --stdin < a.plat writes the formatted text to stdout"
+    )]
+    Fmt(Fmt),
+
     /// Tell more about a diagnostic
     #[command(
         override_usage = "platc explain [CODE]",
@@ -112,7 +124,7 @@ Examples:
 
 /// The commands by what they are for, in the order of the help.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Write", &["new", "explain"]),
+    ("Write", &["new", "fmt", "explain"]),
     ("Around it", &["completions", "version"]),
 ];
 
@@ -121,6 +133,20 @@ const GROUPS: &[(&str, &[&str])] = &[
 pub struct New {
     /// The app's name: lower-case letters, digits, `-` and `_`
     pub name: String,
+}
+
+/// `platc fmt`.
+#[derive(Debug, Args)]
+pub struct Fmt {
+    /// Files, or directories with files [default: the package here]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Write nothing; name the files that would change, exit code 1 if there is one
+    #[arg(long)]
+    pub check: bool,
+    /// Read from stdin, write to stdout
+    #[arg(long, conflicts_with = "paths")]
+    pub stdin: bool,
 }
 
 /// `platc explain`.

@@ -2,6 +2,7 @@
 
 mod completions;
 mod explain;
+mod fmt;
 mod new;
 mod version;
 
@@ -17,6 +18,7 @@ pub fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Outcome, Stop> 
     let global = &arguments.global;
     match &arguments.command {
         Command::New(new) => new::run(new, global, terminal),
+        Command::Fmt(fmt) => fmt::run(fmt, global, terminal),
         Command::Explain(explain) => explain::run(explain, terminal),
         Command::Completions(completions) => completions::run(completions, terminal),
         Command::Version(version) => version::run(version, terminal),
