@@ -322,6 +322,15 @@ mod tests {
         assert_eq!(found, expected, "{bytes:?}");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_a_request_or_refused(bytes: Vec<u8>, head in "(GET|POST) /[ -~\\r\\n]*") {
+            let _ = whole(&bytes);
+            let _ = whole(&[&bytes, b"\r\n\r\n" as &[u8]].concat());
+            let _ = whole(format!("{head}\r\n\r\n").as_bytes());
+        }
+    }
+
     #[test]
     fn requests() {
         check("GET /status HTTP/1.1\r\nHost: x\r\n", None);

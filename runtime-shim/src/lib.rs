@@ -5,6 +5,22 @@
 //! [`signal::Signal`] names signals. Start reading at [`spec`]: it has the recipe for starting a
 //! shim and the text format. The program itself is in `main.rs` and the modules it names.
 //!
+//! # What it costs
+//! Measured on x86-64 (two cores, Linux 6.18), as platc carries it (static, musl, profile `shim`):
+//! 239 KB on disk; 300 KB resident, of which 70 KB are its own and the rest is the file; 0.8 ms
+//! from the start of the shim to the first byte its child writes, more than without it; a child
+//! that is killed runs again 51 ms later, with the 50 ms of the first backoff in it; 160 MB a
+//! second of log lines. The tests' `figures.rs` measures the first four again and says how to call
+//! it.
+//!
+//! # What it can't do
+//! - When the shim itself is killed (`kill -9`), its child is killed with it; what the child had
+//!   started is not, and is for the agent to find by `child_pid`, which is their group.
+//! - A process in an uninterruptible wait can't be killed by anybody: after five seconds of trying
+//!   it is left behind, and the log says so.
+//! - Where the kernel has no `/proc/PID/task/TID/children`, processes that left the child's group
+//!   are neither counted in the metrics nor killed.
+//!
 //! Architecture invariant: the shim knows no app, no plan, no graph and no backend. It has no
 //! thread, no TLS, no tokio and no serde inside; it never talks to anything but the process it
 //! runs, the probes it was told to make and its own Unix socket. A secret value never reaches its

@@ -241,4 +241,6 @@ fn the_status_is_json() {
         "exit_signal": "KILL", "restart_in": 50, "probe_failure": null, "reason": null,
     });
     assert_eq!(value, expected);
+    #[cfg(feature = "serde")]
+    assert_eq!(serde_json::from_value::<Status>(value).ok(), Some(status));
 }

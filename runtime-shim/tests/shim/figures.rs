@@ -11,13 +11,15 @@ use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::harness::{command, program, script};
+use plat_shim::spec::Policy;
+
+use crate::harness::{command, kill, program, script};
 
 #[test]
 #[ignore = "measures; see the module's text"]
 fn size_memory_and_added_start_time() {
     let size = fs::metadata(program()).unwrap().len();
-    println!("on disk: {} KB", size / 1000);
+    println!("on disk: {size} bytes");
 
     let shim = script("echo up; exec sleep 1000").start();
     shim.says("up");
@@ -67,6 +69,20 @@ fn size_memory_and_added_start_time() {
     }));
     println!("start to the first byte of output: {direct:?} alone, {under:?} under the shim");
     println!("added: {:?}", under.saturating_sub(direct));
+
+    let back = median((0..20).map(|_| {
+        let always = |spec: &mut plat_shim::spec::Spec| spec.restart.policy = Policy::Always;
+        let shim = command(&["sleep", "1000"]).with(always).start();
+        let pid = shim.child_pid();
+        let began = Instant::now();
+        kill(pid, libc::SIGKILL);
+        while shim.status()["child_pid"]
+            .as_i64()
+            .is_none_or(|now| now == pid)
+        {}
+        began.elapsed()
+    }));
+    println!("from kill -9 of the child to the next one: {back:?}");
 }
 
 fn median(times: impl Iterator<Item = Duration>) -> Duration {

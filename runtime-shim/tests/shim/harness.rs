@@ -36,6 +36,7 @@ pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T 
 }
 
 /// Says why a test can't be made here. Where everything must be, in CI, that is a failure.
+#[expect(clippy::print_stderr, reason = "a test that was not made must say so")]
 pub fn skip(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "{why}");
     eprintln!("skipped: {why}");
