@@ -23,10 +23,12 @@ mod object;
 mod plan;
 mod planner;
 mod recover;
+mod render;
 mod sealed;
 mod specdiff;
 mod state;
 mod store;
+mod view;
 
 pub use apply::{ApplyEvent, ApplyOptions, Outcome};
 pub use backend::{
@@ -46,6 +48,8 @@ pub use plan::{
     Action, Blocked, DataFate, DataWord, Drift, DriftKind, FieldChange, Goal, MadeFrom, NodeAction,
     NodeChange, OpId, Operation, Plan, Precondition, SpecChange, Token, Words,
 };
+pub use render::{Style, render_text};
 pub use sealed::SealError;
 pub use state::{KeptData, Recorded, Release, ReleaseHead, State};
 pub use store::{Blob, DirStore, Expect, Store, StoreError};
+pub use view::{ChangeView, Counts, FieldView, OperationView, PlanView};

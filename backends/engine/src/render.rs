@@ -1,0 +1,574 @@
+//! A plan on a terminal. Pure: colours and width are given.
+
+use std::fmt::Write as _;
+
+use plat_model::Place;
+
+use crate::backend::{Note, NoteKind};
+use crate::plan::{Action, DataFate, DriftKind, Goal, NodeAction};
+use crate::view::{ChangeView, FieldView, OperationView, PlanView};
+
+/// How text is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// With ANSI colours.
+    pub color: bool,
+    /// How many columns there are.
+    pub width: usize,
+    /// Whether the plan is kept, so that it can be applied by its id.
+    pub kept: bool,
+}
+
+impl Default for Style {
+    /// Plain, 100 columns wide.
+    fn default() -> Self {
+        Self {
+            color: false,
+            width: 100,
+            kept: false,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Plain,
+    Strong,
+    Dim,
+    Add,
+    Change,
+    Remove,
+}
+
+impl Role {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Strong => "1",
+            Self::Dim => "2",
+            Self::Add => "32",
+            Self::Change => "33",
+            Self::Remove => "31",
+        }
+    }
+}
+
+/// A line: pieces of text, and what stands in the column of places.
+#[derive(Default)]
+struct Line {
+    pieces: Vec<(Role, String)>,
+    place: String,
+    /// A message is folded at the width; anything else is shortened.
+    folds: bool,
+}
+
+impl Line {
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn push(mut self, role: Role, text: impl Into<String>) -> Self {
+        self.pieces.push((role, text.into()));
+        self
+    }
+
+    fn at(mut self, place: Option<&Place>, set_by: Option<&str>) -> Self {
+        if let Some(place) = place {
+            self.place = match set_by {
+                Some(env) => format!("{place}  ({env})"),
+                None => place.to_string(),
+            };
+        }
+        self
+    }
+
+    fn folding(mut self) -> Self {
+        self.folds = true;
+        self
+    }
+
+    fn len(&self) -> usize {
+        self.pieces.iter().map(|(_, text)| columns(text)).sum()
+    }
+}
+
+fn columns(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// The longest value that is shown whole.
+const VALUE: usize = 60;
+
+/// The plan as text, each line ended.
+pub fn render_text(view: &PlanView, style: &Style) -> String {
+    let mut page = Page {
+        style: *style,
+        lines: Vec::new(),
+    };
+    page.head(view);
+    page.drift(view);
+    for change in &view.changes {
+        page.change(change);
+    }
+    page.blocked(view);
+    page.notes(view);
+    page.problems(view);
+    page.foot(view);
+    page.text()
+}
+
+struct Page {
+    style: Style,
+    lines: Vec<Line>,
+}
+
+impl Page {
+    fn add(&mut self, line: Line) {
+        self.lines.push(line);
+    }
+
+    fn gap(&mut self) {
+        if self.lines.last().is_some_and(|l| !l.pieces.is_empty()) {
+            self.add(Line::new());
+        }
+    }
+
+    fn head(&mut self, view: &PlanView) {
+        let mut line =
+            Line::new().push(Role::Strong, format!("{} → {}", view.app, view.environment));
+        if !view.targets.is_empty() {
+            line = line.push(Role::Dim, format!("   {}", view.targets.join(", ")));
+        }
+        if view.goal == Goal::Destroy {
+            line = line.push(Role::Remove, "   destroy");
+        }
+        self.add(line);
+        self.gap();
+    }
+
+    fn drift(&mut self, view: &PlanView) {
+        if view.drift.is_empty() {
+            return;
+        }
+        self.add(Line::new().push(
+            Role::Plain,
+            "  since the last apply, and not by the source:",
+        ));
+        for drift in &view.drift {
+            let what = match drift.what {
+                DriftKind::Gone => "is gone",
+                DriftKind::Replaced => "was replaced by another",
+                DriftKind::Changed => "was changed",
+                DriftKind::Stopped => "stopped",
+                DriftKind::Ailing => "is not well",
+                DriftKind::Unrecorded => "is there, and not on record",
+            };
+            let detail = drift.detail.as_deref().map(|d| format!(": {d}"));
+            self.add(
+                Line::new()
+                    .push(Role::Change, "    ! ")
+                    .push(Role::Plain, format!("{} {what}", drift.label))
+                    .push(Role::Dim, detail.unwrap_or_default())
+                    .folding(),
+            );
+        }
+        self.gap();
+    }
+
+    fn change(&mut self, change: &ChangeView) {
+        let (sign, role) = match change.what {
+            NodeAction::Destroy => ("-", Role::Remove),
+            NodeAction::Replace => ("±", Role::Remove),
+            NodeAction::Create => ("+", Role::Add),
+            NodeAction::Change => ("~", Role::Change),
+            NodeAction::Heal => ("*", Role::Change),
+            NodeAction::Move => (">", Role::Change),
+        };
+        let name = match &change.node {
+            Some(node) if change.kind.is_empty() => node.to_string(),
+            Some(node) => format!("{} {node}", change.kind),
+            None => change.kind.clone(),
+        };
+        let mut line = Line::new()
+            .push(role, format!("  {sign} "))
+            .push(Role::Strong, name);
+        if let Some(from) = &change.moved_from {
+            line = line.push(Role::Dim, format!("   was {from}"));
+        }
+        match change.what {
+            NodeAction::Replace => line = line.push(role, "   made anew"),
+            NodeAction::Heal => line = line.push(Role::Dim, healed(&change.operations)),
+            _ => {}
+        }
+        self.add(line.at(change.place.as_ref(), None));
+        let fields: Vec<_> = change.fields.iter().filter(|f| shown(change, f)).collect();
+        let widest = fields.iter().map(|f| columns(f.field.as_str())).max();
+        let widest = widest.unwrap_or(0).clamp(9, 28);
+        for field in fields {
+            self.field(field, widest);
+        }
+        for operation in &change.operations {
+            self.data(operation);
+        }
+        for operation in &change.operations {
+            self.operation(change, operation);
+        }
+        if change.what != NodeAction::Create && change.what != NodeAction::Destroy {
+            self.gap();
+        }
+    }
+
+    fn field(&mut self, field: &FieldView, widest: usize) {
+        let name = field.field.as_str();
+        let mut line = Line::new().push(Role::Plain, format!("      {name:widest$} "));
+        let new = field.new.as_deref().unwrap_or("none");
+        line = match &field.old {
+            None if field.new.is_some() && !field.replaces => line.push(Role::Plain, short(new)),
+            old => line
+                .push(Role::Dim, short(old.as_deref().unwrap_or("none")))
+                .push(Role::Plain, format!(" → {}", short(new))),
+        };
+        if field.replaces {
+            line = line.push(Role::Remove, "   makes it anew");
+        }
+        self.add(line.at(field.place.as_ref(), field.set_by.as_deref()));
+    }
+
+    /// What becomes of data, said for each thing that holds some.
+    fn data(&mut self, operation: &OperationView) {
+        let what = operation.holds.as_deref().unwrap_or("its data");
+        let line = Line::new().push(Role::Plain, "      data      ");
+        match operation.data {
+            DataFate::Untouched => {}
+            DataFate::Kept => self.add(
+                line.push(
+                    Role::Plain,
+                    format!("{what}: kept, for when it is made again"),
+                )
+                .folding(),
+            ),
+            DataFate::Destroyed => {
+                self.add(
+                    line.push(Role::Remove, format!("{what}: lost for good"))
+                        .folding(),
+                );
+            }
+        }
+    }
+
+    fn operation(&mut self, change: &ChangeView, operation: &OperationView) {
+        let plain = operation.how.is_none() && operation.changes.is_empty();
+        let said = matches!(
+            change.what,
+            NodeAction::Create | NodeAction::Destroy | NodeAction::Heal
+        );
+        if plain && said && (change.node.is_none() || operation.changes.is_empty()) {
+            return;
+        }
+        let verb = match operation.action {
+            Action::Create if change.what != NodeAction::Create => "makes ",
+            Action::Delete if change.what != NodeAction::Destroy => "removes ",
+            Action::Adopt if change.what != NodeAction::Heal => "takes on record ",
+            _ => "",
+        };
+        let mut line = Line::new().push(Role::Dim, format!("        {verb}{}", operation.object));
+        let changes = spec_changes(operation);
+        if !changes.is_empty() {
+            line = line.push(Role::Dim, format!("   {changes}"));
+        }
+        if let Some(how) = &operation.how {
+            line = line.push(Role::Plain, format!("   {how}"));
+        }
+        self.add(line);
+    }
+
+    fn blocked(&mut self, view: &PlanView) {
+        if view.blocked.is_empty() {
+            return;
+        }
+        self.gap();
+        self.add(Line::new().push(Role::Plain, "  nothing is planned for these:"));
+        for blocked in &view.blocked {
+            self.add(
+                Line::new()
+                    .push(Role::Change, "    ? ")
+                    .push(Role::Plain, blocked.label.clone())
+                    .push(Role::Dim, format!(": {}", blocked.why))
+                    .folding(),
+            );
+        }
+    }
+
+    fn notes(&mut self, view: &PlanView) {
+        for (kind, title) in [
+            (NoteKind::Weakened, "  kept in part on this target:"),
+            (NoteKind::NotBuilt, "  without effect on this target yet:"),
+            (NoteKind::Info, "  good to know:"),
+        ] {
+            let notes: Vec<&Note> = view.notes.iter().filter(|n| n.kind == kind).collect();
+            if notes.is_empty() {
+                continue;
+            }
+            self.gap();
+            self.add(Line::new().push(Role::Plain, title));
+            for note in notes {
+                let about = match (&note.node, &note.field) {
+                    (Some(node), Some(field)) => format!("{node}.{field}: "),
+                    (Some(node), None) => format!("{node}: "),
+                    _ => String::new(),
+                };
+                self.add(
+                    Line::new()
+                        .push(Role::Plain, format!("    {about}"))
+                        .push(Role::Dim, note.message.clone())
+                        .at(note.place.as_ref(), None)
+                        .folding(),
+                );
+            }
+        }
+    }
+
+    fn problems(&mut self, view: &PlanView) {
+        for (stops, title, role) in [
+            (false, "  before it begins:", Role::Change),
+            (true, "  this can't be applied:", Role::Remove),
+        ] {
+            let problems: Vec<_> = view.problems.iter().filter(|p| p.stops == stops).collect();
+            if problems.is_empty() {
+                continue;
+            }
+            self.gap();
+            self.add(Line::new().push(role, title));
+            for problem in problems {
+                self.add(
+                    Line::new()
+                        .push(Role::Plain, format!("    {}", problem.message))
+                        .at(problem.place.as_ref(), None)
+                        .folding(),
+                );
+                if let Some(next) = &problem.next {
+                    self.add(
+                        Line::new()
+                            .push(Role::Dim, format!("      {next}"))
+                            .folding(),
+                    );
+                }
+            }
+        }
+    }
+
+    fn foot(&mut self, view: &PlanView) {
+        self.gap();
+        let counts = &view.counts;
+        let mut parts: Vec<String> = [
+            (counts.destroy, "to destroy"),
+            (counts.replace, "to make anew"),
+            (counts.create, "to create"),
+            (counts.change, "to change"),
+            (counts.heal, "to put right"),
+            (counts.rename, "to rename"),
+            (view.blocked.len(), "not known"),
+            (counts.unchanged, "unchanged"),
+        ]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+        if view.nothing_to_do {
+            parts.insert(0, "nothing to do".to_owned());
+        }
+        if let Some(budget) = &view.budget {
+            parts.push(format!(
+                "not priced, so the budget of {budget} is not checked"
+            ));
+        }
+        self.add(
+            Line::new()
+                .push(Role::Plain, format!("  {}", parts.join(" · ")))
+                .folding(),
+        );
+        if !view.nothing_to_do {
+            let mut line = Line::new().push(Role::Dim, format!("  plan {}", view.id));
+            if self.style.kept && !view.problems.iter().any(|p| p.stops) {
+                let hint = format!(" · apply it with: platc apply {}", view.id);
+                line = line.push(Role::Dim, hint);
+            }
+            self.add(line);
+        }
+    }
+
+    fn text(&self) -> String {
+        let width = self.style.width.max(40);
+        let places = self
+            .lines
+            .iter()
+            .map(|l| columns(&l.place))
+            .max()
+            .unwrap_or(0);
+        let widest = self
+            .lines
+            .iter()
+            .filter(|l| !l.place.is_empty())
+            .map(Line::len)
+            .max()
+            .unwrap_or(0);
+        // The column begins where the widest line leaves room, and never so far to the right
+        // that a place is cut.
+        let room = width.saturating_sub(places);
+        let column = (widest + 3).clamp(30, room.max(30));
+        let mut out = String::new();
+        for line in &self.lines {
+            if line.pieces.is_empty() {
+                out.push('\n');
+                continue;
+            }
+            let limit = if line.place.is_empty() {
+                width
+            } else {
+                column.saturating_sub(2)
+            };
+            if line.folds && line.len() > limit {
+                self.folded(line, limit, column, &mut out);
+            } else {
+                self.single(line, limit, column, &mut out);
+            }
+        }
+        out
+    }
+
+    fn single(&self, line: &Line, limit: usize, column: usize, out: &mut String) {
+        let mut used = 0;
+        for (role, text) in &line.pieces {
+            let left = limit.saturating_sub(used);
+            let text = clipped(text, left);
+            used += columns(&text);
+            self.paint(*role, &text, out);
+        }
+        self.place(line, used, column, out);
+    }
+
+    fn place(&self, line: &Line, used: usize, column: usize, out: &mut String) {
+        if !line.place.is_empty() {
+            let gap = column.saturating_sub(used).max(2);
+            let _ = write!(out, "{:gap$}", "");
+            self.paint(Role::Dim, &line.place, out);
+        }
+        while out.ends_with(' ') {
+            out.pop();
+        }
+        out.push('\n');
+    }
+
+    /// Folds between words; what follows the first line stands a little further in.
+    fn folded(&self, line: &Line, limit: usize, column: usize, out: &mut String) {
+        let text: String = line.pieces.iter().map(|(_, text)| text.as_str()).collect();
+        let indent = text.len() - text.trim_start().len();
+        let role = line.pieces.first().map_or(Role::Plain, |(role, _)| *role);
+        let mut rows: Vec<String> = Vec::new();
+        let mut row = " ".repeat(indent);
+        let mut empty = true;
+        for word in text.split_whitespace() {
+            if !empty && columns(&row) + 1 + columns(word) > limit {
+                rows.push(std::mem::replace(&mut row, " ".repeat(indent + 2)));
+                empty = true;
+            }
+            if !empty {
+                row.push(' ');
+            }
+            row.push_str(word);
+            empty = false;
+        }
+        rows.push(row);
+        for (i, row) in rows.iter().enumerate() {
+            self.paint(role, row, out);
+            if i == 0 {
+                self.place(line, columns(row), column, out);
+            } else {
+                out.push('\n');
+            }
+        }
+    }
+
+    fn paint(&self, role: Role, text: &str, out: &mut String) {
+        if self.style.color && role != Role::Plain && !text.trim().is_empty() {
+            let _ = write!(out, "\x1b[{}m{text}\x1b[0m", role.code());
+        } else {
+            out.push_str(text);
+        }
+    }
+}
+
+/// For a new thing, the source says it all: what an environment adds is worth repeating.
+fn shown(change: &ChangeView, field: &FieldView) -> bool {
+    change.what != NodeAction::Create || field.set_by.is_some()
+}
+
+fn healed(operations: &[OperationView]) -> &'static str {
+    let all = |action| operations.iter().all(|o| o.action == action);
+    if all(Action::Resume) {
+        "   started again"
+    } else if all(Action::Create) {
+        "   made again"
+    } else if all(Action::Adopt) {
+        "   taken on record"
+    } else if all(Action::Forget) {
+        "   taken off the record"
+    } else {
+        "   put back as it was"
+    }
+}
+
+fn spec_changes(operation: &OperationView) -> String {
+    const SHOWN: usize = 3;
+    let json = |value: &Option<serde_json::Value>| match value {
+        None | Some(serde_json::Value::Null) => "none".to_owned(),
+        Some(serde_json::Value::String(s)) if s.chars().all(|c| c.is_ascii_graphic()) => s.clone(),
+        Some(value) => value.to_string(),
+    };
+    let mut parts: Vec<String> = operation
+        .changes
+        .iter()
+        .take(SHOWN)
+        .map(|change| {
+            let (old, new) = (json(&change.old), json(&change.new));
+            if columns(&old) + columns(&new) <= 24 {
+                format!("{} {old} → {new}", change.path)
+            } else {
+                change.path.clone()
+            }
+        })
+        .collect();
+    let more = operation.changes.len().saturating_sub(SHOWN);
+    if more > 0 {
+        parts.push(format!("{more} more"));
+    }
+    parts.join(", ")
+}
+
+/// A value, shortened in the middle where it is long.
+fn short(value: &str) -> String {
+    clipped_to(value, VALUE)
+}
+
+fn clipped_to(text: &str, most: usize) -> String {
+    let length = columns(text);
+    if length <= most {
+        return text.to_owned();
+    }
+    let keep = most.saturating_sub(1);
+    let head: String = text.chars().take(keep.div_ceil(2)).collect();
+    let tail: String = text.chars().skip(length - keep / 2).collect();
+    format!("{head}…{tail}")
+}
+
+fn clipped(text: &str, most: usize) -> String {
+    let length = columns(text);
+    if length <= most {
+        return text.to_owned();
+    }
+    let mut out: String = text.chars().take(most.saturating_sub(1)).collect();
+    if most > 0 {
+        out.push('…');
+    }
+    out
+}

@@ -1,0 +1,224 @@
+//! A plan as it is shown: the one versioned form that the terminal, JSON and everything else
+//! are made from.
+
+use plat_model::{FieldPath, NodePath, Place};
+use serde::{Deserialize, Serialize};
+
+use crate::backend::{Note, Problem};
+use crate::plan::{
+    Action, Blocked, DataFate, Drift, Goal, NodeAction, NodeChange, OpId, Operation, Plan,
+    SpecChange,
+};
+
+/// What a plan shows. `platc plan --json` prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanView {
+    /// The version of this format: [`PlanView::FORMAT`].
+    pub format: u32,
+    /// The app.
+    pub app: String,
+    /// The environment.
+    pub environment: String,
+    /// What the plan is for.
+    pub goal: Goal,
+    /// The targets in use, as each describes itself.
+    pub targets: Vec<String>,
+    /// Whether there is nothing to do.
+    pub nothing_to_do: bool,
+    /// How many declarations change, and how.
+    pub counts: Counts,
+    /// What changes: destroys and replacements first, then in the order of the source.
+    pub changes: Vec<ChangeView>,
+    /// Where the world differs from what was last applied.
+    pub drift: Vec<Drift>,
+    /// What could not be read, and what waits for it.
+    pub blocked: Vec<Blocked>,
+    /// What people should know.
+    pub notes: Vec<Note>,
+    /// What is sure to go wrong, or good to know, before anything is changed.
+    pub problems: Vec<Problem>,
+    /// The environment's cost limit. It is not checked: no target gives prices.
+    pub budget: Option<String>,
+    /// The plan's digest in full.
+    pub digest: String,
+    /// As people type it: `platc apply 7f3c9a`.
+    pub id: String,
+}
+
+/// Numbers of declarations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Made.
+    pub create: usize,
+    /// Changed.
+    pub change: usize,
+    /// Made anew.
+    pub replace: usize,
+    /// Taken away.
+    pub destroy: usize,
+    /// Put back as they were.
+    pub heal: usize,
+    /// Given a new name.
+    pub rename: usize,
+    /// As they should be.
+    pub unchanged: usize,
+}
+
+/// What changes about one declaration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeView {
+    /// The declaration; `None` for what several share.
+    pub node: Option<NodePath>,
+    /// Its kind; for what several share what it is.
+    pub kind: String,
+    /// What happens to it.
+    pub what: NodeAction,
+    /// Its path before a `moved`.
+    pub moved_from: Option<NodePath>,
+    /// Where it is declared.
+    pub place: Option<Place>,
+    /// Its fields that change; for a new one those that the app itself sets.
+    pub fields: Vec<FieldView>,
+    /// The operations that this takes.
+    pub operations: Vec<OperationView>,
+}
+
+/// A field that changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldView {
+    /// Which field.
+    pub field: FieldPath,
+    /// Its value before, as people write it.
+    pub old: Option<String>,
+    /// Its value after.
+    pub new: Option<String>,
+    /// Where it is set.
+    pub place: Option<Place>,
+    /// The environment that sets it.
+    pub set_by: Option<String>,
+    /// It makes the thing anew.
+    pub replaces: bool,
+}
+
+/// An operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperationView {
+    /// Its place in the plan.
+    pub id: OpId,
+    /// What is done.
+    pub action: Action,
+    /// To which object.
+    pub object: String,
+    /// What that is, for people.
+    pub label: String,
+    /// How it goes.
+    pub how: Option<String>,
+    /// What becomes of its data.
+    pub data: DataFate,
+    /// What its data is.
+    pub holds: Option<String>,
+    /// The parts of its spec that change.
+    pub changes: Vec<SpecChange>,
+    /// The operations it waits for.
+    pub after: Vec<OpId>,
+}
+
+impl PlanView {
+    /// The version of the format this crate writes.
+    pub const FORMAT: u32 = 1;
+
+    /// What a plan shows.
+    pub fn of(plan: &Plan) -> Self {
+        let mut changes: Vec<ChangeView> = plan.changes.iter().map(|c| change(plan, c)).collect();
+        changes.sort_by_key(|c| (rank(c.what), c.node.is_none(), c.place.clone()));
+        let mut counts = Counts::default();
+        for change in &changes {
+            let count = match change.what {
+                NodeAction::Create => &mut counts.create,
+                NodeAction::Change => &mut counts.change,
+                NodeAction::Replace => &mut counts.replace,
+                NodeAction::Destroy => &mut counts.destroy,
+                NodeAction::Heal => &mut counts.heal,
+                NodeAction::Move => &mut counts.rename,
+            };
+            *count += 1;
+        }
+        let touched = |path: &NodePath| {
+            plan.changes.iter().any(|c| c.node.as_ref() == Some(path))
+                || plan.blocked.iter().any(|b| b.node.as_ref() == Some(path))
+        };
+        counts.unchanged = plan.graph.as_ref().map_or(plan.unchanged, |graph| {
+            graph.nodes.keys().filter(|path| !touched(path)).count()
+        });
+        Self {
+            format: Self::FORMAT,
+            app: plan.scope.app.clone(),
+            environment: plan.scope.environment.clone(),
+            goal: plan.goal,
+            targets: plan.targets.values().cloned().collect(),
+            nothing_to_do: plan.is_empty(),
+            counts,
+            changes,
+            drift: plan.drift.clone(),
+            blocked: plan.blocked.clone(),
+            notes: plan.notes.clone(),
+            problems: plan.problems.clone(),
+            budget: plan.budget.clone(),
+            digest: plan.digest.to_string(),
+            id: plan.digest.short().to_owned(),
+        }
+    }
+}
+
+const fn rank(what: NodeAction) -> u8 {
+    match what {
+        NodeAction::Destroy => 0,
+        NodeAction::Replace => 1,
+        _ => 2,
+    }
+}
+
+fn change(plan: &Plan, change: &NodeChange) -> ChangeView {
+    ChangeView {
+        node: change.node.clone(),
+        kind: change.kind.clone(),
+        what: change.what,
+        moved_from: change.moved_from.clone(),
+        place: change.place.clone(),
+        fields: change
+            .fields
+            .iter()
+            .map(|f| FieldView {
+                field: f.field.clone(),
+                old: f.old.clone(),
+                new: f.new.clone(),
+                place: f.place.clone(),
+                set_by: f.set_by.clone(),
+                replaces: f.replaces,
+            })
+            .collect(),
+        operations: change
+            .operations
+            .iter()
+            .filter_map(|id| plan.operation(*id))
+            .map(operation)
+            .collect(),
+    }
+}
+
+fn operation(operation: &Operation) -> OperationView {
+    let object = operation.previous.as_ref().or(operation.desired.as_ref());
+    OperationView {
+        id: operation.id,
+        action: operation.action,
+        object: operation.object.to_string(),
+        label: operation.label.clone(),
+        how: operation.how.clone(),
+        data: operation.data,
+        holds: object
+            .and_then(|o| o.holds_data.as_ref())
+            .map(|held| held.what.clone()),
+        changes: operation.changes.clone(),
+        after: operation.after.clone(),
+    }
+}
