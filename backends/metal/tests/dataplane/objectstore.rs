@@ -105,7 +105,8 @@ impl Caller {
 
 fn http() -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::new()
+    // A kept connection would be to the server that was there before a restart.
+    Client::builder().pool_max_idle_per_host(0).build().unwrap()
 }
 
 #[tokio::test]

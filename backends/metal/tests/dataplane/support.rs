@@ -173,6 +173,12 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!(
+                "what it wrote:\n{}",
+                std::fs::read_to_string(&self.log).unwrap_or_default()
+            );
+        }
         // PostgreSQL's children end with their parent only if it may end them.
         if matches!(self.child.try_wait(), Ok(None)) {
             self.signal(if self.stop == "SIGINT" {

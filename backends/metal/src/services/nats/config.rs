@@ -15,9 +15,11 @@ pub(super) fn text(settings: &Settings) -> String {
         "# Written anew by plat.\n\
          listen: {}\n\
          server_name: {ADMINISTRATOR}\n\
+         pid_file: {}\n\
          jetstream {{ store_dir: {} }}\n\
          accounts {{\n  {ADMINISTRATOR} {{\n    jetstream: enabled\n    users: [{{ user: {ADMINISTRATOR}, password: {} }}]\n    exports: [\n",
         quoted(&settings.addr().to_string()),
+        quoted(&settings.pid_file().to_string_lossy()),
         quoted(&settings.dir.join("data").to_string_lossy()),
         quoted(settings.administrator_password.expose()),
     );

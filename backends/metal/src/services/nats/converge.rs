@@ -1,16 +1,20 @@
 //! The streams and their consumers.
 
-use super::{Queue, Settings};
+use super::{Queue, QueueUser, Settings};
 use crate::services::{Secret, ServiceError};
 use async_nats::ConnectOptions;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::stream::{self, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, Context};
+use rustix::process::{Pid, Signal, kill_process};
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// How long the server may take for one request once we are connected.
 const REQUEST: Duration = Duration::from_secs(10);
+/// How long a reload may take to show.
+const AFTER_RELOAD: Duration = Duration::from_millis(200);
 
 /// Makes the streams and consumers as they should be, and waits until every user is let in.
 /// Streams that are no longer named stay, with their messages: see [`remove_queue`].
@@ -27,10 +31,57 @@ pub async fn converge(settings: &Settings, within: Duration) -> Result<(), Servi
             .map_err(|why| settings.error(format!("set up the queue `{}`", queue.name), why))?;
     }
     for user in &settings.users {
-        // After a reload it takes a moment until new users are known.
-        connect(settings, &user.name, &user.password, deadline).await?;
+        let_in(settings, user, deadline).await?;
     }
     Ok(())
+}
+
+/// Waits until `user` reaches its queue.
+///
+/// After a reload it takes a moment until a new user is known. And servers up to 2.15 at least
+/// connect a new account's imports only when they reload once more.
+async fn let_in(
+    settings: &Settings,
+    user: &QueueUser,
+    deadline: Instant,
+) -> Result<(), ServiceError> {
+    let ask = format!("$JS.API.STREAM.INFO.{}", user.queue);
+    loop {
+        let client = connect(settings, &user.name, &user.password, deadline).await?;
+        let why = match timeout_at(deadline, client.request(ask.clone(), "".into())).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(e)) => e.to_string(),
+            Err(_) => "it does not answer in time".to_owned(),
+        };
+        if Instant::now() >= deadline {
+            return Err(settings
+                .error(
+                    format!("let `{}` use the queue `{}`", user.name, user.queue),
+                    why,
+                )
+                .next("see its log"));
+        }
+        reload(settings);
+        sleep(AFTER_RELOAD).await;
+    }
+}
+
+/// Makes the server read its configuration. If it can't be told, waiting on will say so.
+fn reload(settings: &Settings) {
+    let told = std::fs::read_to_string(settings.pid_file()).unwrap_or_default();
+    let Some(pid) = told.trim().parse().ok().and_then(Pid::from_raw) else {
+        return;
+    };
+    // The file may be of a server long gone, and the number somebody else's.
+    let command =
+        std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+    let config = settings.config_path();
+    let ours = command
+        .split(|b| *b == 0)
+        .any(|word| word == config.as_os_str().as_bytes());
+    if ours {
+        let _ = kill_process(pid, Signal::HUP);
+    }
 }
 
 /// How many messages wait or are being worked on.

@@ -81,6 +81,14 @@ impl Settings {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
+    fn config_path(&self) -> PathBuf {
+        self.dir.join("nats.conf")
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.dir.join("nats.pid")
+    }
+
     fn error(&self, doing: impl Into<String>, why: impl std::fmt::Display) -> ServiceError {
         ServiceError::new(self.service(), doing, why)
     }
@@ -119,7 +127,7 @@ impl Settings {
 pub fn prepare(settings: &Settings, tool: &Found) -> Result<Launch, ServiceError> {
     settings.check()?;
     let run_as = User::for_service(&["nats"]);
-    let path = settings.dir.join("nats.conf");
+    let path = settings.config_path();
     let failed = |e: std::io::Error| {
         settings.error(
             format!("write its configuration to {}", settings.dir.display()),

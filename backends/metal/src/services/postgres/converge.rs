@@ -248,6 +248,13 @@ impl Sql<'_> {
                  AND nspname <> 'information_schema'",
             )
             .await?;
+        let all_readers = self
+            .names(
+                doing,
+                "SELECT rolname::text FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = member \
+                 WHERE roleid = 'pg_read_all_data'::regrole",
+            )
+            .await?;
         let mut statements = String::from("BEGIN;");
         for schema in self
             .settings
@@ -267,10 +274,14 @@ impl Sql<'_> {
             for schema in &schemas {
                 statements.push_str(&self.revoke(&role.name, schema));
             }
-            statements.push_str(&match role.rights {
-                Rights::ReadsAll => format!("GRANT pg_read_all_data TO {};", name(&role.name)),
-                _ => format!("REVOKE pg_read_all_data FROM {};", name(&role.name)),
-            });
+            if role.rights == Rights::ReadsAll {
+                statements.push_str(&format!("GRANT pg_read_all_data TO {};", name(&role.name)));
+            } else if all_readers.contains(&role.name) {
+                statements.push_str(&format!(
+                    "REVOKE pg_read_all_data FROM {};",
+                    name(&role.name)
+                ));
+            }
         }
         for role in &self.settings.roles {
             for schema in role.rights.schemas() {
