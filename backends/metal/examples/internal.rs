@@ -8,6 +8,9 @@ use plat_metal::agent::{self, Config};
 use plat_metal::client::program_id;
 use plat_metal::dirs::Dirs;
 
+/// Where the tests have cargo build the shim.
+const SHIM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/debug/plat-shim");
+
 #[expect(clippy::print_stderr, reason = "a program's way to say why it fails")]
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -26,7 +29,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     match args.as_slice() {
         ["internal", "agent"] => {
             let program = std::env::current_exe()?;
-            let shim = std::fs::read(std::env::var("PLAT_TEST_SHIM")?)?;
+            let shim = std::fs::read(SHIM)?;
             let config = Config {
                 shim: shim.leak(),
                 program: program_id(&program)?,

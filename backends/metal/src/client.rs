@@ -161,7 +161,12 @@ impl Client {
         loop {
             if child.is_none() {
                 let spawned = fs::File::create(&errors).and_then(|stderr| {
-                    Command::new(&program)
+                    let mut command = Command::new(&program);
+                    if let Some(home) = &self.dirs.home {
+                        command.env("PLAT_HOME", home);
+                        command.env("PLAT_CACHE", &self.dirs.cache);
+                    }
+                    command
                         .args(["internal", "agent"])
                         .current_dir("/")
                         .stdin(Stdio::null())

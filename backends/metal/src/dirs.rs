@@ -31,6 +31,8 @@ pub struct Dirs {
     pub cache: PathBuf,
     /// Sockets and secret files; gone after a reboot.
     pub runtime: PathBuf,
+    /// What `PLAT_HOME` says, where all of it is under one directory.
+    pub home: Option<PathBuf>,
 }
 
 /// A directory that can't be used. Its text names the directory, why, and what to do.
@@ -93,6 +95,7 @@ impl Dirs {
                 data: "/var/lib/plat/data".into(),
                 cache: cache.unwrap_or_else(|| "/var/cache/plat".into()),
                 runtime: runtime_base(),
+                home: None,
             }
         } else {
             Self {
@@ -100,6 +103,7 @@ impl Dirs {
                 data: base("XDG_DATA_HOME", ".local/share")?,
                 cache: cache.map_or_else(|| base("XDG_CACHE_HOME", ".cache"), Ok)?,
                 runtime: runtime_base(),
+                home: None,
             }
         })
     }
@@ -116,6 +120,7 @@ impl Dirs {
             data: home.join("data"),
             cache: cache.map_or_else(|| home.join("cache"), Path::to_path_buf),
             runtime: runtime.into(),
+            home: Some(home.to_path_buf()),
         }
     }
 

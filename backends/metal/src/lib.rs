@@ -16,8 +16,13 @@
 //! Start reading at [`spec`], which says what the agent is asked for.
 
 pub mod agent;
+pub mod backend;
+mod check;
 pub mod client;
 pub mod dirs;
+pub mod facts;
+mod logs;
+pub mod lower;
 mod names;
 pub mod objectstore;
 mod ports;
@@ -28,3 +33,6 @@ pub mod spec;
 pub mod text;
 mod time;
 pub mod tools;
+mod vault;
+
+pub use backend::Local;

@@ -25,6 +25,8 @@ use crate::time;
 /// The file's name in the directory of its app and environment.
 const FILE: &str = "secrets.json";
 const FORMAT: u32 = 1;
+/// The password with which plat itself administers a server.
+pub(crate) const ADMINISTRATOR: &str = "administrator";
 
 /// Why secrets can't be read or written. Never holds a value.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +78,16 @@ struct Entry {
     made: Made,
     /// Milliseconds since 1970.
     since: u64,
+    /// How often it was made.
+    #[serde(default)]
+    times: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Credential {
+    value: String,
+    /// How often it was made.
+    times: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -85,7 +97,7 @@ struct File {
     key: String,
     secrets: BTreeMap<String, Entry>,
     /// By node, then by name.
-    credentials: BTreeMap<String, BTreeMap<String, String>>,
+    credentials: BTreeMap<String, BTreeMap<String, Credential>>,
 }
 
 /// What is known of a secret without its value.
@@ -175,6 +187,7 @@ impl Secrets {
                     value,
                     made,
                     since: time::now(),
+                    times: 1,
                 },
             );
             Ok(())
@@ -211,6 +224,7 @@ impl Secrets {
                     value: make()?.expose().to_owned(),
                     made: Made::Generated,
                     since: time::now(),
+                    times: 1,
                 };
                 file.secrets.insert(name.to_owned(), entry);
             }
@@ -226,7 +240,7 @@ impl Secrets {
     pub fn credential(&self, node: &str, name: &str) -> Result<Secret, SecretsError> {
         let known = |file: &File| {
             let value = file.credentials.get(node)?.get(name)?;
-            Some(Secret::new(value.clone()))
+            Some(Secret::new(value.value.clone()))
         };
         if let Some(value) = self.read()?.as_ref().and_then(known) {
             return Ok(value);
@@ -236,12 +250,103 @@ impl Secrets {
                 return Ok(value);
             }
             let value = random_text(32)?;
+            let credential = Credential {
+                value: value.expose().to_owned(),
+                times: 1,
+            };
             file.credentials
                 .entry(node.to_owned())
                 .or_default()
-                .insert(name.to_owned(), value.expose().to_owned());
+                .insert(name.to_owned(), credential);
             Ok(value)
         })
+    }
+
+    /// Makes a new value for a secret that was generated.
+    ///
+    /// # Errors
+    /// When `make` fails or the file can't be written.
+    pub fn rotate(
+        &self,
+        name: &str,
+        make: impl FnOnce() -> Result<Secret, SecretsError>,
+    ) -> Result<(), SecretsError> {
+        self.change(|file| {
+            let times = file.secrets.get(name).map_or(0, |e| e.times);
+            let entry = Entry {
+                value: make()?.expose().to_owned(),
+                made: Made::Generated,
+                since: time::now(),
+                times: times + 1,
+            };
+            file.secrets.insert(name.to_owned(), entry);
+            Ok(())
+        })
+    }
+
+    /// Whether `node` has a password `name`.
+    ///
+    /// # Errors
+    /// When the file can't be read or is not ours.
+    pub fn has_credential(&self, node: &str, name: &str) -> Result<bool, SecretsError> {
+        Ok(self.read()?.is_some_and(|f| {
+            f.credentials
+                .get(node)
+                .is_some_and(|c| c.contains_key(name))
+        }))
+    }
+
+    /// Makes a new value for the password `name` of `node`. Who uses it has the old one until
+    /// the next apply.
+    ///
+    /// # Errors
+    /// When there is none, or the file can't be written.
+    pub fn rotate_credential(&self, node: &str, name: &str) -> Result<(), SecretsError> {
+        if name == ADMINISTRATOR {
+            return Err(SecretsError::Value {
+                name: format!("{node}.{name}"),
+                why: "the administrator's password is set once, when the data is made".into(),
+            });
+        }
+        self.change(|file| {
+            let value = random_text(32)?;
+            if let Some(credential) = file
+                .credentials
+                .get_mut(node)
+                .and_then(|of_node| of_node.get_mut(name))
+            {
+                value.expose().clone_into(&mut credential.value);
+                credential.times += 1;
+            }
+            Ok(())
+        })
+    }
+
+    /// For each secret, and each node with passwords, something that changes when a value does.
+    /// What is generated counts from 1, so that it is known before it is made.
+    ///
+    /// # Errors
+    /// When the file can't be read or is not ours.
+    pub fn versions(&self) -> Result<BTreeMap<String, String>, SecretsError> {
+        let Some(file) = self.read()? else {
+            return Ok(BTreeMap::new());
+        };
+        let secrets = file.secrets.iter().map(|(name, entry)| {
+            let version = match entry.made {
+                Made::Set => {
+                    let mut digest = keyed(&file.key, name, &entry.value);
+                    digest.truncate(16);
+                    digest
+                }
+                Made::Generated => entry.times.max(1).to_string(),
+            };
+            (name.clone(), version)
+        });
+        let credentials = file.credentials.iter().map(|(node, of_node)| {
+            let turned: u32 = of_node.values().map(|c| c.times.saturating_sub(1)).sum();
+            (node.clone(), (1 + turned).to_string())
+        });
+        Ok(secrets.chain(credentials).collect())
     }
 
     /// Forgets every password of `node`: its data is gone.

@@ -211,9 +211,8 @@ pub struct Postgres {
     /// Further roles by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub roles: BTreeMap<String, Role>,
-    /// Settings of `postgresql.conf`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub settings: BTreeMap<String, String>,
+    /// Which passwords it has: another text, other passwords.
+    pub passwords: String,
 }
 
 /// A role that logs in.
@@ -234,6 +233,8 @@ pub struct Redis {
     pub keep: bool,
     /// What goes when it is full: `never`, `lru`, `lfu`, ….
     pub evict: String,
+    /// Which password it has: another text, another password.
+    pub passwords: String,
 }
 
 /// The NATS server of an app and environment.
@@ -249,8 +250,8 @@ pub struct Queue {
     pub retries: u32,
     /// Milliseconds until a message that nobody acknowledged is delivered again.
     pub visible_after: u64,
-    /// Milliseconds a message is kept; for ever where unset.
-    pub retention: Option<u64>,
+    /// Which passwords it has: another text, other passwords.
+    pub passwords: String,
 }
 
 /// The S3 server of an app and environment.
@@ -264,6 +265,8 @@ pub struct Bucket {
     pub name: String,
     /// Whether anybody may read it through a route.
     pub public: bool,
+    /// Which key it has: another text, another key.
+    pub passwords: String,
 }
 
 /// A directory that workloads write to.
@@ -322,8 +325,6 @@ pub struct Answer {
     pub timeout: Option<u64>,
     /// Requests a client may make, and in which time.
     pub limit: Option<Limit>,
-    /// Seconds that a browser may keep the answer.
-    pub cache: Option<u64>,
 }
 
 /// Who answers.

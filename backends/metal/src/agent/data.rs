@@ -18,6 +18,7 @@ use super::store::Record;
 use super::{Agent, Progress};
 use crate::names;
 use crate::objectstore;
+use crate::secrets::ADMINISTRATOR;
 use crate::services::{Launch, OnChange, ServiceError, nats, postgres, redis};
 use crate::spec::{self, Spec};
 use crate::tools::{Found, Tool};
@@ -215,7 +216,7 @@ impl Agent {
             roles.push(role(login.clone(), rights)?);
         }
         Ok(postgres::Settings {
-            administrator_password: secrets.credential(&name, "administrator")?,
+            administrator_password: secrets.credential(&name, ADMINISTRATOR)?,
             dir: self.data_dir(&record.scope, &name),
             port: self.port_of(record, "main")?,
             database: one.database.clone(),
@@ -273,7 +274,7 @@ impl Agent {
             name: format!("{} {}", scope.app, scope.environment),
             dir: self.data_dir(scope, "_nats"),
             port: self.port_of(record, "main")?,
-            administrator_password: secrets.credential("_nats", "administrator")?,
+            administrator_password: secrets.credential("_nats", ADMINISTRATOR)?,
             queues,
             users,
         })

@@ -203,6 +203,7 @@ mod tests {
             data: tmp.path().join("d"),
             cache: tmp.path().join("c"),
             runtime: tmp.path().join("r"),
+            home: None,
         };
         dirs.create().unwrap();
         Instance::load(&dirs).unwrap();

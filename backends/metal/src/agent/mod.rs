@@ -53,6 +53,29 @@ use protocol::Reply;
 use store::Store;
 use supervise::Supervisor;
 
+/// Whether a schedule is one: five fields, in UTC.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn check_schedule(schedule: &str) -> Result<(), String> {
+    cron::parse(schedule).map(|_| ())
+}
+
+pub(crate) use apply::generated;
+
+/// How the secret `name` is made, as far as it was ever applied.
+pub(crate) fn generator_of(
+    dirs: &Dirs,
+    scope: &Scope,
+    name: &str,
+) -> Option<crate::spec::Generate> {
+    let (store, _) = Store::open(dirs).ok()?;
+    match store.get(scope, &format!("secret/{name}"))?.spec().ok()? {
+        crate::spec::Spec::Secret(secret) => secret.generate,
+        _ => None,
+    }
+}
+
 /// What an agent is made of beside its directories.
 #[derive(Debug, Clone)]
 pub struct Config {

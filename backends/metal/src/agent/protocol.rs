@@ -166,9 +166,15 @@ pub struct Seen {
     pub failure: Option<String>,
 }
 
-/// Why something could not be done. Holds no secret.
+/// Why something could not be done. Holds no secret. Small to pass on: what it says is on the
+/// heap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
+#[serde(transparent)]
+pub struct Failure(Box<Reason>);
+
+/// What a [`Failure`] says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
     /// What kind of failure it is.
     pub kind: OpErrorKind,
     /// What was being done, to what.
@@ -186,14 +192,19 @@ pub struct Failure {
 impl Failure {
     /// A failure that waiting does not mend.
     pub fn new(what: impl Into<String>, why: impl ToString) -> Self {
-        Self {
+        Self(Box::new(Reason {
             kind: OpErrorKind::Fatal,
             what: what.into(),
             why: why.to_string(),
             next: None,
             log: Vec::new(),
             made: None,
-        }
+        }))
+    }
+
+    /// What it says.
+    pub fn into_reason(self) -> Reason {
+        *self.0
     }
 
     /// With what to do next.
@@ -222,6 +233,20 @@ impl Failure {
     pub fn not_ready(mut self) -> Self {
         self.kind = OpErrorKind::NotReady;
         self
+    }
+}
+
+impl std::ops::Deref for Failure {
+    type Target = Reason;
+
+    fn deref(&self) -> &Reason {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut Reason {
+        &mut self.0
     }
 }
 

@@ -108,7 +108,7 @@ impl Supervisor {
             held: Mutex::default(),
             events,
         });
-        tokio::spawn(Arc::clone(&supervisor).hear_states(AsyncFd::register(fd)?));
+        tokio::spawn(Arc::clone(&supervisor).hear_states(readable(fd)?));
         Ok((supervisor, receiver))
     }
 
@@ -275,10 +275,7 @@ impl Supervisor {
         pidfd: OwnedFd,
         status: Option<Status>,
     ) -> io::Result<()> {
-        let pidfd = Arc::new(AsyncFd::register_with_interest(
-            pidfd,
-            tokio::io::Interest::READABLE,
-        )?);
+        let pidfd = Arc::new(readable(pidfd)?);
         instance.save(&self.dirs)?;
         let (seen, _) = watch::channel(Seen {
             instance: instance.clone(),
@@ -503,6 +500,14 @@ impl Supervisor {
         // A panic while it was held can't have left half a map.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Waits for `fd` to become readable.
+fn readable(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an OwnedFd gives the same open descriptor for as long as it lives, and nothing
+    // takes it out of the AsyncFd.
+    unsafe { AsyncFd::register_with_interest(fd, tokio::io::Interest::READABLE) }
+        .map_err(io::Error::from)
 }
 
 fn read_status(path: &std::path::Path) -> Option<Status> {

@@ -1,0 +1,217 @@
+//! What can be known to go wrong before anything is changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use plat_engine::{Action, Operation, Problem, Scope};
+use serde::Deserialize as _;
+
+use crate::agent::protocol::{Reply, Request};
+use crate::backend::Local;
+use crate::proxy;
+use crate::spec::{Process, Spec};
+use crate::tools::{Resolved, Tool};
+
+/// Everything that is known to go wrong, and what will be fetched.
+pub(crate) async fn check(local: &Local, scope: &Scope, operations: &[&Operation]) -> Vec<Problem> {
+    let mut checks = Checks {
+        local,
+        scope,
+        problems: BTreeSet::new(),
+    };
+    let mut tools: BTreeMap<String, (Tool, &Operation)> = BTreeMap::new();
+    let mut ports: BTreeMap<u16, &Operation> = BTreeMap::new();
+    for operation in operations {
+        if matches!(operation.action, Action::Delete | Action::Forget) {
+            continue;
+        }
+        let Some(object) = &operation.desired else {
+            continue;
+        };
+        let Ok(spec) = Spec::deserialize(&object.spec) else {
+            continue;
+        };
+        match &spec {
+            Spec::Workload(workload) => checks.process(operation, &workload.process),
+            Spec::Job(job) => checks.process(operation, &job.process),
+            Spec::Cron(cron) => checks.process(operation, &cron.process),
+            Spec::Postgres(postgres) => {
+                let tool = Tool::Postgres {
+                    major: postgres.version,
+                };
+                tools.entry(tool.to_string()).or_insert((tool, operation));
+            }
+            Spec::Redis(_) => {
+                tools
+                    .entry("Redis".into())
+                    .or_insert((Tool::Redis, operation));
+            }
+            Spec::Nats(_) => {
+                tools
+                    .entry("NATS".into())
+                    .or_insert((Tool::Nats, operation));
+            }
+            Spec::Secret(secret) if secret.generate.is_none() && !secret.optional => {
+                checks.secret(operation);
+            }
+            Spec::Route(route) => {
+                ports.entry(route.port).or_insert(operation);
+            }
+            _ => {}
+        }
+    }
+    for (tool, operation) in tools.into_values() {
+        checks.tool(tool, operation);
+    }
+    checks.ports(&ports).await;
+    checks.problems.into_iter().collect()
+}
+
+struct Checks<'a> {
+    local: &'a Local,
+    scope: &'a Scope,
+    problems: BTreeSet<Problem>,
+}
+
+impl Checks<'_> {
+    fn tell(&mut self, stops: bool, operation: &Operation, message: String, next: Option<String>) {
+        self.problems.insert(Problem {
+            stops,
+            node: operation.node.clone(),
+            place: operation.place.clone(),
+            message,
+            next,
+        });
+    }
+
+    fn process(&mut self, operation: &Operation, process: &Process) {
+        let path = std::env::var("PATH").unwrap_or_default();
+        for command in [&process.command, &process.prepare] {
+            let Some(program) = command.first() else {
+                continue;
+            };
+            if find(program, &process.dir, &path).is_some() {
+                continue;
+            }
+            let (message, next) = if program.contains('/') {
+                (
+                    format!(
+                        "the command `{program}` is not there, or may not be run (looked for {})",
+                        process.dir.join(program).display()
+                    ),
+                    format!(
+                        "chmod +x it if it is there, or correct `run` of `{}`",
+                        operation.label
+                    ),
+                )
+            } else {
+                (
+                    format!("the command `{program}` is in no directory of PATH"),
+                    "install it, or write its path".to_owned(),
+                )
+            };
+            self.tell(true, operation, message, Some(next));
+        }
+    }
+
+    fn secret(&mut self, operation: &Operation) {
+        let Some(node) = &operation.node else { return };
+        match self.local.secrets_of(self.scope).digest_of(node.as_str()) {
+            Ok(Some(_)) => {}
+            Ok(None) => self.tell(
+                true,
+                operation,
+                format!(
+                    "the secret `{node}` is not set in {}",
+                    self.scope.environment
+                ),
+                Some(format!(
+                    "platc secret set {node} --env {}",
+                    self.scope.environment
+                )),
+            ),
+            Err(e) => self.tell(true, operation, e.to_string(), None),
+        }
+    }
+
+    fn tool(&mut self, tool: Tool, operation: &Operation) {
+        match self.local.tools.resolve(tool) {
+            Ok(Resolved::Have(_)) => {}
+            Ok(Resolved::Fetch(fetch)) => {
+                self.tell(false, operation, format!("fetches {fetch}, once"), None);
+            }
+            Err(e) => self.tell(true, operation, e.to_string(), None),
+        }
+    }
+
+    async fn ports(&mut self, wanted: &BTreeMap<u16, &Operation>) {
+        let busy: Vec<u16> = wanted
+            .keys()
+            .copied()
+            .filter(|port| !crate::ports::is_free(*port))
+            .collect();
+        if busy.is_empty() {
+            return;
+        }
+        let ours = match self.local.client.ask_running(&Request::Proxies).await {
+            Ok(Some(Reply::Proxies { ports })) => ports,
+            _ => Vec::new(),
+        };
+        for port in busy.into_iter().filter(|p| !ours.contains(p)) {
+            let Some(operation) = wanted.get(&port) else {
+                continue;
+            };
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            let who = proxy::holder(address).map_or_else(
+                || "another process".to_owned(),
+                |h| format!("{} (process {})", h.name, h.pid),
+            );
+            self.tell(
+                true,
+                operation,
+                format!("port {port} is in use: {who} listens there"),
+                Some(format!(
+                    "stop it, or choose another port: target = local {{ port = {} }}",
+                    port.checked_add(1).unwrap_or(8080)
+                )),
+            );
+        }
+    }
+}
+
+/// Where a command is, if it may be run.
+fn find(program: &str, dir: &Path, path: &str) -> Option<PathBuf> {
+    let may_run = |file: &Path| {
+        file.metadata()
+            .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+    };
+    if program.contains('/') {
+        let file = dir.join(program);
+        return may_run(&file).then_some(file);
+    }
+    std::env::split_paths(path)
+        .map(|place| place.join(program))
+        .find(|file| may_run(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_found_as_the_shim_finds_them() {
+        let tmp = tempfile::tempdir().unwrap();
+        std::fs::write(tmp.path().join("plain"), "").unwrap();
+        assert!(find("sh", tmp.path(), "/nowhere:/bin").is_some());
+        assert!(find("sh", tmp.path(), "/nowhere").is_none());
+        assert!(
+            find("./plain", tmp.path(), "/bin").is_none(),
+            "not executable"
+        );
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(tmp.path().join("plain"), mode).unwrap();
+        assert!(find("./plain", tmp.path(), "").is_some());
+    }
+}
