@@ -9,4 +9,7 @@ import sys
 
 import prepare
 
+if not prepare.target().is_dir():
+    # The tests do without; the programs will not get far.
+    print(f"{prepare.target()} is missing; fetch the libraries with: python3 prepare.py", file=sys.stderr)
 sys.path.append(str(prepare.target()))
