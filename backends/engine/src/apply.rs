@@ -289,9 +289,23 @@ impl Run<'_> {
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         // The lease is new: the first tick is at once.
         beat.tick().await;
+        let parallel = self.options.parallel.max(1);
+        let mut heeded = 0;
         loop {
-            let parallel = self.options.parallel.max(1);
-            while self.stop.is_none() && running.len() < parallel {
+            let asked = self.interrupts.count();
+            if asked > heeded {
+                heeded = asked;
+                self.outcome.interrupted = true;
+                let why = "somebody asked to stop".to_owned();
+                self.stop.get_or_insert(why);
+            }
+            if heeded > 1 {
+                break;
+            }
+            while self.stop.is_none()
+                && running.len() < parallel
+                && self.interrupts.count() == heeded
+            {
                 let Some(operation) = queue.next().and_then(|id| self.plan.operation(id)) else {
                     break;
                 };
@@ -302,10 +316,9 @@ impl Run<'_> {
                     queue.done(operation.id);
                 }
             }
-            if running.is_empty() {
+            if running.is_empty() && self.interrupts.count() == heeded {
                 break;
             }
-            let asked = self.interrupts.count();
             tokio::select! {
                 Some((id, result)) = running.next() => {
                     under_way.remove(&id);
@@ -318,13 +331,7 @@ impl Run<'_> {
                         self.trouble(error);
                     }
                 }
-                () = self.interrupts.beyond(asked) => {
-                    self.outcome.interrupted = true;
-                    self.stop.get_or_insert_with(|| "somebody asked to stop".to_owned());
-                    if self.interrupts.count() > 1 {
-                        break;
-                    }
-                }
+                () = self.interrupts.beyond(heeded) => {}
             }
         }
         drop(running);

@@ -39,6 +39,10 @@ pub enum SealError {
     },
 }
 
+fn digest(what: &str, format: u32, content: &str) -> Digest {
+    Digest::of(format!("{what} {format}\n{content}").as_bytes())
+}
+
 /// The bytes of a file.
 pub(crate) fn seal<T: Serialize>(
     what: &str,
@@ -49,7 +53,7 @@ pub(crate) fn seal<T: Serialize>(
     let head = Head {
         plat: what.to_owned(),
         format,
-        digest: Digest::of(content.as_bytes()),
+        digest: digest(what, format, &content),
     };
     let head = serde_json::to_string(&head)?;
     Ok(format!("{head}\n{content}\n").into_bytes())
@@ -88,7 +92,7 @@ pub(crate) fn open<T: DeserializeOwned>(
         });
     }
     let content = content.strip_suffix('\n').unwrap_or(content);
-    if Digest::of(content.as_bytes()) != head.digest {
+    if digest(what, head.format, content) != head.digest {
         return Err(SealError::Damaged {
             why: "its digest does not fit its content".to_owned(),
         });

@@ -1,0 +1,110 @@
+//! The engine through its public door, on a target in memory.
+
+mod app;
+mod crash;
+mod memory;
+mod plans;
+mod runs;
+mod shown;
+mod states;
+mod world;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plat_engine::{
+    ApplyEvent, ApplyOptions, Engine, EngineError, Interrupts, Outcome, Plan, Scope, Words,
+};
+use plat_model::TargetId;
+
+use crate::memory::{Machine, Memory};
+use crate::world::{Crash, Fake};
+
+/// A world, a store and a machine: what stays when an engine is gone.
+#[derive(Clone)]
+pub(crate) struct Bench {
+    pub(crate) fake: Fake,
+    pub(crate) memory: Memory,
+    pub(crate) machine: Machine,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self {
+            fake: Fake::new(),
+            memory: Memory::new(),
+            machine: Machine::new(1),
+        }
+    }
+
+    pub(crate) fn engine(&self) -> Engine {
+        Engine::new(
+            Scope {
+                app: "shop".into(),
+                environment: "dev".into(),
+            },
+            BTreeMap::from([(
+                TargetId::main(),
+                Arc::new(self.fake.clone()) as Arc<dyn plat_engine::Backend>,
+            )]),
+            Arc::new(self.memory.clone()),
+            Arc::new(self.machine.clone()),
+        )
+    }
+
+    /// The same bench for an engine that stops at that call.
+    pub(crate) fn crashing(&self, crash: &Arc<Crash>) -> Self {
+        Self {
+            fake: self.fake.crashing(crash),
+            memory: self.memory.crashing(crash),
+            machine: self.machine.clone(),
+        }
+    }
+
+    pub(crate) async fn plan(&self, text: &str) -> Result<Plan, EngineError> {
+        self.engine()
+            .plan(&app::graph(text), &Words::default())
+            .await
+    }
+
+    pub(crate) async fn apply(&self, plan: &Plan) -> Result<Outcome, EngineError> {
+        self.apply_with(plan, |_| {}).await
+    }
+
+    pub(crate) async fn apply_with(
+        &self,
+        plan: &Plan,
+        on_event: impl Fn(ApplyEvent) + Send + Sync + 'static,
+    ) -> Result<Outcome, EngineError> {
+        self.engine()
+            .apply(
+                plan,
+                &ApplyOptions::default(),
+                &Interrupts::default(),
+                on_event,
+            )
+            .await
+    }
+
+    /// Plans and applies, and is done.
+    pub(crate) async fn up(&self, text: &str) -> Plan {
+        let plan = self.plan(text).await.unwrap();
+        let outcome = self.apply(&plan).await.unwrap();
+        assert!(outcome.is_complete(), "{outcome:#?}");
+        plan
+    }
+
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.fake.log()
+    }
+}
+
+/// Runs a future with a clock that never makes a test wait.
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(future)
+}

@@ -1,0 +1,400 @@
+//! What a plan holds.
+
+use plat_engine::{
+    Action, DataWord, DriftKind, EngineError, NodeAction, Plan, Words, plan_from_bytes,
+    plan_to_bytes,
+};
+
+use crate::app::graph;
+use crate::{Bench, run};
+
+const SHOP: &str = "
+store db  size=20GiB
+thing api  scale=2 needs=db,hub env.LOG=info
+thing mailer  needs=hub
+";
+
+fn steps(plan: &Plan) -> Vec<String> {
+    plan.operations
+        .iter()
+        .map(|o| format!("{:?} {}", o.action, o.object).to_lowercase())
+        .collect()
+}
+
+fn refused(result: Result<Plan, EngineError>) -> String {
+    match result {
+        Err(error @ EngineError::Refused(_)) => error.to_string(),
+        other => panic!("{other:#?}"),
+    }
+}
+
+#[test]
+fn creates_come_after_what_they_need_and_deletes_before() {
+    run(async {
+        let bench = Bench::new();
+        let plan = bench.up(SHOP).await;
+        assert_eq!(
+            steps(&plan),
+            [
+                "create hub",
+                "create store/db",
+                "create thing/api",
+                "create thing/mailer"
+            ]
+        );
+        let again = bench.plan(SHOP).await.unwrap();
+        assert!(again.is_empty(), "{again:#?}");
+        assert_eq!(again.unchanged, 4);
+        let less = bench.plan("store db size=20GiB").await.unwrap();
+        assert_eq!(
+            steps(&less),
+            ["delete thing/api", "delete thing/mailer", "delete hub"]
+        );
+        let engine = bench.engine();
+        let destroy = engine.plan_destroy(&Words::default()).await.unwrap();
+        assert_eq!(destroy.operations.len(), 4);
+        let last = destroy.operations.last().unwrap();
+        assert!(last.object.as_str() == "store/db" || last.object.as_str() == "hub");
+    });
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    run(async {
+        let plans = [Bench::new().plan(SHOP).await, Bench::new().plan(SHOP).await];
+        let [a, b] = plans.map(|p| plan_to_bytes(&p.unwrap()).unwrap());
+        assert_eq!(a, b);
+    });
+}
+
+#[test]
+fn only_what_changed_is_touched() {
+    run(async {
+        let bench = Bench::new();
+        bench.up(SHOP).await;
+        let plan = bench
+            .plan(&SHOP.replace("LOG=info", "LOG=debug"))
+            .await
+            .unwrap();
+        assert_eq!(steps(&plan), ["update thing/api"]);
+        let operation = &plan.operations[0];
+        assert_eq!(operation.how.as_deref(), Some("rolling, no downtime"));
+        assert_eq!(operation.changes[0].path, "env.LOG");
+    });
+}
+
+#[test]
+fn what_replaces_comes_before_what_goes() {
+    run(async {
+        let bench = Bench::new();
+        bench.up("thing api name=old").await;
+        let plan = bench.plan("thing api name=new").await.unwrap();
+        assert_eq!(steps(&plan), ["create thing/new", "delete thing/old"]);
+        assert_eq!(plan.operations[1].after.len(), 1);
+    });
+}
+
+#[test]
+fn a_field_that_may_only_grow_does_not_shrink() {
+    run(async {
+        let bench = Bench::new();
+        bench.up(SHOP).await;
+        let smaller = bench.plan(&SHOP.replace("20GiB", "10GiB")).await;
+        insta::assert_snapshot!(refused(smaller), @r"
+        shop.plat:20: `db.size`: it can only grow, and 10GiB is less than 20GiB
+          Leave it at 20GiB, or make it more
+        ");
+        let bigger = bench.plan(&SHOP.replace("20GiB", "30GiB")).await.unwrap();
+        assert_eq!(steps(&bigger), ["update store/db"]);
+    });
+}
+
+#[test]
+fn data_is_not_lost_without_its_own_word() {
+    run(async {
+        let bench = Bench::new();
+        bench
+            .up("store db region=north\nstore other region=north")
+            .await;
+        let moved = "store db region=south\nstore other region=north";
+        insta::assert_snapshot!(refused(bench.plan(moved).await), @r"
+        shop.plat:9: `db`: changing `region` makes it anew, and the database db and all its rows would be lost
+          If it may be lost, say so: `--data db`
+        ");
+        let word = |name: &str| Words {
+            data: DataWord::Of([name.to_owned()].into()),
+        };
+        let engine = bench.engine();
+        refused(engine.plan(&graph(moved), &word("other")).await);
+        let plan = engine.plan(&graph(moved), &word("db")).await.unwrap();
+        assert_eq!(steps(&plan), ["replace store/db"]);
+        assert_eq!(plan.changes[0].what, NodeAction::Replace);
+    });
+}
+
+#[test]
+fn what_a_backend_cannot_keep_is_refused_or_left() {
+    run(async {
+        let mut bench = Bench::new();
+        bench.fake.keeps_data = false;
+        bench.up("store db needs=hub\nthing api needs=db").await;
+        insta::assert_snapshot!(refused(bench.plan("thing api").await), @r"
+        shop.plat:9: `db`: removing it would lose the database db and all its rows
+          If it may be lost, say so: `--data db`
+        ");
+        let engine = bench.engine();
+        let destroy = engine.plan_destroy(&Words::default()).await.unwrap();
+        assert_eq!(steps(&destroy), ["delete thing/api"]);
+        let all = Words {
+            data: DataWord::All,
+        };
+        let destroy = engine.plan_destroy(&all).await.unwrap();
+        assert_eq!(
+            steps(&destroy),
+            ["delete thing/api", "delete store/db", "delete hub"]
+        );
+    });
+}
+
+#[test]
+fn data_that_was_kept_is_taken_up_again() {
+    run(async {
+        let bench = Bench::new();
+        bench.up("store db").await;
+        let data = bench.fake.with(|w| w.things.values().next().unwrap().data);
+        let destroy = bench
+            .engine()
+            .plan_destroy(&Words::default())
+            .await
+            .unwrap();
+        let outcome = bench.apply(&destroy).await.unwrap();
+        assert_eq!(outcome.data_kept.len(), 1);
+        assert_eq!(bench.fake.with(|w| w.kept.len()), 1);
+        let again = bench.up("store db").await;
+        assert_eq!(
+            again.operations[0].how.as_deref(),
+            Some("takes up its data again, kept at /kept")
+        );
+        assert_eq!(
+            bench.fake.with(|w| w.things.values().next().unwrap().data),
+            data
+        );
+    });
+}
+
+#[test]
+fn kept_data_goes_when_the_word_is_given() {
+    run(async {
+        let bench = Bench::new();
+        bench.up("store db").await;
+        let engine = bench.engine();
+        let destroy = engine.plan_destroy(&Words::default()).await.unwrap();
+        bench.apply(&destroy).await.unwrap();
+        let nothing = engine.plan_destroy(&Words::default()).await.unwrap();
+        assert!(nothing.is_empty());
+        let all = Words {
+            data: DataWord::All,
+        };
+        let plan = engine.plan_destroy(&all).await.unwrap();
+        assert_eq!(steps(&plan), ["delete store/db"]);
+        assert!(bench.apply(&plan).await.unwrap().is_complete());
+        bench.fake.with(|w| {
+            assert!(w.kept.is_empty());
+            assert_eq!(w.destroyed.len(), 1);
+            assert_eq!(w.violations, [""; 0]);
+        });
+        assert!(engine.plan_destroy(&all).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn protection_outlives_the_declaration() {
+    run(async {
+        let bench = Bench::new();
+        bench.up("store db protect=true").await;
+        insta::assert_snapshot!(refused(bench.plan("thing api").await), @r"
+        shop.plat:9: `db`: it is protected and can't be removed
+          If it may go, set `protect = false` on it and apply that first
+        ");
+        let all = Words {
+            data: DataWord::All,
+        };
+        refused(bench.engine().plan_destroy(&all).await);
+        bench.up("store db protect=false").await;
+        assert!(bench.plan("thing api").await.is_ok());
+    });
+}
+
+#[test]
+fn a_rename_is_a_move() {
+    run(async {
+        let bench = Bench::new();
+        bench.up("store db size=1GiB").await;
+        insta::assert_snapshot!(
+            refused(bench.plan("store main size=1GiB\nmoved db to main").await),
+            @r#"
+        shop.plat:9: `db`: it moved to `main`, and this target can't give it its new name: the database db and all its rows would stay behind
+          Keep the name where its data is: `name = "db"` in `main`
+        "#);
+        let plan = bench
+            .plan("store main size=1GiB name=db\nmoved db to main")
+            .await
+            .unwrap();
+        assert_eq!(steps(&plan), [""; 0]);
+        assert!(!plan.is_empty(), "the record has another name for it");
+        assert!(bench.apply(&plan).await.unwrap().is_complete());
+        assert_eq!(bench.log(), ["create store/db"]);
+        let again = bench
+            .plan("store main size=1GiB name=db\nmoved db to main")
+            .await
+            .unwrap();
+        assert!(again.is_empty(), "{:#?}", again.changes);
+        let smaller = bench.plan("store main size=0GiB name=db").await;
+        refused(smaller);
+    });
+}
+
+#[test]
+fn drift_is_told_apart_and_healed() {
+    run(async {
+        let bench = Bench::new();
+        bench.up(SHOP).await;
+        bench.fake.with(|w| {
+            w.things.get_mut(&"thing/api".into()).unwrap().stopped = true;
+            w.things.remove(&"thing/mailer".into());
+            let db = w.things.get_mut(&"store/db".into()).unwrap();
+            db.spec = serde_json::json!({"size": "1GiB"});
+            db.version = 1000;
+        });
+        bench.log();
+        let plan = bench.plan(SHOP).await.unwrap();
+        let drift: Vec<_> = plan
+            .drift
+            .iter()
+            .map(|d| (d.label.as_str(), d.what))
+            .collect();
+        assert_eq!(
+            drift,
+            [
+                ("store db", DriftKind::Changed),
+                ("thing api", DriftKind::Stopped),
+                ("thing mailer", DriftKind::Gone),
+            ]
+        );
+        assert!(plan.changes.iter().all(|c| c.what == NodeAction::Heal));
+        assert!(bench.apply(&plan).await.unwrap().is_complete());
+        assert_eq!(
+            bench.log(),
+            ["create thing/mailer", "update store/db", "resume thing/api"]
+        );
+        assert!(bench.plan(SHOP).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn what_cannot_be_read_is_neither_absent_nor_unchanged() {
+    run(async {
+        let bench = Bench::new();
+        bench.fake.with(|w| w.unreadable.insert("store/db".into()));
+        let plan = bench.plan(SHOP).await.unwrap();
+        assert_eq!(steps(&plan), ["create hub", "create thing/mailer"]);
+        let blocked: Vec<_> = plan.blocked.iter().map(|b| b.object.as_str()).collect();
+        assert_eq!(blocked, ["store/db", "thing/api"]);
+        assert!(!plan.is_empty());
+        let outcome = bench.apply(&plan).await.unwrap();
+        assert!(!outcome.is_complete());
+        assert_eq!(outcome.done.len(), 2);
+        bench.fake.with(|w| w.unreadable.clear());
+        bench.up(SHOP).await;
+        assert!(bench.plan(SHOP).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_lost_state_is_found_again_by_label() {
+    run(async {
+        let bench = Bench::new();
+        bench.up(SHOP).await;
+        bench.memory.files.lock().unwrap().clear();
+        let plan = bench.plan(SHOP).await.unwrap();
+        assert!(plan.operations.iter().all(|o| o.action == Action::Adopt));
+        assert!(bench.apply(&plan).await.unwrap().is_complete());
+        assert!(bench.plan(SHOP).await.unwrap().is_empty());
+        let uids = bench.fake.with(|w| w.things.len());
+        assert_eq!(uids, 4);
+    });
+}
+
+#[test]
+fn what_is_not_on_record_is_left_alone() {
+    run(async {
+        let bench = Bench::new();
+        bench.up(SHOP).await;
+        bench.memory.files.lock().unwrap().clear();
+        let plan = bench.plan("thing mailer needs=hub").await.unwrap();
+        assert!(plan.operations.iter().all(|o| o.action == Action::Adopt));
+        assert_eq!(plan.notes.len(), 2, "{:#?}", plan.notes);
+    });
+}
+
+#[test]
+fn another_thing_under_our_name_is_not_deleted() {
+    run(async {
+        let bench = Bench::new();
+        bench.up("thing api").await;
+        bench.fake.with(|w| {
+            w.things.get_mut(&"thing/api".into()).unwrap().uid = "another".into();
+        });
+        let plan = bench.plan("thing other").await.unwrap();
+        assert!(bench.apply(&plan).await.unwrap().is_complete());
+        assert!(bench.fake.things().contains_key("thing/api"));
+    });
+}
+
+#[test]
+fn an_unsupported_kind_and_a_refused_change_say_where() {
+    run(async {
+        let bench = Bench::new();
+        insta::assert_snapshot!(
+            refused(bench.plan("vm box").await),
+            @"shop.plat:9: `box`: virtual machines are not built yet on this target"
+        );
+        bench.up("store db engine=16").await;
+        insta::assert_snapshot!(
+            refused(bench.plan("store db engine=17").await),
+            @"shop.plat:9: `db`: engine can't change: dump it, and restore it under a new name"
+        );
+    });
+}
+
+#[test]
+fn a_plan_file_is_read_back_and_an_edited_one_is_not() {
+    run(async {
+        let bench = Bench::new();
+        let plan = bench.plan(SHOP).await.unwrap();
+        let bytes = plan_to_bytes(&plan).unwrap();
+        assert_eq!(plan_from_bytes(&bytes).unwrap(), plan);
+        let text = String::from_utf8(bytes).unwrap();
+        let edited = text.replacen("\"create\"", "\"delete\"", 1);
+        insta::assert_snapshot!(
+            plan_from_bytes(edited.as_bytes()).unwrap_err(),
+            @"it was cut short or edited: its digest does not fit its content"
+        );
+    });
+}
+
+#[test]
+fn a_recent_plan_is_found_by_its_short_digest() {
+    run(async {
+        let bench = Bench::new();
+        let plan = bench.plan(SHOP).await.unwrap();
+        let engine = bench.engine();
+        let ledger = engine.ledger();
+        ledger.keep_plan(&plan, &bench.machine).await.unwrap();
+        let found = ledger.recent_plan(plan.digest.short()).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&plan));
+        assert_eq!(ledger.recent_plan("000000").await.unwrap(), None);
+        assert_eq!(ledger.recent_plan("").await.unwrap(), None);
+        assert!(bench.apply(&found.unwrap()).await.unwrap().is_complete());
+    });
+}

@@ -1,0 +1,283 @@
+//! What an apply does when things go well, and when they don't.
+
+use std::sync::{Arc, Mutex};
+
+use plat_engine::{
+    ApplyEvent, ApplyOptions, EngineError, Interrupts, OpErrorKind, Problem, StateError,
+};
+
+use crate::world::Fault;
+use crate::{Bench, run};
+
+const SHOP: &str = "
+store db  size=20GiB
+thing api  scale=2 needs=db,hub env.LOG=info
+thing mailer  needs=hub
+";
+
+#[test]
+fn a_failure_holds_up_what_depends_on_it_and_nothing_else() {
+    run(async {
+        let bench = Bench::new();
+        bench
+            .fake
+            .with(|w| w.faults.insert("store/db".into(), vec![Fault::Fails]));
+        let plan = bench.plan(SHOP).await.unwrap();
+        let outcome = bench.apply(&plan).await.unwrap();
+        assert_eq!(bench.log(), ["create hub", "create thing/mailer"]);
+        assert_eq!(outcome.failed.len(), 1);
+        assert_eq!(outcome.skipped.len(), 1);
+        assert_eq!(outcome.skipped[0].1, "store db failed");
+        assert!(!outcome.is_complete());
+        bench.up(SHOP).await;
+        assert_eq!(bench.log(), ["create store/db", "create thing/api"]);
+        assert!(bench.plan(SHOP).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn what_is_transient_is_tried_again_with_its_token() {
+    run(async {
+        let bench = Bench::new();
+        bench.fake.with(|w| {
+            let faults = vec![Fault::Throttles, Fault::LosesAnswer];
+            w.faults.insert("store/db".into(), faults);
+        });
+        let plan = bench.plan(SHOP).await.unwrap();
+        let retries = Arc::new(Mutex::new(0));
+        let count = Arc::clone(&retries);
+        let outcome = bench
+            .apply_with(&plan, move |event| {
+                if matches!(event, ApplyEvent::Retrying { .. }) {
+                    *count.lock().unwrap() += 1;
+                }
+            })
+            .await
+            .unwrap();
+        assert!(outcome.is_complete());
+        assert_eq!(*retries.lock().unwrap(), 2);
+        bench.fake.with(|w| {
+            let made = w.log.iter().filter(|l| *l == "create store/db").count();
+            assert_eq!(made, 1);
+        });
+    });
+}
+
+#[test]
+fn what_is_made_but_not_ready_is_on_record_and_gone_on_with() {
+    run(async {
+        let bench = Bench::new();
+        bench
+            .fake
+            .with(|w| w.faults.insert("thing/api".into(), vec![Fault::NotReady]));
+        let plan = bench.plan(SHOP).await.unwrap();
+        let outcome = bench.apply(&plan).await.unwrap();
+        let (_, error) = &outcome.failed[0];
+        assert_eq!(error.kind, OpErrorKind::NotReady);
+        assert_eq!(error.log.last().unwrap(), "KeyError: 'DATABASE_URL'");
+        bench.log();
+        let next = bench.plan(SHOP).await.unwrap();
+        assert_eq!(next.operations.len(), 1);
+        assert!(bench.apply(&next).await.unwrap().is_complete());
+        assert!(bench.plan(SHOP).await.unwrap().is_empty());
+        // And when the source gives it up instead, it goes.
+        let bench = Bench::new();
+        bench
+            .fake
+            .with(|w| w.faults.insert("thing/api".into(), vec![Fault::NotReady]));
+        let plan = bench.plan(SHOP).await.unwrap();
+        bench.apply(&plan).await.unwrap();
+        bench.up("thing mailer needs=hub").await;
+        assert!(!bench.fake.things().contains_key("thing/api"));
+    });
+}
+
+#[test]
+fn a_lost_answer_leaves_no_orphan() {
+    run(async {
+        let bench = Bench::new();
+        let lost = vec![Fault::LosesAnswer; 5];
+        bench
+            .fake
+            .with(|w| w.faults.insert("thing/mailer".into(), lost));
+        bench
+            .fake
+            .with(|w| w.faults.insert("store/db".into(), vec![Fault::Fails]));
+        let plan = bench.plan(SHOP).await.unwrap();
+        bench.apply(&plan).await.unwrap();
+        bench.up("store db").await;
+        assert_eq!(bench.fake.things().keys().collect::<Vec<_>>(), ["store/db"]);
+    });
+}
+
+#[test]
+fn a_stale_plan_is_refused_and_says_what_moved() {
+    run(async {
+        let bench = Bench::new();
+        bench.up(SHOP).await;
+        let changed = SHOP.replace("LOG=info", "LOG=debug");
+        let plan = bench.plan(&changed).await.unwrap();
+        bench
+            .fake
+            .with(|w| w.things.get_mut(&"thing/api".into()).unwrap().version = 77);
+        bench.log();
+        let error = bench.apply(&plan).await.unwrap_err();
+        let EngineError::Stale { moved, .. } = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(moved, &["thing api: somebody changed it"]);
+        assert_eq!(bench.log(), [""; 0]);
+        // A plan is applied once.
+        let plan = bench.plan(&changed).await.unwrap();
+        bench.apply(&plan).await.unwrap();
+        let error = bench.apply(&plan).await.unwrap_err().to_string();
+        assert!(error.contains("release 2 was applied since"), "{error}");
+        // A refused apply gives the lease back.
+        assert!(bench.plan(SHOP).await.is_ok());
+        bench.up(SHOP).await;
+    });
+}
+
+#[test]
+fn a_problem_that_stops_keeps_everything_from_beginning() {
+    run(async {
+        let bench = Bench::new();
+        bench.fake.with(|w| {
+            w.problems.push(Problem {
+                stops: true,
+                node: Some("stripe_key".into()),
+                place: None,
+                message: "the secret `stripe_key` is not set".into(),
+                next: Some("platc secret set stripe_key".into()),
+            });
+        });
+        let plan = bench.plan(SHOP).await.unwrap();
+        assert_eq!(plan.stoppers().count(), 1);
+        let error = bench.apply(&plan).await.unwrap_err();
+        insta::assert_snapshot!(error, @r"
+        the secret `stripe_key` is not set
+          platc secret set stripe_key
+        ");
+        assert_eq!(bench.log(), [""; 0]);
+        bench.fake.with(|w| w.problems.clear());
+        bench.up(SHOP).await;
+    });
+}
+
+#[test]
+fn the_first_interrupt_lets_what_runs_end() {
+    run(async {
+        let bench = Bench::new();
+        let plan = bench.plan(SHOP).await.unwrap();
+        let interrupts = Interrupts::default();
+        let asks = interrupts.clone();
+        let outcome = bench
+            .engine()
+            .apply(&plan, &ApplyOptions::default(), &interrupts, move |event| {
+                if matches!(event, ApplyEvent::Started { .. }) && asks.count() == 0 {
+                    asks.interrupt();
+                }
+            })
+            .await
+            .unwrap();
+        assert!(outcome.interrupted);
+        assert_eq!(outcome.left, []);
+        assert!(!outcome.done.is_empty() && !outcome.skipped.is_empty());
+        bench.up(SHOP).await;
+        assert!(bench.plan(SHOP).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn the_second_interrupt_leaves_it_to_the_next_apply() {
+    run(async {
+        let bench = Bench::new();
+        let plan = bench.plan(SHOP).await.unwrap();
+        let interrupts = Interrupts::default();
+        let asks = interrupts.clone();
+        let outcome = bench
+            .engine()
+            .apply(&plan, &ApplyOptions::default(), &interrupts, move |event| {
+                if matches!(event, ApplyEvent::Started { .. }) {
+                    asks.interrupt();
+                    asks.interrupt();
+                }
+            })
+            .await
+            .unwrap();
+        assert!(outcome.interrupted);
+        assert!(!outcome.is_complete());
+        bench.up(SHOP).await;
+        assert!(bench.plan(SHOP).await.unwrap().is_empty());
+        bench.fake.with(|w| assert_eq!(w.violations, [""; 0]));
+    });
+}
+
+#[test]
+fn at_most_so_many_run_at_once() {
+    run(async {
+        let bench = Bench::new();
+        let many: String = (0..40).map(|i| format!("thing t{i}\n")).collect();
+        bench.up(&many).await;
+        assert_eq!(bench.fake.with(|w| w.most_running), 16);
+    });
+}
+
+#[test]
+fn of_two_applies_one_waits_or_is_refused() {
+    run(async {
+        let bench = Bench::new();
+        let other = Bench {
+            machine: bench.machine.another(2),
+            ..bench.clone()
+        };
+        let plan = bench.plan(SHOP).await.unwrap();
+        let said = Arc::new(Mutex::new(None));
+        let says = Arc::clone(&said);
+        let second = other.clone();
+        let third = plan.clone();
+        // The second begins while the first holds the lease.
+        let (tell, told) = tokio::sync::oneshot::channel::<()>();
+        let tell = Mutex::new(Some(tell));
+        let first = bench.apply_with(&plan, move |event| {
+            if matches!(event, ApplyEvent::Started { .. })
+                && let Some(tell) = tell.lock().unwrap().take()
+            {
+                tell.send(()).unwrap();
+            }
+        });
+        let (first, second) = tokio::join!(first, async move {
+            told.await.unwrap();
+            second.apply(&third).await
+        });
+        *says.lock().unwrap() = Some(());
+        assert!(first.unwrap().is_complete());
+        let error = second.unwrap_err();
+        assert!(matches!(error, EngineError::State(StateError::Busy { .. })));
+        insta::assert_snapshot!(
+            error,
+            @"another apply is under way: `platc apply` (process 1 on here)"
+        );
+        assert!(said.lock().unwrap().is_some());
+
+        // With `wait` it waits, and then finds its plan stale.
+        let waits = ApplyOptions {
+            wait: true,
+            ..ApplyOptions::default()
+        };
+        let plan = bench.plan("thing api").await.unwrap();
+        let (a, b) = (bench.engine(), other.engine());
+        let never = Interrupts::default();
+        let (a, b) = tokio::join!(
+            a.apply(&plan, &waits, &never, |_| {}),
+            b.apply(&plan, &waits, &never, |_| {}),
+        );
+        let ends = [a, b].map(|end| match end {
+            Ok(outcome) => outcome.is_complete(),
+            Err(EngineError::Stale { .. }) => false,
+            Err(error) => panic!("{error}"),
+        });
+        assert_eq!(ends.iter().filter(|done| **done).count(), 1);
+        bench.fake.with(|w| assert_eq!(w.violations, [""; 0]));
+    });
+}

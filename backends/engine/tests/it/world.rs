@@ -1,0 +1,472 @@
+//! A target in memory: its world outlives the engine, loses answers, fails, is changed by others,
+//! and stops the engine at any call.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use plat_engine::{
+    Action, Backend, BackendError, DataFate, Done, Facts, Health, HeldData, Lowered, Made, Note,
+    NoteKind, Object, ObjectId, Observation, Observed, OnChange, OpContext, OpError, OpErrorKind,
+    Operation, Precondition, Present, Problem, Refusal, Scope, SecretStore, Store, Token,
+};
+use plat_model::{Data, FieldPath, Graph, TargetId, Value};
+use serde_json::json;
+use tokio::sync::Notify;
+
+/// Stops the engine for good at the n-th call that passes it.
+#[derive(Default)]
+pub struct Crash {
+    pub passed: AtomicU64,
+    at: AtomicU64,
+    pub tripped: Notify,
+}
+
+impl Crash {
+    /// The engine stops at the call of that number, from 1.
+    pub fn at(n: u64) -> Arc<Self> {
+        let crash = Self::default();
+        crash.at.store(n, Ordering::SeqCst);
+        Arc::new(crash)
+    }
+
+    pub fn never() -> Arc<Self> {
+        Self::at(0)
+    }
+
+    /// Whether the next call is the one.
+    pub fn is_next(&self) -> bool {
+        self.passed.load(Ordering::SeqCst) + 1 == self.at.load(Ordering::SeqCst)
+    }
+
+    pub async fn point(&self) {
+        let next = self.is_next();
+        self.passed.fetch_add(1, Ordering::SeqCst);
+        if next {
+            self.tripped.notify_one();
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// What goes wrong with one call of execute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It is done, and the answer is lost.
+    LosesAnswer,
+    /// It is not done now.
+    Throttles,
+    /// It fails for good.
+    Fails,
+    /// It is made and doesn't work.
+    NotReady,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thing {
+    pub uid: String,
+    pub version: u64,
+    pub spec: serde_json::Value,
+    pub token: Option<Token>,
+    pub holds: Option<HeldData>,
+    /// Which data it holds; each is made once.
+    pub data: Option<u64>,
+    pub stopped: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct World {
+    pub things: BTreeMap<ObjectId, Thing>,
+    pub kept: BTreeMap<ObjectId, u64>,
+    /// By name of the object, the data that was destroyed.
+    pub destroyed: Vec<(ObjectId, u64)>,
+    /// What was done to it, in order.
+    pub log: Vec<String>,
+    /// What must never happen.
+    pub violations: Vec<String>,
+    pub faults: BTreeMap<ObjectId, Vec<Fault>>,
+    pub unreadable: BTreeSet<ObjectId>,
+    pub problems: Vec<Problem>,
+    pub fence: u64,
+    pub running: usize,
+    pub most_running: usize,
+    /// The next operation waits for it.
+    pub gate: Option<Arc<Notify>>,
+    made: u64,
+}
+
+/// A backend whose world is shared with the test.
+#[derive(Clone)]
+pub struct Fake {
+    pub world: Arc<Mutex<World>>,
+    pub crash: Arc<Crash>,
+    /// Whether it remembers the token of each operation in its things.
+    pub tokens: bool,
+    /// Whether the data of what is deleted can be kept.
+    pub keeps_data: bool,
+}
+
+impl Fake {
+    pub fn new() -> Self {
+        Self {
+            world: Arc::default(),
+            crash: Crash::never(),
+            tokens: true,
+            keeps_data: true,
+        }
+    }
+
+    /// The same world, seen by an engine that stops at that point.
+    pub fn crashing(&self, crash: &Arc<Crash>) -> Self {
+        Self {
+            crash: Arc::clone(crash),
+            ..self.clone()
+        }
+    }
+
+    pub fn with<T>(&self, f: impl FnOnce(&mut World) -> T) -> T {
+        f(&mut self.world.lock().unwrap())
+    }
+
+    /// The things by name with their specs.
+    pub fn things(&self) -> BTreeMap<String, serde_json::Value> {
+        self.with(|w| {
+            let named = w
+                .things
+                .iter()
+                .map(|(id, t)| (id.to_string(), t.spec.clone()));
+            named.collect()
+        })
+    }
+
+    pub fn log(&self) -> Vec<String> {
+        self.with(|w| std::mem::take(&mut w.log))
+    }
+}
+
+fn int(value: Option<&Value>) -> Option<i64> {
+    i64::try_from(value?.as_int()?).ok()
+}
+
+#[async_trait]
+impl Backend for Fake {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    fn describe(&self, _: &Graph) -> String {
+        "fake".into()
+    }
+
+    async fn gather(&self, _: &TargetId, _: &Graph) -> Result<Facts, Vec<Refusal>> {
+        Ok(Facts::default())
+    }
+
+    fn lower(&self, target: &TargetId, graph: &Graph, _: &Facts) -> Result<Lowered, Vec<Refusal>> {
+        let mut lowered = Lowered::default();
+        let mut refusals = Vec::new();
+        let mut hub = false;
+        for (path, node) in &graph.nodes {
+            if node.kind.name == "external" {
+                continue;
+            }
+            if node.kind.name == "vm" {
+                refusals.push(Refusal {
+                    node: Some(path.clone()),
+                    field: None,
+                    place: graph.origins.place(node.origin).cloned(),
+                    message: "virtual machines are not built yet on this target".into(),
+                    offers: Vec::new(),
+                });
+                continue;
+            }
+            let id = |path: &str, name: &str| format!("{path}/{name}");
+            let mut spec = serde_json::Map::new();
+            let mut after = Vec::new();
+            for (name, value) in &node.fields {
+                match &value.data {
+                    Data::List(items) => {
+                        for item in items {
+                            let Data::Node(needed) = &item.data else {
+                                continue;
+                            };
+                            if needed.as_str() == "hub" {
+                                hub = true;
+                                after.push(ObjectId::from("hub"));
+                            } else if let Some(other) = graph.nodes.get(needed) {
+                                after.push(ObjectId::new(id(&other.kind.name, &other.name)));
+                            }
+                        }
+                    }
+                    Data::Map(entries) => {
+                        let entries: serde_json::Map<_, _> = entries
+                            .iter()
+                            .map(|(k, v)| (k.clone(), json!(v.to_string())))
+                            .collect();
+                        spec.insert(name.clone(), entries.into());
+                    }
+                    _ if name == "protect" || name == "name" => {}
+                    _ => {
+                        let text = match int(Some(value)) {
+                            Some(n) => json!(n),
+                            None => json!(value.as_str().unwrap_or(&value.to_string())),
+                        };
+                        spec.insert(name.clone(), text);
+                    }
+                }
+            }
+            let mut object =
+                Object::new(id(&node.kind.name, &node.name), target.clone(), spec.into());
+            object.node = Some(path.clone());
+            object.label = format!("{} {path}", node.kind.name);
+            object.after = after;
+            object.place = graph.origins.place(node.origin).cloned();
+            object.on_change.insert(
+                "env".into(),
+                OnChange::Restart {
+                    how: "rolling, no downtime".into(),
+                },
+            );
+            object.on_change.insert("disk".into(), OnChange::Replace);
+            object.on_change.insert(
+                "engine".into(),
+                OnChange::Refuse {
+                    reason: "dump it, and restore it under a new name".into(),
+                },
+            );
+            if node.kind.name == "store" {
+                object.holds_data = Some(HeldData {
+                    what: format!("the database {path} and all its rows"),
+                    kept_on_delete: self.keeps_data,
+                });
+            }
+            if node.fields.contains_key("memory") {
+                lowered.notes.push(Note {
+                    kind: NoteKind::Weakened,
+                    node: Some(path.clone()),
+                    field: Some(FieldPath::new("memory")),
+                    place: node
+                        .fields
+                        .get("memory")
+                        .and_then(|v| graph.origins.place(v.origin).cloned()),
+                    message: "it is a wish here: no cgroup may be made".into(),
+                });
+            }
+            lowered.objects.push(object);
+        }
+        if hub {
+            let mut object = Object::new("hub", target.clone(), json!({"port": 1}));
+            object.label = "the hub of all queues".into();
+            lowered.objects.push(object);
+        }
+        lowered.objects.sort_by(|a, b| a.id.cmp(&b.id));
+        if refusals.is_empty() {
+            Ok(lowered)
+        } else {
+            Err(refusals)
+        }
+    }
+
+    async fn observe(&self, _: &Scope, asked: &BTreeSet<ObjectId>) -> Observation {
+        self.crash.point().await;
+        self.with(|world| {
+            let mut seen = Observation::default();
+            let ids = asked.iter().chain(world.things.keys());
+            for id in ids {
+                let observed = match world.things.get(id) {
+                    _ if world.unreadable.contains(id) => Observed::Unknown {
+                        why: "the target timed out".into(),
+                    },
+                    None => Observed::Absent,
+                    Some(thing) => Observed::Present(Present {
+                        uid: thing.uid.clone(),
+                        version: thing.version.to_string(),
+                        spec: plat_engine::spec_digest(&thing.spec),
+                        token: thing.token.clone(),
+                        health: if thing.stopped {
+                            Health::Stopped {
+                                why: "killed by signal 9".into(),
+                            }
+                        } else {
+                            Health::Well
+                        },
+                        summary: format!("version {}", thing.version),
+                        holds_data: thing.holds.clone(),
+                    }),
+                };
+                seen.objects.insert(id.clone(), observed);
+            }
+            seen
+        })
+    }
+
+    async fn check(&self, _: &Scope, _: &[&Operation]) -> Vec<Problem> {
+        self.with(|w| w.problems.clone())
+    }
+
+    async fn execute(&self, op: &Operation, context: &OpContext) -> Result<Done, OpError> {
+        self.with(|w| {
+            w.running += 1;
+            w.most_running = w.most_running.max(w.running);
+        });
+        let done = self.do_it(op, context).await;
+        self.with(|w| w.running -= 1);
+        done
+    }
+
+    fn secrets(&self) -> &dyn SecretStore {
+        unimplemented!("no test of the engine asks for it")
+    }
+
+    fn state(&self, _: &Scope) -> Result<Arc<dyn Store>, BackendError> {
+        unimplemented!("tests bring their own")
+    }
+}
+
+impl Fake {
+    async fn do_it(&self, op: &Operation, context: &OpContext) -> Result<Done, OpError> {
+        self.crash.point().await;
+        tokio::task::yield_now().await;
+        if let Some(gate) = self.with(|w| w.gate.take()) {
+            gate.notified().await;
+        }
+        let fault = self.with(|w| {
+            let faults = w.faults.get_mut(&op.object)?;
+            (!faults.is_empty()).then(|| faults.remove(0))
+        });
+        let error = |kind, why: &str| Err(OpError::new(kind, op.label.clone(), why));
+        match fault {
+            Some(Fault::Throttles) => return error(OpErrorKind::Transient, "asked to wait"),
+            Some(Fault::Fails) => return error(OpErrorKind::Fatal, "no room on the disk"),
+            _ => {}
+        }
+        if self.with(|w| w.begin(op, context.fence))? {
+            // A replacement is two calls, and may be cut between them.
+            if op.action == Action::Replace {
+                self.with(|w| w.take_away(op));
+                self.crash.point().await;
+            }
+            self.with(|w| w.put(op, self.tokens));
+        }
+        self.crash.point().await;
+        if fault == Some(Fault::LosesAnswer) {
+            return error(OpErrorKind::Transient, "the connection was closed");
+        }
+        let made = self.with(|w| {
+            let thing = w.things.get(&op.object)?;
+            Some(Made {
+                uid: thing.uid.clone(),
+                version: thing.version.to_string(),
+                outs: BTreeMap::new(),
+            })
+        });
+        if fault == Some(Fault::NotReady) {
+            let mut error = OpError::new(
+                OpErrorKind::NotReady,
+                format!("starting {}", op.label),
+                "it exited with code 1 three times within 2 s",
+            );
+            error.log = vec!["Traceback".into(), "KeyError: 'DATABASE_URL'".into()];
+            error.made = made.map(Box::new);
+            return Err(error);
+        }
+        Ok(match made {
+            Some(made) if op.action != Action::Delete => Done::There(made),
+            _ => Done::Gone {
+                data_kept_at: (op.data == DataFate::Kept).then(|| "/kept".to_owned()),
+            },
+        })
+    }
+}
+
+impl World {
+    /// Whether there is anything left to do.
+    fn begin(&mut self, op: &Operation, fence: u64) -> Result<bool, OpError> {
+        let conflict =
+            |why: String| Err(OpError::new(OpErrorKind::Conflict, op.label.clone(), why));
+        if fence < self.fence {
+            return conflict(format!("{fence} is older than {}", self.fence));
+        }
+        self.fence = fence;
+        let there = self.things.get(&op.object);
+        if there.is_some_and(|t| t.token.as_ref() == Some(&op.token) && !t.stopped) {
+            return Ok(false);
+        }
+        match (&op.precondition, there) {
+            (Precondition::BeAbsent, None) => Ok(true),
+            (Precondition::BeAbsent, Some(_)) => {
+                self.violations.push(format!("{}: made twice", op.object));
+                conflict("it is there".into())
+            }
+            (Precondition::Be { .. }, None) if op.action == Action::Delete => Ok(false),
+            (Precondition::Be { .. }, None) => conflict("it is gone".into()),
+            (Precondition::Be { uid, version }, Some(t)) => {
+                if t.uid == *uid && t.version.to_string() == *version {
+                    Ok(true)
+                } else {
+                    conflict(format!("it is {} {}", t.uid, t.version))
+                }
+            }
+        }
+    }
+
+    fn take_away(&mut self, op: &Operation) {
+        let thing = self.things.remove(&op.object);
+        let data = match thing {
+            Some(thing) => thing.data,
+            None => self.kept.remove(&op.object),
+        };
+        let Some(data) = data else {
+            return;
+        };
+        match op.data {
+            DataFate::Destroyed => self.destroyed.push((op.object.clone(), data)),
+            DataFate::Kept => {
+                self.kept.insert(op.object.clone(), data);
+            }
+            DataFate::Untouched => {
+                self.violations
+                    .push(format!("{}: data lost without a word", op.object));
+            }
+        }
+    }
+
+    fn put(&mut self, op: &Operation, tokens: bool) {
+        let name = format!("{:?} {}", op.action, op.object).to_lowercase();
+        self.log.push(name);
+        let token = tokens.then(|| op.token.clone());
+        self.made += 1;
+        let n = self.made;
+        match (op.action, &op.desired) {
+            (Action::Delete, _) => self.take_away(op),
+            (Action::Create | Action::Replace, Some(object)) => {
+                let data = object
+                    .holds_data
+                    .is_some()
+                    .then(|| self.kept.remove(&op.object).unwrap_or(n));
+                self.things.insert(
+                    op.object.clone(),
+                    Thing {
+                        uid: format!("u{n}"),
+                        version: n,
+                        spec: object.spec.clone(),
+                        token,
+                        holds: object.holds_data.clone(),
+                        data,
+                        stopped: false,
+                    },
+                );
+            }
+            (_, Some(object)) => {
+                if let Some(thing) = self.things.get_mut(&op.object) {
+                    thing.version = n;
+                    thing.spec = object.spec.clone();
+                    thing.token = token;
+                    thing.stopped = false;
+                }
+            }
+            (action, None) => self.violations.push(format!("{action:?} of nothing")),
+        }
+    }
+}
