@@ -9,9 +9,13 @@
 //! merged or parsed twice to get a good message, and a file full of errors is read as fast as a good one.
 
 mod basics;
+mod collection;
 mod expr;
 mod item;
+mod literal;
 mod pattern;
+#[cfg(test)]
+mod tests;
 mod ty;
 
 use crate::brackets::Balanced;
@@ -63,6 +67,9 @@ struct Builder<'t> {
     /// In the head of `if`, `for` or `match`: a `{` begins the body, not a constructor's fields.
     head: bool,
     context: Context,
+    /// How many tokens were taken, those that were given back counted again.
+    #[cfg(test)]
+    steps: usize,
     /// The start of the item that was last found to be too deep: said once for each.
     deep_item: Option<u32>,
 }
@@ -70,7 +77,12 @@ struct Builder<'t> {
 impl<'t> Inspector<'t, Tokens<'t>> for Builder<'t> {
     type Checkpoint = (usize, usize);
 
-    fn on_token(&mut self, _: &Token) {}
+    fn on_token(&mut self, _: &Token) {
+        #[cfg(test)]
+        {
+            self.steps += 1;
+        }
+    }
 
     fn on_save<'p>(&self, _: &Cursor<'t, 'p, Tokens<'t>>) -> Self::Checkpoint {
         (self.nodes.len(), self.mistakes.len())
@@ -141,12 +153,15 @@ impl<'t> Builder<'t> {
     /// Makes the nodes since `mark` the children of a new one.
     fn finish(&mut self, kind: K, mark: usize, start: u32, end: u32) {
         let mut height = 0;
+        // Documentation before a first child stands before the first token.
+        let mut start = start;
         let mut next = self.nodes.len();
         while next > mark {
             let Some(child) = self.nodes.get(next - 1) else {
                 break;
             };
             height = height.max(child.height);
+            start = start.min(child.start);
             next -= (child.size as usize).max(1);
         }
         if height >= MAX_HEIGHT {
@@ -166,6 +181,7 @@ impl<'t> Builder<'t> {
     }
 
     fn too_deep(&mut self, range: TextRange) {
+        self.told = true;
         let item = self.deep_item.take();
         // Top-level items come in order: what is too deep again within a few bytes is the same thing.
         if item.is_none_or(|i| range.start > i) {
@@ -184,6 +200,11 @@ pub(crate) fn parse(
     balanced: &Balanced,
     docs: Vec<TextRange>,
 ) -> (Vec<(u32, Tree)>, Vec<Mistake>) {
+    let builder = build(balanced, docs);
+    (trees(text, &builder.nodes), builder.mistakes)
+}
+
+fn build(balanced: &Balanced, docs: Vec<TextRange>) -> Builder<'_> {
     let mut builder = Builder {
         tokens: &balanced.tokens,
         partner: &balanced.partner,
@@ -195,11 +216,14 @@ pub(crate) fn parse(
         depth: 0,
         head: false,
         context: Context::File,
+        #[cfg(test)]
+        steps: 0,
         deep_item: None,
     };
     let tokens: Tokens<'_> = &balanced.tokens;
+    // The rules never fail on a whole file: what they could not read is in the builder.
     let _ = item::file().parse_with_state(tokens, &mut builder);
-    (trees(text, &builder.nodes), builder.mistakes)
+    builder
 }
 
 /// Turns children-first nodes into one pre-order slice for each root.

@@ -36,6 +36,8 @@ pub(super) struct Layout {
     begins: BTreeSet<u32>,
     /// Where elements end that may be followed by a comma.
     pub(super) ends: BTreeSet<u32>,
+    /// Where something ends that a comma belongs to whatever bracket it stands in: `k` in `for k, v in m`.
+    pub(super) kept: BTreeSet<u32>,
     /// The `else` between two blocks.
     pub(super) joined: BTreeSet<u32>,
     /// Opening brackets, and what becomes of the commas in them; [`Commas::NotLast`] if not here.
@@ -141,6 +143,15 @@ impl Layout {
             self.begins.insert(source.token_from(start).start);
         }
         let first = source.token_from(range.start);
+        if matches!(kind, K::For | K::CompFor | K::TypeApp)
+            || (kind == K::Params && first.kind == K::Pipe)
+        {
+            let parts = node
+                .children()
+                .filter(|c| c.kind().is_type() || matches!(c.kind(), K::Name | K::Param));
+            self.kept
+                .extend(parts.map(|c| c.range().shifted(offset).end));
+        }
         match kind {
             K::List | K::ListComp | K::MapComp => {
                 for child in node

@@ -185,6 +185,7 @@ fn settle_commas(row: &[Piece], multi: &[bool], layout: &Layout) -> Vec<Piece> {
             .is_some_and(|o| multi.get(*o).copied().unwrap_or(false));
         let bracket = open.last().and_then(|o| row.get(*o)).map(|o| o.range.start);
         let wanted = match layout.commas_in(bracket) {
+            _ if layout.kept.contains(&piece.range.end) => has,
             Commas::Each if last => is_multi && layout.ends.contains(&piece.range.end),
             Commas::Each if ends_line => has || layout.ends.contains(&piece.range.end),
             Commas::BetweenOnly if last || ends_line => false,

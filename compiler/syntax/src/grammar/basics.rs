@@ -109,7 +109,8 @@ pub(super) fn mark(inp: &mut Ref<'_, '_>) -> usize {
 pub(super) fn finish(inp: &mut Ref<'_, '_>, kind: K, mark: usize, start: u32) {
     let at = here(inp);
     let end = inp.state().end_before(at);
-    inp.state().finish(kind, mark, start, end);
+    // Where no token was taken, it is an empty node after the last one.
+    inp.state().finish(kind, mark, start.min(end), end);
 }
 
 /// A node of what the rule pushes.
@@ -180,7 +181,7 @@ pub(super) fn complain(state: &mut Builder<'_>, mistake: Mistake) {
                 || before.kind == K::Unknown
                 || matches!(found.kind, K::Unknown | K::Skipped)
         }
-        Mistake::NoElse { .. } | Mistake::Misplaced { .. } => state.told,
+        Mistake::NoElse { .. } | Mistake::Misplaced { .. } | Mistake::Chained { .. } => state.told,
         _ => false,
     };
     state.told = true;

@@ -1,9 +1,10 @@
 //! Expressions.
 
 use super::basics::*;
+use super::collection::{braces, brackets};
+use super::literal::{number, string};
 use super::{Ref, Rule, pattern};
 use crate::kind::SyntaxKind as K;
-use crate::lexer::Word;
 use crate::mistake::{Found, Mistake};
 use crate::tree::TextRange;
 use chumsky::prelude::{Parser, choice, custom, recursive};
@@ -269,75 +270,6 @@ impl<'t, O: Rule<'t>, A: Rule<'t>, I: Rule<'t>, R: Rule<'t>, P: Rule<'t>> Climb<
     }
 }
 
-fn number<'t>() -> impl Rule<'t> {
-    choice((
-        leaf(K::Int, K::NumberLit),
-        leaf(K::Decimal, K::NumberLit),
-        leaf(K::Quantity, K::NumberLit),
-    ))
-}
-
-/// A number or a plain string: what patterns and types may be made of.
-pub(super) fn literal<'t>(place: &'static str) -> impl Rule<'t> {
-    choice((number(), plain_string(place)))
-}
-
-/// A string whose holes are read by this rule.
-pub(super) fn string<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
-    let hole = bracketed(K::InterpStart, "}", must_or(expr, A_VALUE, K::Error));
-    custom(move |inp: &mut Ref<'t, '_>| {
-        string_with(inp, |inp| {
-            tried(inp, &hole);
-        })
-    })
-}
-
-/// A string that may have no holes; `place` says where it stands.
-pub(super) fn plain_string<'t>(place: &'static str) -> impl Rule<'t> {
-    let hole = bracketed(K::InterpStart, "}", skip_rest());
-    custom(move |inp: &mut Ref<'t, '_>| {
-        string_with(inp, |inp| {
-            let range = peek(inp, 0).range();
-            complain(inp.state(), Mistake::HoleInPlain { range, place });
-            tried(inp, &hole);
-        })
-    })
-}
-
-fn skip_rest<'t>() -> impl Rule<'t> {
-    custom(|inp: &mut Ref<'t, '_>| {
-        while !closes(peek(inp, 0).kind) {
-            skip_element(inp);
-            if peek(inp, 0).kind == K::Comma {
-                bump(inp);
-            }
-        }
-        Ok(())
-    })
-}
-
-fn string_with<'t>(inp: &mut Ref<'t, '_>, mut hole: impl FnMut(&mut Ref<'t, '_>)) -> Done {
-    let token = peek(inp, 0);
-    if !matches!(token.kind, K::StringStart | K::BlockStart) {
-        return no();
-    }
-    let mark = mark(inp);
-    bump(inp);
-    loop {
-        match peek(inp, 0).kind {
-            K::StringText => bump_leaf(inp, K::StringText),
-            K::InterpStart => hole(inp),
-            K::StringEnd => {
-                bump(inp);
-                break;
-            }
-            _ => break,
-        }
-    }
-    finish(inp, K::StringLit, mark, token.start);
-    Ok(())
-}
-
 /// `0..5`, `backlog: emails`
 fn argument<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
     let named = custom(|inp: &mut Ref<'t, '_>| {
@@ -385,150 +317,6 @@ fn construct<'t>(record: impl Rule<'t>) -> impl Rule<'t> {
         Ok(())
     });
     node(K::Construct, seq!(node(K::Path, path), record))
-}
-
-/// `{ a = 1 }` or `{for k, v in m: "${k}" = v}`
-fn braces<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
-    let entry = entry(expr.clone()).boxed();
-    let record = node(
-        K::Record,
-        bracketed(K::LBrace, "}", separated(entry.clone(), "`NAME = value`")),
-    );
-    let inner = seq!(
-        clauses(expr),
-        must(token(K::Colon), "`:` and an entry"),
-        must(entry, "`NAME = value`"),
-        opt(token(K::Comma))
-    );
-    let map = node(K::MapComp, bracketed(K::LBrace, "}", inner));
-    either_comprehension(K::LBrace, map, record)
-}
-
-/// `[a, b]` or `[for q in queues: q.name]`
-fn brackets<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
-    let list = node(
-        K::List,
-        bracketed(K::LBracket, "]", separated(expr.clone(), A_VALUE)),
-    );
-    let inner = seq!(
-        clauses(expr.clone()),
-        must(token(K::Colon), "`:` and a value"),
-        must_or(expr, A_VALUE, K::Error),
-        opt(token(K::Comma))
-    );
-    let comprehension = node(K::ListComp, bracketed(K::LBracket, "]", inner));
-    either_comprehension(K::LBracket, comprehension, list)
-}
-
-/// `for` after the bracket begins a comprehension; but `for = 1` is an entry.
-fn either_comprehension<'t>(
-    open: K,
-    comprehension: impl Rule<'t>,
-    other: impl Rule<'t>,
-) -> impl Rule<'t> {
-    custom(move |inp: &mut Ref<'t, '_>| {
-        if peek(inp, 0).kind != open {
-            return no();
-        }
-        let is_for =
-            peek(inp, 1).kind == K::ForKw && !matches!(peek(inp, 2).kind, K::Eq | K::Colon);
-        if is_for {
-            inp.parse(&comprehension)
-        } else {
-            inp.parse(&other)
-        }
-    })
-}
-
-/// `for a in x for b in a.y if b.z`
-fn clauses<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
-    let for_clause = node(K::CompFor, for_head(expr.clone()));
-    let if_clause = node(
-        K::CompIf,
-        seq!(token(K::IfKw), must_or(expr, "a condition", K::Error)),
-    );
-    choice((for_clause, if_clause))
-        .repeated()
-        .at_least(1)
-        .ignored()
-}
-
-/// `for k, v in m`, without what follows.
-pub(super) fn for_head<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
-    seq!(
-        token(K::ForKw),
-        must(name(), "a name for each element"),
-        opt(seq!(token(K::Comma), must(name(), "a name for the value"))),
-        must(token(K::InKw), "`in` and what to go over"),
-        must_or(expr, "what to go over", K::Error),
-    )
-}
-
-/// `a.b["c"] = value`, `"/api" = value`
-pub(super) fn entry<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
-    documented(K::Entry, seq!(path_key(expr.clone()), equals_value(expr)))
-}
-
-/// The left side of `=`: a path whose first step is a name or a string.
-pub(super) fn path_key<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
-    let first = choice((key_name(), string(expr.clone()).boxed()));
-    let dotted = seq!(same_line(K::Dot), must(member_name(), "a name"));
-    let indexed = on_line(index(expr));
-    node(
-        K::Path,
-        seq!(first, choice((dotted, indexed)).repeated().ignored()),
-    )
-}
-
-/// As the first step of a key any word will do, keyword or not.
-fn key_name<'t>() -> impl Rule<'t> {
-    custom(|inp: &mut Ref<'t, '_>| {
-        if !peek(inp, 0).kind.is_word() {
-            return no();
-        }
-        bump_leaf(inp, K::Name);
-        Ok(())
-    })
-}
-
-/// `= value`, with what is often written instead.
-pub(super) fn equals_value<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
-    custom(move |inp: &mut Ref<'t, '_>| {
-        let token = peek(inp, 0);
-        match token.kind {
-            K::Eq => bump(inp),
-            K::Colon => {
-                complain(
-                    inp.state(),
-                    Mistake::ColonForEquals {
-                        range: token.range(),
-                    },
-                );
-                bump(inp);
-            }
-            K::EqEq => {
-                complain(
-                    inp.state(),
-                    Mistake::DoubleEquals {
-                        range: token.range(),
-                    },
-                );
-                bump(inp);
-            }
-            _ => {
-                expected(inp, "`=` and a value");
-                // `env { … }`, `port 80`: the value is there all the same.
-                if token.newline || !tried(inp, &expr) {
-                    push_error(inp, K::Error);
-                }
-                return Ok(());
-            }
-        }
-        if !attempt(inp, &expr, A_VALUE) {
-            push_error(inp, K::Error);
-        }
-        Ok(())
-    })
 }
 
 /// `|x, y| x + y`
@@ -622,9 +410,4 @@ fn match_expr<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
             must(arms, "`{` and the cases"),
         ),
     )
-}
-
-/// `_` is a word of its own in patterns; everything else that is a word may name something.
-pub(super) fn is_wild(inp: &mut Ref<'_, '_>) -> bool {
-    peek(inp, 0).word == Word::Underscore
 }

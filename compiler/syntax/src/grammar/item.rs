@@ -1,7 +1,8 @@
 //! Items: what stands in a file and in the bodies of declarations.
 
 use super::basics::*;
-use super::expr::{self, equals_value, for_head, in_head, index, path_key};
+use super::collection::{equals_value, for_head, path_key};
+use super::expr::{self, in_head, index};
 use super::ty::{self, A_TYPE, grants, param, params};
 use super::{Ref, Rule};
 use crate::kind::SyntaxKind as K;

@@ -1,9 +1,10 @@
 //! Patterns: after `is`, and in the arms of `match`.
 
 use super::basics::*;
-use super::expr::{is_wild, literal};
+use super::literal::literal;
 use super::{Ref, Rule};
 use crate::kind::SyntaxKind as K;
+use crate::lexer::Word;
 use crate::tree::TextRange;
 use chumsky::prelude::{Parser, choice, custom, recursive};
 
@@ -47,7 +48,7 @@ fn alternatives<'t>(inp: &mut Ref<'t, '_>, single: &impl Rule<'t>) -> Done {
 
 fn wild<'t>() -> impl Rule<'t> {
     custom(|inp: &mut Ref<'t, '_>| {
-        if !is_wild(inp) {
+        if peek(inp, 0).word != Word::Underscore {
             return no();
         }
         bump_leaf(inp, K::PatWild);

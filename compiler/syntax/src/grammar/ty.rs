@@ -1,7 +1,8 @@
 //! Types, and parameters.
 
 use super::basics::*;
-use super::expr::{in_head, literal};
+use super::expr::in_head;
+use super::literal::literal;
 use super::{Ref, Rule};
 use crate::kind::SyntaxKind as K;
 use crate::lexer::Word;

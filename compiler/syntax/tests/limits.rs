@@ -1,0 +1,65 @@
+//! Files that are larger or deeper than anyone writes.
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+use plat_syntax::Parse;
+
+fn parse(text: &str) -> Parse {
+    plat_syntax::parse(&"shop.plat".into(), text)
+}
+
+#[test]
+fn ten_megabytes_are_read() {
+    let part = include_str!("fixtures/northstar/shop/shop.plat");
+    let text = part.repeat(10_000_000 / part.len() + 1);
+    let parsed = parse(&text);
+    assert_eq!(parsed.diagnostics, vec![]);
+    assert_eq!(parsed.items.len() % parse(part).items.len(), 0);
+}
+
+/// On a thread with the smallest stack that anyone gives one.
+#[test]
+fn ten_thousand_brackets_are_one_mistake() {
+    let small = std::thread::Builder::new().stack_size(2 << 20);
+    let thread = small.spawn(|| {
+        for (open, close) in [("[", "]"), ("(", ")"), ("{a=", "}"), ("f({b=[", "]})")] {
+            let text = format!(
+                "let x = {}1{}\nlet y =\n",
+                open.repeat(10_000),
+                close.repeat(10_000)
+            );
+            let codes: Vec<&str> = parse(&text).diagnostics.iter().map(|d| d.code).collect();
+            assert_eq!(
+                codes,
+                ["E0106", "E0113"],
+                "what stands after it is still read: {open}"
+            );
+        }
+        for open in [
+            "not ",
+            "- ",
+            "if a then ",
+            "if a then b else ",
+            "|x| ",
+            "a + ",
+            "a.b",
+            "x is a | ",
+            "f(1)",
+        ] {
+            let text = format!("let x = {}y\nlet y =\n", open.repeat(10_000));
+            let codes: Vec<&str> = parse(&text).diagnostics.iter().map(|d| d.code).collect();
+            assert_eq!(
+                codes.last(),
+                Some(&"E0113"),
+                "what stands after it is still read: {open}"
+            );
+        }
+    });
+    thread.unwrap().join().unwrap();
+}
+
+#[test]
+fn as_deep_as_allowed_is_fine() {
+    let text = format!("let x = {}1{}\n", "[".repeat(64), "]".repeat(64));
+    assert_eq!(parse(&text).diagnostics, vec![]);
+    assert_eq!(plat_syntax::format(&"x.plat".into(), &text).unwrap(), text);
+}
