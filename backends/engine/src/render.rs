@@ -104,6 +104,7 @@ pub fn render_text(view: &PlanView, style: &Style) -> String {
     let mut page = Page {
         style: *style,
         lines: Vec::new(),
+        new: false,
     };
     page.head(view);
     page.drift(view);
@@ -111,7 +112,9 @@ pub fn render_text(view: &PlanView, style: &Style) -> String {
         page.change(change);
     }
     page.blocked(view);
-    page.notes(view);
+    if !view.nothing_to_do {
+        page.notes(view);
+    }
     page.problems(view);
     page.foot(view);
     page.text()
@@ -120,6 +123,8 @@ pub fn render_text(view: &PlanView, style: &Style) -> String {
 struct Page {
     style: Style,
     lines: Vec<Line>,
+    /// Whether the declaration that is being told of is a new one.
+    new: bool,
 }
 
 impl Page {
@@ -176,6 +181,12 @@ impl Page {
     }
 
     fn change(&mut self, change: &ChangeView) {
+        // New things and those that go stand close together; what changes stands for itself.
+        let alone = !matches!(change.what, NodeAction::Create | NodeAction::Destroy);
+        if alone {
+            self.gap();
+        }
+        self.new = change.what == NodeAction::Create;
         let (sign, role) = match change.what {
             NodeAction::Destroy => ("-", Role::Remove),
             NodeAction::Replace => ("±", Role::Remove),
@@ -213,25 +224,35 @@ impl Page {
         for operation in &change.operations {
             self.operation(change, operation);
         }
-        if change.what != NodeAction::Create && change.what != NodeAction::Destroy {
+        if alone {
             self.gap();
         }
     }
 
     fn field(&mut self, field: &FieldView, widest: usize) {
         let name = field.field.as_str();
-        let mut line = Line::new().push(Role::Plain, format!("      {name:widest$} "));
+        let mut line = Line::new()
+            .push(Role::Plain, format!("      {name:widest$} "))
+            .at(field.place.as_ref(), field.set_by.as_deref());
+        // Two values and an arrow share what the name and the place leave.
+        let taken = line.len() + columns(&line.place) + 8;
+        let most = (self.style.width.saturating_sub(taken) / 2).clamp(12, VALUE);
         let new = field.new.as_deref().unwrap_or("none");
         line = match &field.old {
-            None if field.new.is_some() && !field.replaces => line.push(Role::Plain, short(new)),
-            old => line
-                .push(Role::Dim, short(old.as_deref().unwrap_or("none")))
-                .push(Role::Plain, format!(" → {}", short(new))),
+            Some(old) => {
+                let (old, new) = short_pair(old, new, most);
+                line.push(Role::Dim, old)
+                    .push(Role::Plain, format!(" → {new}"))
+            }
+            None if self.new => line.push(Role::Plain, clipped_to(new, most * 2)),
+            None => line
+                .push(Role::Dim, "none")
+                .push(Role::Plain, format!(" → {}", clipped_to(new, most))),
         };
         if field.replaces {
             line = line.push(Role::Remove, "   makes it anew");
         }
-        self.add(line.at(field.place.as_ref(), field.set_by.as_deref()));
+        self.add(line);
     }
 
     /// What becomes of data, said for each thing that holds some.
@@ -256,28 +277,34 @@ impl Page {
         }
     }
 
+    /// What is done to the target, where the lines above don't say it already.
     fn operation(&mut self, change: &ChangeView, operation: &OperationView) {
-        let plain = operation.how.is_none() && operation.changes.is_empty();
-        let said = matches!(
-            change.what,
-            NodeAction::Create | NodeAction::Destroy | NodeAction::Heal
-        );
-        if plain && said && (change.node.is_none() || operation.changes.is_empty()) {
-            return;
-        }
+        let said = change.fields.iter().any(|f| f.replaces) && operation.action == Action::Replace
+            || change.what == NodeAction::Heal;
+        let how = operation.how.as_ref().filter(|_| !said);
+        let several = change.operations.len() > 1;
+        let changes = if change.fields.is_empty() || several {
+            spec_changes(operation)
+        } else {
+            String::new()
+        };
         let verb = match operation.action {
             Action::Create if change.what != NodeAction::Create => "makes ",
             Action::Delete if change.what != NodeAction::Destroy => "removes ",
             Action::Adopt if change.what != NodeAction::Heal => "takes on record ",
+            Action::Resume if change.what != NodeAction::Heal => "starts ",
             _ => "",
         };
+        let worth_it = how.is_some() || !changes.is_empty();
+        if !worth_it && (verb.is_empty() || change.what == NodeAction::Heal) {
+            return;
+        }
         let mut line = Line::new().push(Role::Dim, format!("        {verb}{}", operation.object));
-        let changes = spec_changes(operation);
+        if let Some(how) = how {
+            line = line.push(Role::Plain, format!("   {how}"));
+        }
         if !changes.is_empty() {
             line = line.push(Role::Dim, format!("   {changes}"));
-        }
-        if let Some(how) = &operation.how {
-            line = line.push(Role::Plain, format!("   {how}"));
         }
         self.add(line);
     }
@@ -377,7 +404,7 @@ impl Page {
         if view.nothing_to_do {
             parts.insert(0, "nothing to do".to_owned());
         }
-        if let Some(budget) = &view.budget {
+        if let Some(budget) = view.budget.as_ref().filter(|_| !view.nothing_to_do) {
             parts.push(format!(
                 "not priced, so the budget of {budget} is not checked"
             ));
@@ -505,7 +532,9 @@ fn shown(change: &ChangeView, field: &FieldView) -> bool {
 
 fn healed(operations: &[OperationView]) -> &'static str {
     let all = |action| operations.iter().all(|o| o.action == action);
-    if all(Action::Resume) {
+    if all(Action::Resume) && operations.iter().any(|o| o.how.is_some()) {
+        "   was not ready: waited for again"
+    } else if all(Action::Resume) {
         "   started again"
     } else if all(Action::Create) {
         "   made again"
@@ -545,11 +574,25 @@ fn spec_changes(operation: &OperationView) -> String {
     parts.join(", ")
 }
 
-/// A value, shortened in the middle where it is long.
-fn short(value: &str) -> String {
-    clipped_to(value, VALUE)
+/// Two values, shortened where they are long: what they begin with alike goes first.
+fn short_pair(old: &str, new: &str, most: usize) -> (String, String) {
+    const CONTEXT: usize = 6;
+    if columns(old) <= most && columns(new) <= most {
+        return (old.to_owned(), new.to_owned());
+    }
+    let alike = old.chars().zip(new.chars()).take_while(|(a, b)| a == b);
+    let drop = alike.count().saturating_sub(CONTEXT);
+    let tail = |text: &str| {
+        if drop <= 1 {
+            return clipped_to(text, most);
+        }
+        let rest: String = text.chars().skip(drop).collect();
+        clipped_to(&format!("…{rest}"), most)
+    };
+    (tail(old), tail(new))
 }
 
+/// A value, shortened in the middle where it is long.
 fn clipped_to(text: &str, most: usize) -> String {
     let length = columns(text);
     if length <= most {

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use plat_engine::{ApplyOptions, DataWord, EngineError, Interrupts, Outcome, Plan, Words};
 use proptest::prelude::*;
@@ -148,9 +148,10 @@ fn check(versions: &[Version]) -> TestCaseResult {
     let (last, before) = versions.split_last().unwrap();
     let last = text(last);
     run(async {
-        let Some(calm) = prepared(before).await else {
+        let Some(start) = prepared(before).await else {
             return Ok(());
         };
+        let calm = start.copy();
         let counter = Crash::never();
         match once(&calm.crashing(&counter), &last).await {
             Ok((_, outcome)) => prop_assert!(outcome.is_complete()),
@@ -161,7 +162,8 @@ fn check(versions: &[Version]) -> TestCaseResult {
         let wanted = world(&calm);
         let calls = counter.passed.load(Ordering::SeqCst);
         for at in 1..=calls {
-            let mut bench = prepared(before).await.unwrap();
+            let mut bench = start.copy();
+            STOPS.fetch_add(1, Ordering::Relaxed);
             prop_assert!(stopped(&bench, &last, at).await, "call {} of {}", at, calls);
             bench.machine.pid += 1;
             // Every third time it is stopped again while it recovers.
@@ -182,6 +184,8 @@ fn check(versions: &[Version]) -> TestCaseResult {
         Ok(())
     })
 }
+
+static STOPS: AtomicU64 = AtomicU64::new(0);
 
 fn cases(default: u32) -> Config {
     let cases = std::env::var("PLAT_CRASH_CASES").ok();

@@ -10,7 +10,7 @@ mod states;
 mod world;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use plat_engine::{
     ApplyEvent, ApplyOptions, Engine, EngineError, Interrupts, Outcome, Plan, Scope, Words,
@@ -50,6 +50,17 @@ impl Bench {
             Arc::new(self.memory.clone()),
             Arc::new(self.machine.clone()),
         )
+    }
+
+    /// A bench of its own that is as this one is now.
+    pub(crate) fn copy(&self) -> Self {
+        let mut copy = self.clone();
+        copy.fake.world = Arc::new(Mutex::new(self.fake.with(|w| w.clone())));
+        let files = self.memory.files.lock().unwrap().clone();
+        copy.memory.files = Arc::new(Mutex::new(files));
+        let ended = self.machine.ended.lock().unwrap().clone();
+        copy.machine.ended = Arc::new(Mutex::new(ended));
+        copy
     }
 
     /// The same bench for an engine that stops at that call.

@@ -75,7 +75,7 @@ pub struct Thing {
     pub stopped: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct World {
     pub things: BTreeMap<ObjectId, Thing>,
     pub kept: BTreeMap<ObjectId, u64>,
