@@ -7,6 +7,7 @@ use s3s::auth::{S3Auth, SecretKey};
 use s3s::dto::{CopyObjectInput, CopySource, DeleteObjectsInput, UploadPartCopyInput};
 use s3s::{S3Request, S3Result, s3_error};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 const READS: [&str; 6] = [
@@ -31,17 +32,23 @@ const WRITES: [&str; 10] = [
     "UploadPartCopy",
 ];
 
+/// What makes an object.
+const CREATES: [&str; 3] = ["CopyObject", "CreateMultipartUpload", "PutObject"];
+
 /// The keys of one bucket; they can be replaced while requests are served.
 #[derive(Clone)]
 pub(super) struct Keys {
     bucket: Arc<str>,
+    /// Where the objects are.
+    objects: Arc<Path>,
     known: Arc<RwLock<BTreeMap<String, (SecretKey, KeyRight)>>>,
 }
 
 impl Keys {
-    pub(super) fn new(bucket: &str, keys: &[KeyConfig]) -> Self {
+    pub(super) fn new(bucket: &str, objects: PathBuf, keys: &[KeyConfig]) -> Self {
         let made = Self {
             bucket: bucket.into(),
+            objects: objects.into(),
             known: Arc::default(),
         };
         made.replace(keys);
@@ -95,6 +102,11 @@ impl S3Access for Keys {
             path.get_object_key().unwrap_or("-"),
         )?;
         let operation = cx.s3_op().name();
+        if CREATES.contains(&operation)
+            && let Some(key) = path.get_object_key()
+        {
+            self.check_folders(key)?;
+        }
         if READS.contains(&operation) || (WRITES.contains(&operation) && right == KeyRight::Write) {
             return Ok(());
         }
@@ -127,6 +139,23 @@ impl S3Access for Keys {
 }
 
 impl Keys {
+    /// Objects are files: one can't be the folder of another.
+    fn check_folders(&self, key: &str) -> S3Result<()> {
+        let path = self.objects.join(key);
+        let above = path
+            .ancestors()
+            .skip(1)
+            .take_while(|dir| dir.starts_with(&self.objects));
+        let is_folder = path.is_dir() && !key.ends_with('/');
+        if is_folder || above.into_iter().any(Path::is_file) {
+            return Err(s3_error!(
+                InvalidRequest,
+                "Here a key can't be both an object and the folder of another"
+            ));
+        }
+        Ok(())
+    }
+
     fn check_source(&self, source: &CopySource) -> S3Result<()> {
         match source {
             CopySource::Bucket { bucket, key, .. } => self.check_place(bucket, key),

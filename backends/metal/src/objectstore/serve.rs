@@ -140,7 +140,8 @@ impl Buckets {
 impl Bucket {
     fn open(wanted: &BucketConfig) -> Result<Self, ServeError> {
         // The library's error says no more than that of the directory itself.
-        let opened = std::fs::read_dir(wanted.root.join(&wanted.name)).and_then(|_| {
+        let objects = wanted.root.join(&wanted.name);
+        let opened = std::fs::read_dir(&objects).and_then(|_| {
             FileSystem::new(&wanted.root).map_err(|e| Error::other(format!("{e:?}")))
         });
         let storage = opened.map_err(|e| {
@@ -150,7 +151,7 @@ impl Bucket {
                 wanted.root.display()
             ))
         })?;
-        let keys = Keys::new(&wanted.name, &wanted.keys);
+        let keys = Keys::new(&wanted.name, objects, &wanted.keys);
         let mut builder = S3ServiceBuilder::new(storage);
         builder.set_auth(keys.clone());
         builder.set_access(keys.clone());

@@ -170,7 +170,7 @@ async fn settle(settings: &Settings) -> Result<(), Trouble> {
         match answer.trim_end() {
             "+OK" => {}
             "" => return Err(Trouble::NotYet("it closed the connection".to_owned())),
-            loading if loading.starts_with("-LOADING") => {
+            loading if loading.starts_with("-LOADING") || loading.contains("during loading") => {
                 return Err(Trouble::NotYet("it is still loading its data".to_owned()));
             }
             other => return Err(Trouble::Refused(format!("it answers `{other}`"))),

@@ -30,11 +30,17 @@ impl World {
     pub fn new() -> Self {
         static BUILT: Once = Once::new();
         BUILT.call_once(|| {
-            let built = Command::new(env!("CARGO"))
-                .args(["build", "-q", "-p", "plat-shim"])
-                .current_dir(env!("CARGO_MANIFEST_DIR"))
-                .status();
-            assert!(built.unwrap().success(), "the shim must build");
+            for what in [
+                ["plat-shim", "--bin", "plat-shim"],
+                ["plat-metal", "--example", "internal"],
+            ] {
+                let built = Command::new(env!("CARGO"))
+                    .args(["build", "-q", "-p"])
+                    .args(what)
+                    .current_dir(env!("CARGO_MANIFEST_DIR"))
+                    .status();
+                assert!(built.unwrap().success(), "{what:?} must build");
+            }
         });
         let tmp = tempfile::Builder::new().prefix("plat").tempdir().unwrap();
         // Data services run as other users where the tests run as root.

@@ -144,6 +144,14 @@ async fn a_key_reaches_its_bucket_and_no_other() {
     );
     assert_eq!(api.get("none").await.0, StatusCode::NOT_FOUND);
 
+    for conflict in ["receipts", "receipts/1.txt/more"] {
+        assert_eq!(
+            api.put(conflict, "x").await,
+            StatusCode::BAD_REQUEST,
+            "{conflict}"
+        );
+    }
+
     // The key that reads, reads.
     assert_eq!(
         viewer.get("receipts/1.txt").await,

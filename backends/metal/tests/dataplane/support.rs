@@ -57,21 +57,45 @@ pub async fn fetched(tool: Tool) -> Found {
         .unwrap()
 }
 
-/// The command that runs the proxy or the S3 server.
+/// The command that runs the proxy or the S3 server: this very program, told to run the one test
+/// that is it. So nothing else has to be built, and nothing can be stale.
 pub fn internal(what: &str) -> Vec<String> {
-    let tests = std::env::current_exe().unwrap();
-    let program = tests
-        .parent()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .join("examples/dataplane");
-    assert!(
-        program.exists(),
-        "{} is built together with the tests",
-        program.display()
-    );
-    vec![program.to_str().unwrap().to_owned(), what.to_owned()]
+    let program = std::env::current_exe().unwrap();
+    let test = format!("support::{what}");
+    [
+        program.to_str().unwrap(),
+        "--ignored",
+        "--exact",
+        "--nocapture",
+        &test,
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+fn config_given() -> Option<PathBuf> {
+    let last = PathBuf::from(std::env::args_os().next_back()?);
+    (last.extension()? == "json").then_some(last)
+}
+
+#[tokio::test]
+#[ignore = "run by other tests, as a process of its own"]
+async fn proxy() {
+    if let Some(config) = config_given() {
+        plat_metal::proxy::serve(&config)
+            .await
+            .unwrap_or_else(|e| panic!("{e}"));
+    }
+}
+
+#[tokio::test]
+#[ignore = "run by other tests, as a process of its own"]
+async fn s3() {
+    if let Some(config) = config_given() {
+        plat_metal::objectstore::serve(&config)
+            .await
+            .unwrap_or_else(|e| panic!("{e}"));
+    }
 }
 
 /// A process that ends with the test.

@@ -4,15 +4,16 @@ use super::{Queue, QueueUser, Settings};
 use crate::services::{Secret, ServiceError};
 use async_nats::ConnectOptions;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
-use async_nats::jetstream::stream::{self, RetentionPolicy, StorageType};
+use async_nats::jetstream::context::CreateStreamErrorKind;
+use async_nats::jetstream::stream::{self, ConsumerErrorKind, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, Context};
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// How long the server may take for one request once we are connected.
-const REQUEST: Duration = Duration::from_secs(10);
+const REQUEST: Duration = Duration::from_secs(2);
 /// How long a reload may take to show.
 const AFTER_RELOAD: Duration = Duration::from_millis(200);
 
@@ -26,9 +27,14 @@ pub async fn converge(settings: &Settings, within: Duration) -> Result<(), Servi
     let deadline = Instant::now() + within;
     let jetstream = administer(settings, deadline).await?;
     for queue in &settings.queues {
-        set(&jetstream, queue)
-            .await
-            .map_err(|why| settings.error(format!("set up the queue `{}`", queue.name), why))?;
+        while let Err(trouble) = set(&jetstream, queue).await {
+            let why = match trouble {
+                Trouble::Refused(why) => why,
+                Trouble::NotYet(_) if Instant::now() < deadline => continue,
+                Trouble::NotYet(why) => why,
+            };
+            return Err(settings.error(format!("set up the queue `{}`", queue.name), why));
+        }
     }
     for user in &settings.users {
         let_in(settings, user, deadline).await?;
@@ -137,7 +143,9 @@ async fn administer(settings: &Settings, deadline: Instant) -> Result<Context, S
         deadline,
     )
     .await?;
-    Ok(jetstream::new(client))
+    let mut jetstream = jetstream::new(client);
+    jetstream.set_timeout(REQUEST);
+    Ok(jetstream)
 }
 
 /// Connects, again and again until the server lets the user in.
@@ -169,7 +177,15 @@ async fn connect(
     }
 }
 
-async fn set(jetstream: &Context, queue: &Queue) -> Result<(), String> {
+/// Why a queue could not be set up.
+enum Trouble {
+    /// It did not answer, as a server that is just reloading; it may yet.
+    NotYet(String),
+    /// Waiting changes nothing.
+    Refused(String),
+}
+
+async fn set(jetstream: &Context, queue: &Queue) -> Result<(), Trouble> {
     let stream = stream::Config {
         name: queue.name.clone(),
         subjects: vec![queue.name.clone()],
@@ -185,18 +201,27 @@ async fn set(jetstream: &Context, queue: &Queue) -> Result<(), String> {
         max_deliver: i64::from(queue.retries) + 1,
         ..Default::default()
     };
-    let all = async {
-        jetstream
-            .create_or_update_stream(stream)
-            .await
-            .map_err(|e| e.to_string())?;
-        jetstream
-            .create_consumer_on_stream(consumer, &queue.name)
-            .await
-            .map_err(|e| e.to_string())
-    };
-    match timeout(REQUEST, all).await {
-        Ok(done) => done.map(|_| ()),
-        Err(_) => Err("it does not answer in time".to_owned()),
+    jetstream
+        .create_or_update_stream(stream)
+        .await
+        .map_err(|e| match e.kind() {
+            CreateStreamErrorKind::JetStream(said) => answered(&said),
+            _ => Trouble::NotYet(e.to_string()),
+        })?;
+    jetstream
+        .create_consumer_on_stream(consumer, &queue.name)
+        .await
+        .map_err(|e| match e.kind() {
+            ConsumerErrorKind::JetStream(said) => answered(&said),
+            _ => Trouble::NotYet(e.to_string()),
+        })?;
+    Ok(())
+}
+
+fn answered(said: &jetstream::Error) -> Trouble {
+    if said.code() == 503 {
+        Trouble::NotYet(said.to_string())
+    } else {
+        Trouble::Refused(said.to_string())
     }
 }
