@@ -178,6 +178,10 @@ impl Client {
             }
             if let Ok(connection) = self.connect().await {
                 if connection.hello.program == ours {
+                    if let Some(mut started) = child {
+                        // Where this process outlives it, somebody is to reap it.
+                        std::thread::spawn(move || started.wait());
+                    }
                     return Ok(connection);
                 }
                 // The older one is still about to leave.

@@ -18,6 +18,12 @@ use common::{SERVER, World, eventually, free_port, get, kill, python, route, ser
 use plat_engine::{DataFate, Done, Observed, OpErrorKind, RunState};
 use plat_metal::spec::{Job, Runs, Spec};
 
+/// See [`common::internal`].
+#[tokio::test(flavor = "multi_thread")]
+async fn internal() {
+    common::internal().await;
+}
+
 fn done(result: Result<Done, plat_engine::OpError>) -> Done {
     result.unwrap_or_else(|e| panic!("{e:#?}"))
 }

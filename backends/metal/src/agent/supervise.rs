@@ -414,13 +414,10 @@ impl Supervisor {
         let mut receiver = self.lock().get(id)?.seen.subscribe();
         let waiting = receiver.wait_for(|seen| seen.gone || enough(seen));
         let seen = match deadline {
-            Some(deadline) => timeout_at(deadline, waiting)
-                .await
-                .ok()?
-                .ok()
-                .map(|s| s.clone()),
-            None => waiting.await.ok().map(|s| s.clone()),
+            Some(deadline) => timeout_at(deadline, waiting).await.ok(),
+            None => Some(waiting.await),
         };
+        let seen = seen.and_then(Result::ok).map(|seen| seen.clone());
         seen.or_else(|| self.get(id))
     }
 

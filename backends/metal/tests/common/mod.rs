@@ -12,6 +12,8 @@ use plat_engine::{
     OpContext, OpError, OpId, Operation, Precondition, ProgressSink, Scope, Token,
 };
 use plat_metal::Local;
+use plat_metal::agent;
+use plat_metal::client::program_id;
 use plat_metal::dirs::Dirs;
 use plat_metal::spec::{Check, Probe, Process, Route, Spec, To, Workload};
 use plat_metal::text::Text;
@@ -30,17 +32,11 @@ impl World {
     pub fn new() -> Self {
         static BUILT: Once = Once::new();
         BUILT.call_once(|| {
-            for what in [
-                ["plat-shim", "--bin", "plat-shim"],
-                ["plat-metal", "--example", "internal"],
-            ] {
-                let built = Command::new(env!("CARGO"))
-                    .args(["build", "-q", "-p"])
-                    .args(what)
-                    .current_dir(env!("CARGO_MANIFEST_DIR"))
-                    .status();
-                assert!(built.unwrap().success(), "{what:?} must build");
-            }
+            let built = Command::new(env!("CARGO"))
+                .args(["build", "-q", "-p", "plat-shim", "--bin", "plat-shim"])
+                .current_dir(env!("CARGO_MANIFEST_DIR"))
+                .status();
+            assert!(built.unwrap().success(), "the shim must build");
         });
         let tmp = tempfile::Builder::new().prefix("plat").tempdir().unwrap();
         // Data services run as other users where the tests run as root.
@@ -240,11 +236,47 @@ impl Drop for World {
     }
 }
 
-/// This crate's stand-in for `platc`.
+/// This very program stands in for `platc`: told `internal agent`, the test harness runs the one
+/// test whose name holds these words. So nothing else has to be built, and nothing is stale.
 fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let debug = test.parent().and_then(Path::parent).unwrap();
-    debug.join("examples/internal")
+    std::env::current_exe().unwrap()
+}
+
+/// What a test called `internal` does: nothing among the other tests, and what `platc internal`
+/// does when it is asked to.
+pub async fn internal() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result: Result<(), String> = match args.as_slice() {
+        ["internal", "agent"] => {
+            let shim = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/debug/plat-shim");
+            let exact = ["--exact", "--nocapture", "internal"].map(str::to_owned);
+            let config = agent::Config {
+                shim: std::fs::read(shim).unwrap().leak(),
+                program: program_id(&program()).unwrap(),
+                internal: [program().to_str().unwrap().to_owned()]
+                    .into_iter()
+                    .chain(exact)
+                    .collect(),
+                idle: Duration::from_secs(5),
+            };
+            let dirs = Dirs::of_user().unwrap();
+            agent::serve(dirs, config).await.map_err(|e| e.to_string())
+        }
+        [.., "proxy", config] => plat_metal::proxy::serve(Path::new(config))
+            .await
+            .map_err(|e| e.to_string()),
+        [.., "s3", config] => plat_metal::objectstore::serve(Path::new(config))
+            .await
+            .map_err(|e| e.to_string()),
+        _ => return,
+    };
+    if let Err(e) = result {
+        use std::io::Write as _;
+        // Past the harness, which keeps what a test prints.
+        let _ = writeln!(std::io::stderr(), "{e}");
+        std::process::exit(1);
+    }
 }
 
 pub fn kill(pid: u32) {
