@@ -65,6 +65,18 @@ pub fn kill(pid: i64, signal: i32) {
     assert_eq!(sent, 0, "signal {signal} to {pid}");
 }
 
+/// Writes a file that can be run. Another process does it: were it open for writing here, a fork
+/// for another test could carry that on, and nobody could run it (`Text file busy`).
+pub fn executable(path: &Path, contents: &str) {
+    let write = "printf %s \"$1\" > \"$0\" && chmod 755 \"$0\"";
+    let status = Command::new("sh")
+        .args(["-c", write])
+        .arg(path)
+        .arg(contents)
+        .status();
+    assert!(status.unwrap().success());
+}
+
 /// A directory with a spec in the making.
 pub struct Setup {
     pub dir: TempDir,

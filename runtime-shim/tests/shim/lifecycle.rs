@@ -1,13 +1,12 @@
 //! Started, ended, started again, stopped.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use plat_shim::spec::Policy;
 use serde_json::Value;
 
-use crate::harness::{command, eventually, exists, kill, runs, script};
+use crate::harness::{command, eventually, executable, exists, kill, runs, script};
 
 fn millis(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -56,8 +55,7 @@ fn a_command_that_cannot_run_says_why() {
 
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("run");
-    fs::write(&file, "no program\n").unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    executable(&file, "no program\n");
     let path = file.to_str().unwrap();
     let reason = format!(
         "`{path}` can't be run: it is no program for this machine, and has no #! line that names an interpreter"
@@ -86,8 +84,7 @@ fn a_command_that_appears_later_is_run_then() {
         shim.status()["restarts"].as_u64().filter(|n| *n >= 3)
     });
     let file = shim.dir.path().join("new");
-    fs::write(&file, "#!/bin/sh\nexec sleep 1000\n").unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    executable(&file, "#!/bin/sh\nexec sleep 1000\n");
     fs::rename(file, shim.dir.path().join("later")).unwrap();
     let status = shim.until("state", "ready");
     assert_eq!(status["exit_code"], 127);

@@ -115,9 +115,10 @@ fn it_lets_go_of_whoever_started_it() {
 
 #[test]
 fn a_terminal_that_goes_away_is_nothing_to_the_child() {
-    // HUP from the kernel, as `script` makes it when it closes the terminal. The shim is the
+    // HUP from the kernel, as a terminal that is closed sends it. The shim is the
     // foreground of it, without a session of its own.
-    let setup = script("trap 'echo hup' HUP; echo up; while :; do sleep 0.01; done");
+    let setup =
+        script("trap 'echo hup' HUP; trap 'echo usr' USR1; echo up; while :; do sleep 0.01; done");
     let spec = setup.dir.path().join("spec");
     fs::write(&spec, setup.spec.to_text()).unwrap();
     let Some((master, slave)) = terminal() else {
@@ -146,10 +147,12 @@ fn a_terminal_that_goes_away_is_nothing_to_the_child() {
     drop(slave);
     drop(master);
     // HUP came before this; what is sent later is handled later.
+    crate::harness::kill(child.id().into(), libc::SIGUSR1);
+    eventually("the signal", || read().contains(" O usr\n").then_some(()));
+    assert!(!read().contains(" O hup"), "{}", read());
     crate::harness::kill(child.id().into(), libc::SIGTERM);
     let status = eventually("the end", || child.try_wait().unwrap());
     assert_eq!(status.code(), Some(143));
-    assert!(!read().contains(" O hup"), "{}", read());
 }
 
 fn terminal() -> Option<(fs::File, fs::File)> {
@@ -168,6 +171,9 @@ fn terminal() -> Option<(fs::File, fs::File)> {
         {
             return None;
         }
+        // The shim must not hold the terminal that is to go away.
+        libc::fcntl(master, libc::F_SETFD, libc::FD_CLOEXEC);
+        libc::fcntl(slave, libc::F_SETFD, libc::FD_CLOEXEC);
         Some((fs::File::from_raw_fd(master), fs::File::from_raw_fd(slave)))
     }
 }
@@ -342,10 +348,8 @@ fn root_may_run_the_child_as_another() {
         });
     })
     .start();
-    eventually("its output", || {
-        (shim.lines_of("O").len() >= 4).then_some(())
-    });
-    assert_eq!(shim.lines_of("O")[..3], ["65534", "65533", "65533"]);
+    eventually("its output", || (shim.lines("O").len() >= 4).then_some(()));
+    assert_eq!(shim.lines("O")[..3], ["65534", "65533", "65533"]);
     assert_eq!(fs::metadata(dir.join("password")).unwrap().uid(), 65534);
     // The death signal survives the change of user.
     let pid = shim.child_pid();
@@ -353,13 +357,6 @@ fn root_may_run_the_child_as_another() {
     shim.wait();
     eventually("the child's end", || (!runs(pid)).then_some(()));
     fs::remove_dir_all(dir).unwrap();
-}
-
-impl crate::harness::Shim {
-    /// As `lines`, for output that is not UTF-8 or holds NUL.
-    fn lines_of(&self, stream: &str) -> Vec<String> {
-        self.lines(stream)
-    }
 }
 
 #[test]
@@ -378,7 +375,15 @@ fn nobody_looks_into_its_memory_but_everybody_into_the_childs_use() {
     fs::set_permissions(&spec, fs::Permissions::from_mode(0o644)).unwrap();
     // Where the user can run it, whoever built it.
     let copy = dir.join("shim");
-    fs::copy(program(), &copy).unwrap();
+    // By another process, for the reason `executable` gives.
+    assert!(
+        Command::new("cp")
+            .arg(program())
+            .arg(&copy)
+            .status()
+            .unwrap()
+            .success()
+    );
     let mut shim = Command::new(&copy)
         .args(["run", "--session"])
         .arg(&spec)
