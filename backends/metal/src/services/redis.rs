@@ -158,17 +158,19 @@ async fn settle(settings: &Settings) -> Result<(), Trouble> {
     let stream = TcpStream::connect(settings.addr()).await.map_err(not_yet)?;
     let mut stream = BufReader::new(stream);
     let memory = settings.memory.to_string();
-    let commands: [&[&str]; 3] = [
+    // The last is refused until the data is loaded; the others are not, by every version.
+    let commands: [&[&str]; 4] = [
         &["AUTH", settings.password.expose()],
         &["CONFIG", "SET", "maxmemory", &memory],
         &["CONFIG", "SET", "maxmemory-policy", settings.evict.policy()],
+        &["PING"],
     ];
     for command in commands {
         stream.write_all(&request(command)).await.map_err(not_yet)?;
         let mut answer = String::new();
         stream.read_line(&mut answer).await.map_err(not_yet)?;
         match answer.trim_end() {
-            "+OK" => {}
+            "+OK" | "+PONG" => {}
             "" => return Err(Trouble::NotYet("it closed the connection".to_owned())),
             loading if loading.starts_with("-LOADING") || loading.contains("during loading") => {
                 return Err(Trouble::NotYet("it is still loading its data".to_owned()));

@@ -2,6 +2,7 @@
 
 use plat_metal::services::{Launch, Ready};
 use plat_metal::tools::{Config, Found, Tool, Tools};
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -198,7 +199,8 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!(
+            let _ = writeln!(
+                std::io::stderr(),
                 "what it wrote:\n{}",
                 std::fs::read_to_string(&self.log).unwrap_or_default()
             );
@@ -221,7 +223,7 @@ fn is_ready(ready: &Ready) -> bool {
     match ready {
         Ready::Tcp(addr) => connects(addr).is_ok(),
         Ready::Http { addr, path } => connects(addr).is_ok_and(|mut stream| {
-            use std::io::{Read, Write};
+            use std::io::Read;
             let mut answer = [0; 12];
             write!(
                 stream,

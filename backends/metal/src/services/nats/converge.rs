@@ -25,13 +25,19 @@ const AFTER_RELOAD: Duration = Duration::from_millis(200);
 pub async fn converge(settings: &Settings, within: Duration) -> Result<(), ServiceError> {
     settings.check()?;
     let deadline = Instant::now() + within;
-    let jetstream = administer(settings, deadline).await?;
+    let mut jetstream = administer(settings, deadline).await?;
     for queue in &settings.queues {
         while let Err(trouble) = set(&jetstream, queue).await {
             let why = match trouble {
-                Trouble::Refused(why) => why,
-                Trouble::NotYet(_) if Instant::now() < deadline => continue,
-                Trouble::NotYet(why) => why,
+                Trouble::NotYet(_) if Instant::now() < deadline => {
+                    // A request that comes in the middle of a reload can be lost, and with it its
+                    // connection's way to the streams.
+                    reload(settings);
+                    sleep(AFTER_RELOAD).await;
+                    jetstream = administer(settings, deadline).await?;
+                    continue;
+                }
+                Trouble::NotYet(why) | Trouble::Refused(why) => why,
             };
             return Err(settings.error(format!("set up the queue `{}`", queue.name), why));
         }
