@@ -30,7 +30,7 @@ use chumsky::input::{Checkpoint, Cursor};
 use chumsky::inspector::Inspector;
 
 /// How deep rules may nest within the brackets' depth (`not not …`, `else if …`), so that no stack overflows.
-const MAX_RULES: u32 = 160;
+const MAX_RULES: u32 = 128;
 /// How high a tree may be, so that whoever walks it may recurse.
 const MAX_HEIGHT: u16 = 400;
 

@@ -391,12 +391,19 @@ impl Teller<'_> {
         {
             return told;
         }
-        self.error(
-            "E0113",
-            place(before, found),
-            format!("expected {what} {}", self.after(before)),
-        )
-        .with_label(self.found(found))
+        let message = format!("expected {what} {}", self.after(before));
+        let told = self
+            .error("E0113", place(before, found), message)
+            .with_label(self.found(found));
+        match (before.kind, found.kind) {
+            (K::Dot, K::StringStart) => {
+                told.with_help("a key that is no name stands in brackets: `env[\"A-B\"]`")
+            }
+            (_, K::LBrace) if what.starts_with("`then`") => {
+                told.with_help("an `if` that gives a value is written `if a then b else c`")
+            }
+            _ => told,
+        }
     }
 
     fn unseparated(&self, before: Found, found: Found) -> Diagnostic {

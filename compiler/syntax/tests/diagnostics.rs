@@ -55,6 +55,7 @@ check! {
     foreign_name: "let größe = 1\n";
     dash_in_a_name: "service shop-api {\n    port = 80\n}\n";
     spaced_quantity: "postgres db {\n    storage = 20 GiB\n}\n";
+    string_after_a_dot: "service api {\n    env.\"A-B\" = 1\n}\n";
     brace_on_its_own: "service api\n{\n    port = 80\n}\n";
     missing_name: "postgres {\n    version = 17\n}\n";
     missing_kind: "api {\n    port = 80\n}\n";

@@ -46,36 +46,23 @@ fn alternatives<'t>(
 ) -> Done {
     let (first, start) = (mark(inp), peek(inp, 0).start);
     // A `|` may stand before the first case too, for those that stand below each other.
-    let leading = peek(inp, 0).kind == K::Pipe;
-    if leading {
-        bump(inp);
-    }
-    let begin = here(inp);
-    if leading {
-        if !attempt(inp, single, A_TYPE) {
-            push_error(inp, K::TypeError);
-        }
+    if peek(inp, 0).kind == K::Pipe {
+        further(inp, single);
     } else {
         inp.parse(single)?;
+        optional(inp, first, start);
     }
-    optional(inp, first, start);
     if peek(inp, 0).kind == K::Pipe {
-        bare_case(inp, first, begin);
+        bare_case(inp, first);
         while peek(inp, 0).kind == K::Pipe {
-            bump(inp);
-            let (next, at) = (mark(inp), here(inp));
-            let start = peek(inp, 0).start;
-            if attempt(inp, single, A_TYPE) {
-                optional(inp, next, start);
-                bare_case(inp, next, at);
-            } else {
-                push_error(inp, K::TypeError);
-            }
+            further(inp, single);
         }
         finish(inp, K::TypeUnion, first, start);
     }
     let token = peek(inp, 0);
-    if token.word == Word::Where && (!token.newline || peek(inp, 1).kind != K::Eq) {
+    if token.word == Word::Where
+        && (!token.newline || !matches!(peek(inp, 1).kind, K::Eq | K::Colon))
+    {
         bump(inp);
         if !attempt(inp, condition, "a range or a condition") {
             push_error(inp, K::Error);
@@ -83,6 +70,33 @@ fn alternatives<'t>(
         finish(inp, K::TypeRefined, first, start);
     }
     Ok(())
+}
+
+/// `| case`, with the documentation before the `|`.
+fn further<'t>(inp: &mut Ref<'t, '_>, single: &impl Rule<'t>) {
+    let at = here(inp);
+    let docs = inp.state().docs_before(at);
+    bump(inp);
+    let (first, start) = (mark(inp), peek(inp, 0).start);
+    if !attempt(inp, single, A_TYPE) {
+        push_error(inp, K::TypeError);
+        return;
+    }
+    optional(inp, first, start);
+    bare_case(inp, first);
+    let state = inp.state();
+    if let Some(docs) = docs
+        && state.nodes.last().is_some_and(|n| n.kind == K::VariantCase)
+    {
+        // The case again, with one child more.
+        let case = state.nodes.pop();
+        state.push_leaf(K::Docs, docs);
+        if let Some(leaf) = state.nodes.pop() {
+            state.nodes.insert(first, leaf);
+        }
+        let end = case.map_or(docs.end, |c| c.end);
+        state.finish(K::VariantCase, first, docs.start, end);
+    }
 }
 
 fn optional(inp: &mut Ref<'_, '_>, first: usize, start: u32) {
@@ -93,10 +107,11 @@ fn optional(inp: &mut Ref<'_, '_>, first: usize, start: u32) {
 }
 
 /// In a union, a bare name in small letters is a case without parts.
-fn bare_case(inp: &mut Ref<'_, '_>, first: usize, at: usize) {
+fn bare_case(inp: &mut Ref<'_, '_>, first: usize) {
+    let at = here(inp).saturating_sub(1);
     let state = inp.state();
     let name = state.token(at);
-    // TypeName, Path, Name: one step, just pushed.
+    // Name, Path, TypeName: one step, just pushed.
     let bare =
         state.nodes.len() == first + 3 && state.nodes.last().is_some_and(|n| n.kind == K::TypeName);
     if bare && name.small {
