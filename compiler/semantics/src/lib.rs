@@ -1,1 +1,37 @@
-//! Names, types, evaluation and diagnostics of plat, as a salsa database.
+//! Names, types, evaluation and diagnostics of plat, as a salsa database: from trees to graphs.
+//!
+//! [`Database`] is the door: give it a [`Project`], ask for [`Database::diagnostics`],
+//! [`Database::environments`] and [`Database::graph`].
+//!
+//! Architecture invariants:
+//! - It knows no backend, no terminal and no language server, does no I/O and reads no clock.
+//! - It knows no kind by name: kinds are plat, in `std`. The few words of `std` that the language
+//!   itself speaks of are `environment` and `target`, and the fields `name` and `after`.
+//! - Identity is a stable path ([`db::ItemId`]), never an offset; places are resolved only when
+//!   something is shown. No secret value is ever here: only references to who holds it.
+//! - Diagnostics are values in query results. One mistake gives one error.
+//!
+//! Start reading at `db.rs` (the first queries), then `names.rs`, `types/`, `check/` (from trees
+//! to `ir.rs`), `eval/` (from there to values), `graph.rs`.
+
+mod api;
+mod app;
+mod check;
+mod db;
+mod diag;
+mod diagnostics;
+mod eval;
+mod graph;
+mod ir;
+mod library;
+mod names;
+mod project;
+mod show;
+mod suggest;
+mod types;
+mod units;
+
+pub use api::{Database, EnvironmentInfo};
+pub use diagnostics::{explain, explanations};
+pub use plat_syntax::Diagnostic;
+pub use project::{Dependency, Manifest, PackageInput, Project, parse_manifest};

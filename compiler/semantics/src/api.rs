@@ -1,0 +1,427 @@
+//! The door: the database as its users see it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plat_model::{Graph, Place};
+use plat_syntax::{Diagnostic, Severity, TextRange};
+use salsa::{Durability, Setter as _};
+
+use crate::app::app;
+use crate::check::lower;
+use crate::db::{
+    Db, ItemId, PackageInfo, SourceFile, Space, Workspace, display_path, items, main_package,
+    module_of, parsed,
+};
+use crate::diag::Diag;
+use crate::eval::{EnvKey, check_tests, evaluate, target_name};
+use crate::names::{STD, scope, uses};
+use crate::project::{PackageInput, Project};
+
+/// Enough for the longest chain of definitions that is allowed, taken as it is used.
+const STACK: usize = 512 * 1024 * 1024;
+
+/// The compiler's state: inputs, and all that was computed from them.
+#[salsa::db]
+#[derive(Clone)]
+pub struct Database {
+    storage: salsa::Storage<Self>,
+    std_files: Vec<SourceFile>,
+}
+
+#[salsa::db]
+impl salsa::Database for Database {}
+
+#[salsa::db]
+impl Db for Database {}
+
+/// An environment, as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvironmentInfo {
+    /// Its name.
+    pub name: String,
+    /// The names of its keys, if it is a family: `preview[pr]`.
+    pub keys: Vec<String>,
+    /// The constructor of its target: `local`; `None` where it has none (a base for others) or
+    /// where that is only known for a member of the family.
+    pub target: Option<String>,
+    /// Where it is declared.
+    pub place: Place,
+    /// Its documentation.
+    pub doc: Option<String>,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self::with_events(None)
+    }
+}
+
+impl Database {
+    /// A database that tells of each query that it executes, by the query's name.
+    pub fn with_log(log: Arc<std::sync::Mutex<Vec<String>>>) -> Self {
+        Self::with_events(Some(log))
+    }
+
+    fn with_events(log: Option<Arc<std::sync::Mutex<Vec<String>>>>) -> Self {
+        let callback = log.map(|log| {
+            let callback: Box<dyn Fn(salsa::Event) + Send + Sync> = Box::new(move |event| {
+                if let salsa::EventKind::WillExecute { database_key } = event.kind
+                    && let Ok(mut log) = log.lock()
+                {
+                    log.push(format!("{database_key:?}"));
+                }
+            });
+            callback
+        });
+        let mut db = Self {
+            storage: salsa::Storage::new(callback),
+            std_files: Vec::new(),
+        };
+        db.std_files = plat_stdlib::FILES
+            .iter()
+            .map(|file| {
+                SourceFile::builder(Arc::from(STD), Arc::from(file.path), Arc::from(file.text))
+                    .durability(Durability::HIGH)
+                    .new(&db)
+            })
+            .collect();
+        // A singleton: found again by its type.
+        let _ = Workspace::builder(vec![std_package()], db.std_files.clone())
+            .durability(Durability::MEDIUM)
+            .new(&db);
+        db
+    }
+
+    /// Takes a project in. What is as before stays: a changed file is one changed input.
+    pub fn set_project(&mut self, project: Project) {
+        let workspace = Workspace::get(self);
+        let known: BTreeMap<(Arc<str>, Arc<str>), SourceFile> = workspace
+            .files(self)
+            .iter()
+            .map(|file| ((file.package(self).clone(), file.path(self).clone()), *file))
+            .collect();
+        let mut packages = Vec::new();
+        let mut files = Vec::new();
+        let names: BTreeMap<String, String> = project
+            .packages
+            .iter()
+            .map(|p| (normal(&p.root), p.manifest.name.clone()))
+            .collect();
+        for (position, package) in project.packages.into_iter().enumerate() {
+            let info = package_info(&package, position == 0, &names);
+            let mut texts = package.files;
+            texts.sort();
+            for (path, text) in texts {
+                let key = (info.name.clone(), Arc::from(path.as_str()));
+                match known.get(&key) {
+                    Some(file) => {
+                        if file.text(self).as_ref() != text {
+                            file.set_text(self).to(Arc::from(text));
+                        }
+                        files.push(*file);
+                    }
+                    None => files.push(SourceFile::new(self, key.0, key.1, Arc::from(text))),
+                }
+            }
+            packages.push(info);
+        }
+        packages.push(std_package());
+        files.extend(&self.std_files);
+        if *workspace.packages(self) != packages {
+            workspace.set_packages(self).to(packages);
+        }
+        if *workspace.files(self) != files {
+            workspace.set_files(self).to(files);
+        }
+    }
+
+    /// Changes the text of one file of a package; `false` if there is no such file.
+    pub fn set_file(&mut self, package: &str, path: &str, text: &str) -> bool {
+        let found = Workspace::get(self)
+            .files(self)
+            .iter()
+            .copied()
+            .find(|f| f.package(self).as_ref() == package && f.path(self).as_ref() == path);
+        let Some(file) = found else { return false };
+        if file.text(self).as_ref() != text {
+            file.set_text(self).to(Arc::from(text));
+        }
+        true
+    }
+
+    /// The text of a file as diagnostics and places name it: `shop.plat`, `std:units.plat`.
+    pub fn source(&self, shown: &str) -> Option<&str> {
+        let file = Workspace::get(self)
+            .files(self)
+            .iter()
+            .copied()
+            .find(|f| display_path(self, *f).as_ref() == shown)?;
+        Some(file.text(self))
+    }
+
+    /// Everything that is wrong: all files, and all environments that need no key. Sorted.
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        stacker::grow(STACK, || {
+            let mut all = self.structure();
+            for file in self.own_files() {
+                all.extend(self.file_diagnostics(file));
+            }
+            if !all.iter().any(|d| d.severity == Severity::Error) {
+                for env in &app(self).envs {
+                    if self.is_plain_env(*env) {
+                        let key = EnvKey::new(self, *env, Arc::from([]));
+                        all.extend(resolve(self, &evaluate(self, key).diags));
+                    }
+                }
+                all.extend(resolve(self, check_tests(self)));
+            }
+            sorted(all)
+        })
+    }
+
+    /// The name of the app, if the main package is one.
+    pub fn app_name(&self) -> Option<String> {
+        stacker::grow(STACK, || app(self).name.as_ref().map(ToString::to_string))
+    }
+
+    /// The environments, in the order of files and text.
+    pub fn environments(&self) -> Vec<EnvironmentInfo> {
+        stacker::grow(STACK, || {
+            app(self).envs.iter().map(|env| self.environment_info(*env)).collect()
+        })
+    }
+
+    /// The graph of an environment, or of a member of a family: `preview[214]`.
+    ///
+    /// # Errors
+    /// What is wrong with the program, or that there is no such environment.
+    pub fn graph(&self, env: &str) -> Result<Graph, Vec<Diagnostic>> {
+        stacker::grow(STACK, || self.graph_inner(env))
+    }
+
+    fn graph_inner(&self, env: &str) -> Result<Graph, Vec<Diagnostic>> {
+        let mut all = self.structure();
+        for file in self.own_files() {
+            all.extend(self.file_diagnostics(file));
+        }
+        if all.iter().any(|d| d.severity == Severity::Error) {
+            return Err(sorted(all));
+        }
+        let (name, keys) = split_key(env);
+        let Some(item) = app(self).envs.iter().find(|e| e.name(self).as_ref() == name) else {
+            return Err(vec![self.no_environment(name)]);
+        };
+        let key = EnvKey::new(self, *item, keys);
+        let evaluated = evaluate(self, key);
+        match &evaluated.graph {
+            Some(graph) => {
+                let mut graph = graph.clone();
+                graph.origins = crate::show::origins(self, &evaluated.sites);
+                if evaluated.diags.iter().any(Diag::is_error) {
+                    return Err(sorted(resolve(self, &evaluated.diags)));
+                }
+                Ok(graph)
+            }
+            None => {
+                let mut found = resolve(self, &evaluated.diags);
+                if found.is_empty() {
+                    found.push(self.at_start("E0603", format!("the environment `{env}` has no target")));
+                }
+                Err(sorted(found))
+            }
+        }
+    }
+
+    fn no_environment(&self, name: &str) -> Diagnostic {
+        let names: Vec<String> = app(self).envs.iter().map(|e| e.name(self).to_string()).collect();
+        let diag = self.at_start("E0211", format!("there is no environment `{name}`"));
+        let near = crate::suggest::nearest(name, names.iter().map(String::as_str));
+        match near {
+            Some(near) => diag.with_help(format!("did you mean `{near}`?")),
+            None => diag.with_note(format!("there is {}", names.join(", "))),
+        }
+    }
+
+    /// The environments and files must be there at all.
+    fn structure(&self) -> Vec<Diagnostic> {
+        let app = app(self);
+        let mut out = Vec::new();
+        if main_package(self).is_none() {
+            let diag = self.at_start("E0801", "there is no package here".to_owned());
+            out.push(diag.with_help("`platc new NAME` makes one: a plat.toml and a starting app"));
+            return out;
+        }
+        if let Some(first) = app.heads.first() {
+            let other = app.heads.iter().find(|h| h.name(self) != first.name(self));
+            if let Some(other) = other {
+                let message = format!(
+                    "there are two apps in this package: `{}` and `{}`",
+                    first.name(self),
+                    other.name(self)
+                );
+                let diag = Diag::error("E0611", crate::types::name_spot(self, *other), message)
+                    .related(crate::types::name_spot(self, *first), "the first one")
+                    .help("an app has a package of its own");
+                out.push(diag.resolve(self));
+            }
+            if app.envs.is_empty() {
+                let spot = crate::types::name_spot(self, *first);
+                let message = format!("the app `{}` has no environment", first.name(self));
+                let diag = Diag::error("E0612", spot, message)
+                    .help("say where it runs: `env dev { target = local {} }`");
+                out.push(diag.resolve(self));
+            }
+        }
+        for item in &app.homeless {
+            let spot = crate::types::name_spot(self, *item);
+            let diag = Diag::error("E0613", spot, "this declaration belongs to no app")
+                .help("write `app NAME` at the head of the file");
+            out.push(diag.resolve(self));
+        }
+        out
+    }
+
+    /// A diagnostic about the package as a whole, shown at the head of its first file.
+    fn at_start(&self, code: &'static str, message: String) -> Diagnostic {
+        let file = self.own_files().first().map_or_else(
+            || Arc::from("plat.toml"),
+            |file| display_path(self, *file),
+        );
+        Diagnostic::error(code, &file, TextRange::empty(0), message)
+    }
+
+    fn own_files(&self) -> Vec<SourceFile> {
+        Workspace::get(self)
+            .files(self)
+            .iter()
+            .copied()
+            .filter(|f| f.package(self).as_ref() != STD)
+            .collect()
+    }
+
+    /// What is wrong with the standard library itself; nothing, as a test sees to.
+    pub fn std_diagnostics(&self) -> Vec<Diagnostic> {
+        stacker::grow(STACK, || {
+            let files = self.std_files.clone();
+            sorted(files.into_iter().flat_map(|f| self.file_diagnostics(f)).collect())
+        })
+    }
+
+    fn file_diagnostics(&self, file: SourceFile) -> Vec<Diagnostic> {
+        let mut out = parsed(self, file).parse.diagnostics.clone();
+        out.extend(resolve(self, &uses(self, file).diags));
+        for item in items(self, file) {
+            out.extend(resolve(self, &lower(self, *item).diags));
+        }
+        for (second, name, first) in &scope(self, module_of(self, file)).doubled {
+            if second.file(self) != file {
+                continue;
+            }
+            // Several files may say `app shop`; their inputs are one set.
+            if second.space(self) == Space::App && first.space(self) == Space::App && name.is_empty() {
+                continue;
+            }
+            let spot = crate::types::name_spot(self, *second);
+            let diag = Diag::error("E0206", spot, format!("`{name}` is defined twice"))
+                .related(crate::types::name_spot(self, *first), "first here");
+            out.push(diag.resolve(self));
+        }
+        out
+    }
+
+    fn is_plain_env(&self, env: ItemId) -> bool {
+        lower(self, env).env.as_ref().is_some_and(|e| e.params.is_empty())
+    }
+
+    fn environment_info(&self, env: ItemId) -> EnvironmentInfo {
+        let body = lower(self, env).env.as_ref();
+        let keys = body
+            .map(|b| b.params.iter().map(|(n, ..)| n.to_string()).collect())
+            .unwrap_or_default();
+        let doc = crate::db::tree(self, env).as_ref().and_then(|t| t.item().docs());
+        EnvironmentInfo {
+            name: env.name(self).to_string(),
+            keys,
+            target: target_name(self, env).map(|t| t.to_string()),
+            place: crate::show::place(self, env, crate::types::name_spot(self, env).range),
+            doc,
+        }
+    }
+}
+
+fn std_package() -> PackageInfo {
+    PackageInfo {
+        name: Arc::from(STD),
+        version: Arc::from(plat_stdlib::EDITIONS.last().copied().unwrap_or_default()),
+        dependencies: BTreeMap::new(),
+        root: Arc::from(""),
+        listing: Arc::from([]),
+        main: false,
+    }
+}
+
+fn package_info(
+    package: &PackageInput,
+    main: bool,
+    names: &BTreeMap<String, String>,
+) -> PackageInfo {
+    let mut listing = package.listing.clone();
+    listing.extend(package.files.iter().map(|(path, _)| path.clone()));
+    listing.sort();
+    let dependencies = package
+        .manifest
+        .dependencies
+        .iter()
+        .map(|(alias, dependency)| {
+            let root = normal(&format!("{}/{}", package.root, dependency.path));
+            let name = names.get(&root).cloned().unwrap_or_else(|| alias.clone());
+            (alias.clone(), name)
+        })
+        .collect();
+    PackageInfo {
+        name: Arc::from(package.manifest.name.as_str()),
+        version: Arc::from(package.manifest.version.as_str()),
+        dependencies,
+        root: Arc::from(package.root.as_str()),
+        listing: listing.into(),
+        main,
+    }
+}
+
+/// A relative path without `.` and needless `..`.
+fn normal(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|p| *p != "..") => {
+                parts.pop();
+            }
+            other => parts.push(other),
+        }
+    }
+    parts.join("/")
+}
+
+/// `preview[214]`: the name, and the keys.
+fn split_key(env: &str) -> (&str, Arc<[String]>) {
+    match env.split_once('[') {
+        Some((name, rest)) => {
+            let inner = rest.strip_suffix(']').unwrap_or(rest);
+            let keys = inner.split(',').map(|k| k.trim().trim_matches('"').to_owned());
+            (name, keys.collect())
+        }
+        None => (env, Arc::from([])),
+    }
+}
+
+fn resolve(db: &dyn Db, diags: &[Diag]) -> Vec<Diagnostic> {
+    diags.iter().map(|d| d.resolve(db)).collect()
+}
+
+fn sorted(mut all: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    all.sort_by(|a, b| a.order().cmp(&b.order()));
+    all.dedup_by(|a, b| a.order() == b.order());
+    all
+}

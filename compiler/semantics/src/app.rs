@@ -1,0 +1,100 @@
+//! Which files make up the app, and what they hold.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::db::{Db, ItemId, SourceFile, Space, Workspace, items, main_package, module_of};
+use crate::names::{ValueDef, scope};
+
+/// The app of the main package.
+#[derive(Clone, PartialEq, Eq, Debug, Default, salsa::SalsaValue)]
+pub struct App {
+    /// Its name.
+    pub name: Option<Arc<str>>,
+    /// Its heads, one per file.
+    pub heads: Vec<ItemId>,
+    /// Its declarations and blocks of them.
+    pub contents: Vec<ItemId>,
+    /// Its environments, in the order of files and text.
+    pub envs: Vec<ItemId>,
+    /// Its policies.
+    pub policies: Vec<ItemId>,
+    /// Its tests.
+    pub tests: Vec<ItemId>,
+    /// Its renames.
+    pub moved: Vec<ItemId>,
+    /// Policies that are waived.
+    pub waived: Vec<ItemId>,
+    /// Declarations of the main package in files that belong to no app.
+    pub homeless: Vec<ItemId>,
+}
+
+/// The head of the app that a file belongs to.
+#[salsa::tracked]
+pub fn app_head_of(db: &dyn Db, file: SourceFile) -> Option<ItemId> {
+    items(db, file)
+        .iter()
+        .copied()
+        .find(|item| item.space(db) == Space::App)
+}
+
+/// The app of the main package.
+#[salsa::tracked]
+pub fn app(db: &dyn Db) -> App {
+    let mut app = App::default();
+    let (Some(workspace), Some(main)) = (Workspace::try_get(db), main_package(db)) else {
+        return app;
+    };
+    for file in workspace.files(db) {
+        if *file.package(db) != main.name {
+            continue;
+        }
+        let head = *app_head_of(db, *file);
+        for item in items(db, *file) {
+            let list = match item.space(db) {
+                Space::Value | Space::Block => {
+                    let shape = crate::names::item_shape(db, *item).as_ref();
+                    let declares = shape.is_none_or(|shape| {
+                        let decl = |def: &ValueDef| matches!(def, ValueDef::Decl(_));
+                        shape.values.is_empty() || shape.values.iter().any(|(_, def)| decl(def))
+                    });
+                    match (declares, head) {
+                        (false, _) => continue,
+                        (true, Some(_)) => &mut app.contents,
+                        (true, None) => &mut app.homeless,
+                    }
+                }
+                Space::Env => &mut app.envs,
+                Space::Policy => &mut app.policies,
+                Space::Test => &mut app.tests,
+                Space::Moved => &mut app.moved,
+                Space::Waive => &mut app.waived,
+                Space::App => &mut app.heads,
+                _ => continue,
+            };
+            list.push(*item);
+        }
+    }
+    app.name = app.heads.first().map(|head| head.name(db).clone());
+    app
+}
+
+/// A declaration or input of the app of `file`, in whichever directory it stands.
+pub fn app_value(db: &dyn Db, file: SourceFile, name: &str) -> Option<ValueDef> {
+    app_head_of(db, file).as_ref()?;
+    app_values(db).get(name).cloned()
+}
+
+#[salsa::tracked]
+fn app_values(db: &dyn Db) -> BTreeMap<Arc<str>, ValueDef> {
+    let mut values = BTreeMap::new();
+    for head in &app(db).heads {
+        let module = module_of(db, head.file(db));
+        for (name, def) in &scope(db, module).values {
+            if matches!(def.what, ValueDef::Decl(_) | ValueDef::AppInput(..)) {
+                values.entry(name.clone()).or_insert_with(|| def.what.clone());
+            }
+        }
+    }
+    values
+}

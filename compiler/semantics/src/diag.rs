@@ -1,0 +1,204 @@
+//! Diagnostics as queries hold them: at places in items, not in files, so that moving an item
+//! changes none of them.
+
+use std::sync::Arc;
+
+use plat_syntax::{Diagnostic, Severity, TextRange};
+
+use crate::db::{Db, ItemId, display_path, file_range};
+
+/// A range in an item.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, salsa::SalsaValue)]
+pub struct Spot {
+    /// The item.
+    pub item: ItemId,
+    /// Relative to the item.
+    pub range: Span,
+}
+
+/// A range of bytes, relative to an item.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, salsa::SalsaValue)]
+pub struct Span {
+    /// The first byte.
+    pub start: u32,
+    /// The byte after the last.
+    pub end: u32,
+}
+
+impl From<TextRange> for Span {
+    fn from(range: TextRange) -> Self {
+        Self {
+            start: range.start,
+            end: range.end,
+        }
+    }
+}
+
+impl From<Span> for TextRange {
+    fn from(span: Span) -> Self {
+        TextRange::new(span.start, span.end)
+    }
+}
+
+impl Spot {
+    /// A range of an item.
+    pub fn new(item: ItemId, range: TextRange) -> Self {
+        Self {
+            item,
+            range: range.into(),
+        }
+    }
+
+    /// The file as it is shown, and the range in it.
+    pub fn resolve(self, db: &dyn Db) -> (Arc<str>, TextRange) {
+        let file = display_path(db, self.item.file(db));
+        (file, file_range(db, self.item, self.range.into()))
+    }
+}
+
+/// A diagnostic at places in items.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, salsa::SalsaValue)]
+pub struct Diag {
+    code: &'static str,
+    warning: bool,
+    message: String,
+    spot: Spot,
+    label: Option<String>,
+    related: Vec<(Spot, String)>,
+    notes: Vec<String>,
+    help: Option<String>,
+    fix: Option<(String, Spot, String)>,
+}
+
+impl Diag {
+    /// An error.
+    pub fn error(code: &'static str, spot: Spot, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            warning: false,
+            message: message.into(),
+            spot,
+            label: None,
+            related: Vec::new(),
+            notes: Vec::new(),
+            help: None,
+            fix: None,
+        }
+    }
+
+    /// A warning.
+    pub fn warning(code: &'static str, spot: Spot, message: impl Into<String>) -> Self {
+        Self {
+            warning: true,
+            ..Self::error(code, spot, message)
+        }
+    }
+
+    /// Says something at the place.
+    #[must_use]
+    pub fn label(mut self, text: impl Into<String>) -> Self {
+        self.label = Some(text.into());
+        self
+    }
+
+    /// Adds another place.
+    #[must_use]
+    pub fn related(mut self, spot: Spot, text: impl Into<String>) -> Self {
+        self.related.push((spot, text.into()));
+        self
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn note(mut self, text: impl Into<String>) -> Self {
+        self.notes.push(text.into());
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(text.into());
+        self
+    }
+
+    /// Offers a replacement.
+    #[must_use]
+    pub fn fix(mut self, title: impl Into<String>, spot: Spot, text: impl Into<String>) -> Self {
+        self.fix = Some((title.into(), spot, text.into()));
+        self
+    }
+
+    /// Proposes the nearest of the names there are, as a help and as a fix.
+    #[must_use]
+    pub fn suggest(self, wrong: &str, spot: Spot, names: &[&str]) -> Self {
+        match crate::suggest::nearest(wrong, names.iter().copied()) {
+            Some(near) => {
+                let near = near.to_owned();
+                self.help(format!("did you mean `{near}`?")).fix(
+                    format!("write `{near}`"),
+                    spot,
+                    near,
+                )
+            }
+            None => self,
+        }
+    }
+
+    /// Where it is.
+    pub fn spot(&self) -> Spot {
+        self.spot
+    }
+
+    /// Its sentence.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The same at another place.
+    #[must_use]
+    pub fn moved_to(mut self, spot: Spot) -> Self {
+        self.spot = spot;
+        self.fix = None;
+        self
+    }
+
+    /// Its code.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// Whether the program cannot be used.
+    pub fn is_error(&self) -> bool {
+        !self.warning
+    }
+
+    /// The diagnostic as it is shown, with places in files.
+    pub fn resolve(&self, db: &dyn Db) -> Diagnostic {
+        let (file, range) = self.spot.resolve(db);
+        let mut shown = Diagnostic::error(self.code, &file, range, self.message.clone());
+        if self.warning {
+            shown.severity = Severity::Warning;
+        }
+        if let Some(label) = &self.label {
+            shown = shown.with_label(label);
+        }
+        for (spot, text) in &self.related {
+            let (file, range) = spot.resolve(db);
+            shown = shown.with_related(&file, range, text);
+        }
+        for note in &self.notes {
+            shown = shown.with_note(note);
+        }
+        if let Some(help) = &self.help {
+            shown = shown.with_help(help);
+        }
+        if let Some((title, spot, text)) = &self.fix {
+            let (fix_file, range) = spot.resolve(db);
+            if fix_file == file {
+                shown = shown.with_fix(title, range, text);
+            }
+        }
+        shown
+    }
+}

@@ -1,0 +1,367 @@
+//! Conversions, texts with holes, conditions of types.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::value::{Kind, Piece};
+use super::{Cx, Data, Eval, Val};
+use crate::check::lower;
+use crate::db::{SourceFile, package_info};
+use crate::diag::{Diag, Span};
+use crate::ir::Condition;
+use crate::types::{Coercion, NodeRef, kind_head};
+
+/// The longest text that may be made.
+const MAX_TEXT: usize = 16 * 1024 * 1024;
+
+impl<'db> Eval<'db> {
+    /// A value as it flows into what is wanted.
+    pub fn coerce(&mut self, value: Val<'db>, coercion: &Coercion, cx: &Cx, span: Span) -> Val<'db> {
+        if value.is_poison() {
+            return value;
+        }
+        let origin = value.origin.clone();
+        match coercion {
+            Coercion::Same => value,
+            Coercion::Text => self.as_text(value),
+            Coercion::Path => self.as_path(value, cx, span),
+            Coercion::ImplicitOut(inner) => {
+                let value = match value.data {
+                    Data::Node(inst) => self.implicit_out(inst, cx, span),
+                    _ => value,
+                };
+                self.coerce(value, inner, cx, span)
+            }
+            Coercion::Case(ty, index, inner) => {
+                let value = self.coerce(value, inner, cx, span);
+                if value.is_poison() {
+                    return value;
+                }
+                let made = self.make_case(*ty, *index, vec![Some(value)], cx, span);
+                Val::new(made.data, origin)
+            }
+            Coercion::Refine(inner, at) => {
+                let value = self.coerce(value, inner, cx, span);
+                if self.satisfies(&value, *at, cx, span) {
+                    value
+                } else {
+                    Self::poison(cx, span)
+                }
+            }
+            Coercion::Optional(inner) => {
+                if value.is_none() {
+                    value
+                } else {
+                    self.coerce(value, inner, cx, span)
+                }
+            }
+            Coercion::Each(inner) => match value.data {
+                Data::List(values) => {
+                    let values = values
+                        .iter()
+                        .map(|v| self.coerce(v.clone(), inner, cx, span))
+                        .collect();
+                    Val::new(Data::List(values), origin)
+                }
+                _ => value,
+            },
+            Coercion::Values(inner) => match value.data {
+                Data::Map(entries) => {
+                    let entries = entries
+                        .iter()
+                        .map(|(k, v)| (k.clone(), self.coerce(v.clone(), inner, cx, span)))
+                        .collect();
+                    Val::new(Data::Map(Rc::new(entries)), origin)
+                }
+                _ => value,
+            },
+            Coercion::Ends(inner) => match value.data {
+                Data::Range(ends) => {
+                    let low = self.coerce(ends.0.clone(), inner, cx, span);
+                    let high = self.coerce(ends.1.clone(), inner, cx, span);
+                    Val::new(Data::Range(Rc::new((low, high))), origin)
+                }
+                _ => value,
+            },
+            Coercion::Record(fields, missing) => {
+                let Data::Map(entries) = &value.data else {
+                    return value;
+                };
+                let mut out: BTreeMap<Arc<str>, Val<'db>> = BTreeMap::new();
+                for (name, inner) in fields {
+                    if let Some(v) = entries.get(name) {
+                        out.insert(name.clone(), self.coerce(v.clone(), inner, cx, span));
+                    }
+                }
+                for (name, default) in missing {
+                    let v = match default {
+                        Some(at) => self.default_at(*at, cx, span),
+                        None => Val::new(Data::None, cx.origin(span)),
+                    };
+                    out.insert(name.clone(), v);
+                }
+                Val::new(Data::Map(Rc::new(out)), origin)
+            }
+            Coercion::ToMap(fields) => {
+                let Data::Map(entries) = &value.data else {
+                    return value;
+                };
+                let mut out: BTreeMap<Arc<str>, Val<'db>> = BTreeMap::new();
+                for (name, inner) in fields {
+                    if let Some(v) = entries.get(name)
+                        && !v.is_none()
+                    {
+                        out.insert(name.clone(), self.coerce(v.clone(), inner, cx, span));
+                    }
+                }
+                Val::new(Data::Map(Rc::new(out)), origin)
+            }
+        }
+    }
+
+    fn implicit_out(&mut self, inst: super::InstId, cx: &Cx, span: Span) -> Val<'db> {
+        let name = self
+            .kind_of(cx.world, inst)
+            .and_then(|kind| kind_head(self.db, kind).implicit_out())
+            .map(|out| out.name.clone());
+        match name {
+            Some(name) => self.read(cx, span, inst, &name),
+            None => Self::poison(cx, span),
+        }
+    }
+
+    fn as_text(&mut self, value: Val<'db>) -> Val<'db> {
+        let text = match &value.data {
+            Data::Int(n) => n.to_string(),
+            Data::Decimal(n) => n.to_string(),
+            Data::Bool(b) => b.to_string(),
+            _ => return value,
+        };
+        Val::new(Data::Text(text.into()), value.origin)
+    }
+
+    /// Adds a value to the pieces of a text; `false` where something is wrong with it.
+    pub(crate) fn pieces_of(&mut self, value: &Val<'db>, pieces: &mut Vec<Piece>) -> bool {
+        match &value.data {
+            Data::Poison => return false,
+            Data::Text(text) => pieces.push(Piece::Literal(text.clone())),
+            Data::Pieces(more) => pieces.extend(more.iter().cloned()),
+            Data::Out(out) => {
+                pieces.push(Piece::Hole(out.clone(), Vec::new(), value.origin.clone()));
+            }
+            _ => pieces.push(Piece::Literal(self.show_plain(value).into())),
+        }
+        true
+    }
+
+    /// The text of pieces: plain if it has no holes.
+    pub(crate) fn text_of(&mut self, pieces: Vec<Piece>, cx: &Cx, span: Span) -> Val<'db> {
+        let mut joined: Vec<Piece> = Vec::new();
+        let mut length = 0usize;
+        let mut run = String::new();
+        for piece in pieces {
+            match piece {
+                Piece::Literal(text) => {
+                    length = length.saturating_add(text.len());
+                    if length > MAX_TEXT {
+                        let message = "this text is longer than 16 MiB";
+                        self.error(cx, Diag::error("E0504", self.spot(cx, span), message));
+                        return Self::poison(cx, span);
+                    }
+                    run.push_str(&text);
+                }
+                hole => {
+                    if !run.is_empty() {
+                        joined.push(Piece::Literal(std::mem::take(&mut run).into()));
+                    }
+                    joined.push(hole);
+                }
+            }
+        }
+        if !self.make(cx, span, length / 1024 + joined.len()) {
+            return Self::poison(cx, span);
+        }
+        let data = if joined.is_empty() {
+            Data::Text(run.into())
+        } else {
+            if !run.is_empty() {
+                joined.push(Piece::Literal(run.into()));
+            }
+            Data::Pieces(joined.into())
+        };
+        Val::new(data, cx.origin(span))
+    }
+
+    /// A path in the package: from its root, whichever file says it.
+    fn as_path(&mut self, value: Val<'db>, cx: &Cx, span: Span) -> Val<'db> {
+        let Some(text) = value.text() else {
+            self.not_known(&value, cx, span, "a path of the package");
+            return Self::poison(cx, span);
+        };
+        // A path is read from the file that wrote it, however far it has come since.
+        let written = value.origin.0.site.item.file(self.db);
+        match package_path(self.db, written, &text) {
+            Ok(path) => {
+                if let Some(info) = package_info(self.db, written.package(self.db))
+                    && !exists(&info.listing, &path)
+                {
+                    let message = format!("there is no `{text}` in the package");
+                    let file = written.path(self.db);
+                    let diag = Diag::error("E0510", self.spot(cx, span), message)
+                        .note(format!("looked for `{path}`, as `{file}` says `{text}`"));
+                    self.error(cx, diag);
+                    return Self::poison(cx, span);
+                }
+                let root = package_info(self.db, written.package(self.db)).map_or("", |i| i.root.as_ref());
+                let full = match (root, path.as_str()) {
+                    ("", "") => ".".to_owned(),
+                    ("", path) => path.to_owned(),
+                    (root, "") => root.to_owned(),
+                    (root, path) => format!("{root}/{path}"),
+                };
+                Val::new(Data::Text(full.into()), value.origin)
+            }
+            Err(()) => {
+                let message = format!("`{text}` leads out of the package");
+                let diag = Diag::error("E0510", self.spot(cx, span), message)
+                    .help("paths are inside of the package, so that it can be built anywhere");
+                self.error(cx, diag);
+                Self::poison(cx, span)
+            }
+        }
+    }
+
+    /// Does a value satisfy the condition of a type? What is not known yet does.
+    fn satisfies(&mut self, value: &Val<'db>, at: NodeRef, cx: &Cx, span: Span) -> bool {
+        if matches!(value.data, Data::Out(_) | Data::Pieces(_) | Data::None) {
+            return true;
+        }
+        if value.is_poison() {
+            return false;
+        }
+        let Some(condition) = lower(self.db, at.item).conditions.get(&at.node) else {
+            return true;
+        };
+        let inner = Cx {
+            world: cx.world,
+            item: at.item,
+            inst: None,
+            kind: Kind::Default,
+        };
+        let (holds, wanted) = match condition {
+            Condition::Unknown => return true,
+            Condition::Range(range) => {
+                let range = self.eval(range, &inner, &None);
+                let holds = self.within(value, &range, cx, span);
+                (holds, format!("it must lie within {}", self.show(&range)))
+            }
+            Condition::Function(function) => {
+                let function = self.eval(function, &inner, &None);
+                let result = self.apply(&function, vec![value.clone()], cx, span);
+                let holds = match result.data {
+                    Data::Bool(b) => Some(b),
+                    _ => None,
+                };
+                let text = self.source(at.item, condition_span(condition));
+                (holds, format!("`{text}` must be true of it"))
+            }
+            Condition::Matches(pattern) => {
+                let holds = value.text().map(|text| {
+                    regex_lite::Regex::new(&format!("^(?:{pattern})$"))
+                        .is_ok_and(|regex| regex.is_match(&text))
+                });
+                (holds, format!("it must match `{pattern}`"))
+            }
+        };
+        match holds {
+            Some(true) => true,
+            Some(false) => {
+                let shown = self.show(value);
+                let name = self.condition_name(at);
+                let message = format!("{shown} is no {name}");
+                // The value may have been written elsewhere.
+                let site = value.origin.0.site;
+                let here = self.spot(cx, span);
+                let mut diag = Diag::error("E0511", here, message).note(wanted);
+                let written = crate::diag::Spot {
+                    item: site.item,
+                    range: site.span,
+                };
+                if written != here {
+                    diag = diag.related(written, "the value comes from here");
+                }
+                self.error(cx, diag);
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// `Port`, or the condition as it is written.
+    fn condition_name(&self, at: NodeRef) -> String {
+        let name = at.item.name(self.db);
+        match at.item.space(self.db) {
+            crate::db::Space::Type if is_alias(self.db, at) => format!("`{name}`"),
+            _ => {
+                let tree = crate::db::tree(self.db, at.item).as_ref();
+                let text = tree.map(|t| t.node(plat_syntax::NodeId(at.node)).text());
+                format!("`{}`", text.unwrap_or("value of this type"))
+            }
+        }
+    }
+
+    /// The text of an expression.
+    pub(super) fn source(&self, item: crate::db::ItemId, span: Span) -> String {
+        let tree = crate::db::tree(self.db, item).as_ref();
+        tree.map_or_else(String::new, |t| {
+            plat_syntax::TextRange::from(span).slice(t.text()).to_owned()
+        })
+    }
+}
+
+fn is_alias(db: &dyn crate::db::Db, at: NodeRef) -> bool {
+    matches!(
+        &crate::types::type_def(db, at.item).body,
+        crate::types::TypeBody::Alias(crate::types::Ty::Refined(_, node)) if *node == at
+    )
+}
+
+fn condition_span(condition: &Condition) -> Span {
+    match condition {
+        Condition::Range(e) | Condition::Function(e) => e.span,
+        _ => Span { start: 0, end: 0 },
+    }
+}
+
+/// A path from the package's root, as the file's directory sees it; an error if it leads out.
+fn package_path(db: &dyn crate::db::Db, file: SourceFile, text: &str) -> Result<String, ()> {
+    let own = file.path(db);
+    let dir = own.rsplit_once('/').map_or("", |(dir, _)| dir);
+    let mut parts: Vec<&str> = if text.starts_with('/') {
+        return Err(());
+    } else {
+        dir.split('/').filter(|p| !p.is_empty()).collect()
+    };
+    for part in text.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop().ok_or(())?;
+            }
+            name => parts.push(name),
+        }
+    }
+    Ok(parts.join("/"))
+}
+
+/// Is it a file of the package, or a directory with one?
+fn exists(listing: &[String], path: &str) -> bool {
+    if path.is_empty() {
+        return true;
+    }
+    let dir = format!("{path}/");
+    listing
+        .iter()
+        .any(|file| file == path || file.starts_with(&dir))
+}

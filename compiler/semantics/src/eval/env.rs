@@ -1,0 +1,436 @@
+//! One environment from its declaration to its graph.
+
+use std::sync::Arc;
+
+use plat_model::Graph;
+use plat_syntax::ast::{self, Item};
+
+use super::value::{Kind, SiteKey};
+use super::{Cx, Data, Eval, Locals, Val, World, bind};
+use crate::app::app;
+use crate::check::{is_target, lower};
+use crate::db::{Db, ItemId};
+use crate::diag::{Diag, Span};
+use crate::ir::{EnvBody, Expr, SetRoot, Step};
+use crate::names::decls;
+use crate::types::{Ty, name_spot};
+
+/// An environment, or a member of a family with its keys as written.
+#[salsa::interned(unsafe(no_lifetime), revisions = usize::MAX, debug)]
+pub struct EnvKey {
+    /// Its declaration.
+    #[returns(copy)]
+    pub item: ItemId,
+    /// The keys.
+    pub keys: Arc<[String]>,
+}
+
+/// What an environment is.
+#[derive(Clone, PartialEq, Eq, Debug, Default, salsa::SalsaValue)]
+pub struct Evaluated {
+    /// Its graph, its origins empty: those are in `sites`, by their ids.
+    pub graph: Option<Graph>,
+    /// Who set what, the winner first.
+    pub sites: Vec<Vec<SiteKey>>,
+    /// What is wrong.
+    pub diags: Vec<Diag>,
+}
+
+/// Evaluates an environment.
+#[salsa::tracked]
+pub fn evaluate(db: &dyn Db, key: EnvKey) -> Evaluated {
+    let mut eval = Eval::new(db);
+    let Some(world) = eval.open(key.item(db), key.keys(db)) else {
+        return Evaluated {
+            diags: eval.diags,
+            ..Evaluated::default()
+        };
+    };
+    eval.fill(world);
+    eval.check_requires(world);
+    let (graph, sites) = crate::graph::assemble(&mut eval, world);
+    eval.check_policies(world);
+    eval.check_unused(world);
+    Evaluated {
+        graph,
+        sites,
+        diags: eval.diags,
+    }
+}
+
+/// The name of the target's constructor: `local`. Found in the text alone where that says it, so
+/// that listing environments costs nothing.
+pub fn target_name(db: &dyn Db, env: ItemId) -> Option<Arc<str>> {
+    let mut at = env;
+    for _ in 0..64 {
+        let body = lower(db, at).env.as_ref()?;
+        if let Some((_, target)) = body.fields.iter().find(|(n, _)| n.as_ref() == "target") {
+            return target_of(db, target, 0);
+        }
+        at = body.extends?;
+    }
+    None
+}
+
+fn target_of(db: &dyn Db, expr: &Expr, depth: u32) -> Option<Arc<str>> {
+    if depth > 64 {
+        return None;
+    }
+    match &expr.kind {
+        crate::ir::ExprKind::Target(kind, _) => Some(kind.name(db).clone()),
+        crate::ir::ExprKind::Coerce(inner, _) => target_of(db, inner, depth + 1),
+        crate::ir::ExprKind::Let(item) => {
+            let value = lower(db, *item).value.as_ref()?;
+            target_of(db, &value.expr, depth + 1)
+        }
+        crate::ir::ExprKind::With(base, ..) => target_of(db, base, depth + 1),
+        _ => None,
+    }
+}
+
+impl<'db> Eval<'db> {
+    /// The world of an environment, opened once. `None` where it makes no sense, which has been
+    /// reported.
+    pub fn open(&mut self, env: ItemId, keys: &[String]) -> Option<usize> {
+        let name = if keys.is_empty() {
+            env.name(self.db).to_string()
+        } else {
+            format!("{}[{}]", env.name(self.db), keys.join(", "))
+        };
+        if let Some(found) = self.worlds.iter().position(|w| w.name == name) {
+            return Some(found);
+        }
+        let world = self.worlds.len();
+        self.worlds.push(World::new(env, name));
+        let chain = self.chain(env)?;
+        if let Some(w) = self.worlds.get_mut(world) {
+            w.chain.clone_from(&chain);
+        }
+        let body = lower(self.db, env).env.as_ref()?;
+        let locals = self.keys(world, env, body, keys)?;
+        if let Some(w) = self.worlds.get_mut(world) {
+            w.locals = locals;
+        }
+        for item in &chain {
+            self.overrides(world, *item);
+        }
+        Some(world)
+    }
+
+    /// An environment and those it extends, nearest first.
+    fn chain(&mut self, env: ItemId) -> Option<Vec<ItemId>> {
+        let mut chain = vec![env];
+        let mut at = env;
+        while let Some(next) = lower(self.db, at).env.as_ref().and_then(|e| e.extends) {
+            if chain.contains(&next) {
+                let names: Vec<String> = chain
+                    .iter()
+                    .chain([&next])
+                    .map(|e| format!("`{}`", e.name(self.db)))
+                    .collect();
+                let spot = name_spot(self.db, env);
+                let message = "these environments extend each other in a circle";
+                let diag = Diag::error("E0605", spot, message).note(names.join(" → "));
+                self.diags.push(diag);
+                return None;
+            }
+            chain.push(next);
+            at = next;
+        }
+        Some(chain)
+    }
+
+    /// The keys of a family's member, read from what was asked for.
+    fn keys(
+        &mut self,
+        world: usize,
+        env: ItemId,
+        body: &'db EnvBody,
+        keys: &[String],
+    ) -> Option<Locals<'db>> {
+        let spot = name_spot(self.db, env);
+        if keys.len() != body.params.len() {
+            let names: Vec<&str> = body.params.iter().map(|(n, ..)| n.as_ref()).collect();
+            let name = env.name(self.db);
+            let message = if names.is_empty() {
+                format!("the environment `{name}` is no family: it takes no key")
+            } else {
+                format!("`{name}` is a family: it takes its {}", names.join(", "))
+            };
+            let diag = Diag::error("E0609", spot, message)
+                .help(format!("ask for `{name}[…]` with a value for each key"));
+            self.diags.push(if names.is_empty() { Diag::error("E0609", spot, format!("the environment `{name}` is no family: it takes no key")) } else { diag });
+            return None;
+        }
+        let cx = Cx {
+            world,
+            item: env,
+            inst: None,
+            kind: Kind::Set,
+        };
+        let mut locals: Locals<'db> = None;
+        for ((name, id, ty), text) in body.params.iter().zip(keys) {
+            let plain = ty.plain(self.db).1;
+            let data = match plain {
+                Ty::Int => text.parse().ok().map(Data::Int),
+                Ty::Bool => text.parse().ok().map(Data::Bool),
+                _ => Some(Data::Text(Arc::from(text.as_str()))),
+            };
+            let Some(data) = data else {
+                let message = format!("the key `{name}` is a `{}`, and `{text}` is none", ty.show(self.db));
+                self.diags.push(Diag::error("E0609", spot, message));
+                return None;
+            };
+            let value = Val::new(data, cx.origin(spot.range));
+            let value = self.refine_key(value, ty, &cx, spot.range);
+            if value.is_poison() {
+                return None;
+            }
+            locals = bind(&locals, *id, value);
+        }
+        Some(locals)
+    }
+
+    fn refine_key(&mut self, value: Val<'db>, ty: &Ty, cx: &Cx, span: Span) -> Val<'db> {
+        let from = match &value.data {
+            Data::Int(_) => Ty::Int,
+            Data::Bool(_) => Ty::Bool,
+            Data::Text(text) => Ty::Word(crate::types::Word::Text(text.clone())),
+            _ => Ty::Unknown,
+        };
+        let converter = crate::types::Converter { db: self.db };
+        match converter.convert(&from, ty) {
+            Ok(coercion) => self.coerce(value, &coercion, cx, span),
+            Err(_) => {
+                let message = format!("{} is no `{}`", self.show(&value), ty.show(self.db));
+                self.error(cx, Diag::error("E0609", self.spot(cx, span), message));
+                Self::poison(cx, span)
+            }
+        }
+    }
+
+    /// The `set`, `each` and `omit` of one environment of the chain.
+    fn overrides(&mut self, world: usize, env: ItemId) {
+        let Some(body) = lower(self.db, env).env.as_ref() else {
+            return;
+        };
+        let cx = Cx {
+            world,
+            item: env,
+            inst: None,
+            kind: Kind::Set,
+        };
+        let own = self.world(world).is_some_and(|w| w.env == env);
+        let locals = if own { self.world(world).and_then(|w| w.locals.clone()) } else { None };
+        for entry in &body.set {
+            let item = super::world::Override {
+                assign: &entry.assign,
+                env,
+                used: false,
+            };
+            match &entry.root {
+                SetRoot::AppInput(name) => {
+                    if let Some(w) = self.worlds.get_mut(world) {
+                        w.inputs.entry(name.clone()).or_default().push(item);
+                    }
+                }
+                SetRoot::Decl(decl) => {
+                    let steps = entry.assign.path.get(..entry.assign.depth).unwrap_or(&[]);
+                    if let Some(path) = self.decl_path(*decl, steps, &cx, &locals)
+                        && let Some(w) = self.worlds.get_mut(world)
+                    {
+                        w.sets.entry(path).or_default().push(item);
+                    }
+                }
+            }
+        }
+        for (kind, assigns) in &body.each {
+            if let Some(w) = self.worlds.get_mut(world) {
+                w.each.push((*kind, assigns, env));
+            }
+        }
+        for (decl, steps, span) in &body.omit {
+            if let Some(path) = self.decl_path(*decl, steps, &cx, &locals)
+                && let Some(w) = self.worlds.get_mut(world)
+            {
+                w.omitted.insert(path, (env, *span, false));
+            }
+        }
+    }
+
+    /// The path of a declaration from the steps that lead to it.
+    pub(crate) fn decl_path(
+        &mut self,
+        decl: crate::names::DeclRef,
+        steps: &'db [Step],
+        cx: &Cx,
+        locals: &Locals<'db>,
+    ) -> Option<String> {
+        let head = decls(self.db, decl.item).get(decl.index as usize)?;
+        let mut path = head.name.to_string();
+        let mut family = head.family;
+        let names = crate::names::Names {
+            db: self.db,
+            file: decl.item.file(self.db),
+        };
+        let mut kind = names.kind(&head.kind);
+        for step in steps {
+            let name = self.step_name(step, cx, locals)?;
+            if family {
+                path.push_str(&format!("[{name}]"));
+                family = false;
+            } else {
+                path.push_str(&format!(".{name}"));
+                let inner = kind.and_then(|k| {
+                    let head = decls(self.db, k).iter().find(|d| d.name == name)?;
+                    let names = crate::names::Names {
+                        db: self.db,
+                        file: k.file(self.db),
+                    };
+                    Some((head.family, names.kind(&head.kind)))
+                });
+                family = inner.is_some_and(|(f, _)| f);
+                kind = inner.and_then(|(_, k)| k);
+            }
+        }
+        Some(path)
+    }
+
+    /// Finds every declaration and evaluates every field.
+    pub fn fill(&mut self, world: usize) {
+        for item in &app(self.db).contents {
+            self.expand(world, None, *item);
+        }
+        let mut next = 0u32;
+        loop {
+            let inst = super::InstId(next);
+            let Some(instance) = self.world(world).and_then(|w| w.instance(inst)).cloned() else {
+                break;
+            };
+            next += 1;
+            let head = crate::types::kind_head(self.db, instance.kind);
+            if !head.external {
+                self.expand(world, Some(inst), instance.kind);
+            }
+            let cx = Cx {
+                world,
+                item: instance.item,
+                inst: instance.parent,
+                kind: Kind::Declared,
+            };
+            for field in &head.fields {
+                self.field(&cx, instance.decl.name_span, inst, &field.name);
+            }
+        }
+    }
+
+    /// A field of the environment itself, from the nearest that gives it.
+    pub fn env_field(&mut self, world: usize, name: &str) -> Option<Val<'db>> {
+        let chain = self.world(world)?.chain.clone();
+        for env in chain {
+            let body = lower(self.db, env).env.as_ref()?;
+            if let Some((_, expr)) = body.fields.iter().find(|(n, _)| n.as_ref() == name) {
+                let cx = Cx {
+                    world,
+                    item: env,
+                    inst: None,
+                    kind: Kind::Declared,
+                };
+                let own = self.world(world).is_some_and(|w| w.env == env);
+                let locals = if own { self.world(world)?.locals.clone() } else { None };
+                return Some(self.eval(expr, &cx, &locals));
+            }
+        }
+        None
+    }
+
+    /// `in(prod, e)`: the expression in another world.
+    pub(super) fn in_environment(
+        &mut self,
+        env: &Val<'db>,
+        value: &'db Expr,
+        cx: &Cx,
+        locals: &Locals<'db>,
+        span: Span,
+    ) -> Val<'db> {
+        let Data::Env(item) = env.data else {
+            return Self::poison(cx, span);
+        };
+        let before = self.worlds.len();
+        let Some(world) = self.open(item, &[]) else {
+            return Self::poison(cx, span);
+        };
+        if world >= before {
+            for item in &app(self.db).contents {
+                self.expand(world, None, *item);
+            }
+        }
+        if matches!(&value.kind, crate::ir::ExprKind::Builtin(..)) {
+            self.need_links(world);
+        }
+        let inner = Cx { world, ..*cx };
+        self.eval(value, &inner, locals)
+    }
+
+    /// Paths of `set` and `omit` that reached nothing.
+    fn check_unused(&mut self, world: usize) {
+        let Some(w) = self.world(world) else { return };
+        let name = w.name.clone();
+        let mut missing = Vec::new();
+        for (path, entries) in &w.sets {
+            if !w.paths.contains_key(path) {
+                missing.extend(entries.iter().map(|e| (path.clone(), e.env, e.assign.path_span)));
+            }
+        }
+        for (path, (env, span, used)) in &w.omitted {
+            if !used {
+                missing.push((path.clone(), *env, *span));
+            }
+        }
+        let paths: Vec<String> = w.paths.keys().cloned().collect();
+        for (path, env, span) in missing {
+            // A declaration that could not be made because something in it is wrong has been reported.
+            if !self.diags.is_empty() {
+                return;
+            }
+            let cx = Cx {
+                world,
+                item: env,
+                inst: None,
+                kind: Kind::Set,
+            };
+            let message = format!("there is no `{path}` in the environment `{name}`");
+            let mut diag = Diag::error("E0606", self.spot(&cx, span), message);
+            let names: Vec<&str> = paths.iter().map(String::as_str).collect();
+            if let Some(near) = crate::suggest::nearest(&path, names) {
+                diag = diag.help(format!("did you mean `{near}`?"));
+            } else {
+                diag = diag.note("it stands in an `if` or a `for` that does not make it here");
+            }
+            self.error(&cx, diag);
+        }
+    }
+
+    /// The target of the environment.
+    pub fn target(&mut self, world: usize) -> Option<(ItemId, super::Entries<'db>, Val<'db>)> {
+        let env = self.world(world)?.env;
+        let Some(value) = self.env_field(world, "target") else {
+            let chain = self.world(world).map_or(0, |w| w.chain.len());
+            let is_base = crate::db::tree(self.db, env)
+                .as_ref()
+                .is_some_and(|t| matches!(t.item(), Item::Env(e) if ast::Env::is_pub(e)));
+            if chain > 1 || is_base {
+                let spot = name_spot(self.db, env);
+                let message = format!("neither `{}` nor what it extends has a target", env.name(self.db));
+                self.diags.push(Diag::error("E0603", spot, message));
+            }
+            return None;
+        };
+        match &value.data {
+            Data::Target(kind, fields) if is_target(self.db, *kind) => {
+                Some((*kind, fields.clone(), value.clone()))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! How evaluation speaks of what is wrong.
+
+use salsa::plumbing::AsId as _;
+
+use super::{Cx, Eval, InstId};
+use crate::diag::{Diag, Span, Spot};
+
+impl<'db> Eval<'db> {
+    /// A range of the item at hand.
+    pub fn spot(&self, cx: &Cx, span: Span) -> Spot {
+        Spot {
+            item: cx.item,
+            range: span,
+        }
+    }
+
+    /// Reports something, once. What is wrong inside of a kind is reported at its use: that is
+    /// what its user wrote.
+    pub fn error(&mut self, cx: &Cx, diag: Diag) {
+        let diag = match self.outermost_use(cx) {
+            Some((spot, path)) => {
+                let inner = diag.spot();
+                diag.moved_to(spot)
+                    .related(inner, "here, in the kind")
+                    .label(format!("in this use of it, `{path}`"))
+            }
+            None => diag,
+        };
+        let spot = diag.spot();
+        let key = (
+            diag.code(),
+            spot.item.as_id().as_bits(),
+            spot.range,
+            diag.message().to_owned(),
+        );
+        if self.seen.insert(key) {
+            self.diags.push(diag);
+        }
+    }
+
+    /// The declaration outside of all kinds in whose contents an expression stands.
+    fn outermost_use(&self, cx: &Cx) -> Option<(Spot, String)> {
+        let world = self.world(cx.world)?;
+        let mut at: InstId = cx.inst?;
+        loop {
+            let instance = world.instance(at)?;
+            match instance.parent {
+                Some(parent) => at = parent,
+                None => {
+                    // A default of the declaration's own kind is no use of another's contents.
+                    let spot = Spot {
+                        item: instance.item,
+                        range: instance.decl.name_span,
+                    };
+                    return Some((spot, instance.path.clone()));
+                }
+            }
+        }
+    }
+
+    /// Values that wait for each other.
+    pub(super) fn circle(&mut self, cx: &Cx, span: Span, name: &str) {
+        let start = self
+            .demands
+            .iter()
+            .rposition(|(shown, ..)| shown == name)
+            .unwrap_or(0);
+        let story: Vec<(String, Spot)> = self
+            .demands
+            .iter()
+            .skip(start)
+            .map(|(shown, cx, span)| (shown.clone(), self.spot(cx, *span)))
+            .collect();
+        let mut diag = Diag::error(
+            "E0501",
+            self.spot(cx, span),
+            format!("`{name}` depends on itself"),
+        );
+        if story.len() > 1 {
+            let mut names: Vec<String> = story.iter().map(|(n, _)| format!("`{n}`")).collect();
+            names.push(format!("`{name}`"));
+            let shown = if names.len() > 8 {
+                let hidden = names.len() - 6;
+                names.splice(3..3 + hidden, [format!("… {hidden} more …")]);
+                names.join(" → ")
+            } else {
+                names.join(" → ")
+            };
+            diag = diag.note(shown);
+        }
+        self.error(cx, diag);
+    }
+}

@@ -1,0 +1,674 @@
+//! Expressions.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use salsa::plumbing::AsId as _;
+
+use super::value::{Closure, Kind, Piece};
+use super::{CellKey, Cx, Data, Eval, InstId, Locals, Val, bind};
+use crate::check::lower;
+use crate::db::ItemId;
+use crate::diag::{Diag, Span};
+use crate::ir::{Clause, Expr, ExprKind, Pattern, Step, TextPart};
+use crate::names::DeclRef;
+use crate::types::{NodeRef, ParamHead, TypeBody, kind_head, type_def};
+
+impl<'db> Eval<'db> {
+    /// The value of an expression.
+    pub fn eval(&mut self, expr: &'db Expr, cx: &Cx, locals: &Locals<'db>) -> Val<'db> {
+        let span = expr.span;
+        if !self.step(cx, span) || Self::is_poison_expr(expr) {
+            return Self::poison(cx, span);
+        }
+        let new = |data| Val::new(data, cx.origin(span));
+        match &expr.kind {
+            ExprKind::Poison => Self::poison(cx, span),
+            ExprKind::None => new(Data::None),
+            ExprKind::Bool(b) => new(Data::Bool(*b)),
+            ExprKind::Int(n) => new(Data::Int(*n)),
+            ExprKind::Decimal(f) => new(Data::Decimal(f.decimal())),
+            ExprKind::Quantity(f, dim, text) => {
+                new(Data::Quantity(f.decimal(), dim.clone(), Some(text.clone())))
+            }
+            ExprKind::Text(text) => new(Data::Text(text.clone())),
+            ExprKind::Interpolate(parts) => self.interpolate(parts, cx, locals, span),
+            ExprKind::List(values) => {
+                if !self.make(cx, span, values.len()) {
+                    return Self::poison(cx, span);
+                }
+                let values = values.iter().map(|v| self.eval(v, cx, locals)).collect();
+                new(Data::List(values))
+            }
+            ExprKind::Record(entries, drop_none) => {
+                self.record(entries, *drop_none, cx, locals, span)
+            }
+            ExprKind::ListComp(clauses, element) => {
+                let mut out = Vec::new();
+                self.comprehend(clauses, cx, locals, &mut |this, locals| {
+                    let value = this.eval(element, cx, locals);
+                    out.push(value);
+                });
+                if !self.make(cx, span, out.len()) {
+                    return Self::poison(cx, span);
+                }
+                new(Data::List(out.into()))
+            }
+            ExprKind::MapComp(clauses, key, value) => {
+                self.map_comp(clauses, key, value, cx, locals, span)
+            }
+            ExprKind::Local(id) => {
+                let mut at = locals;
+                while let Some(local) = at {
+                    if local.id == *id {
+                        return local.value.clone();
+                    }
+                    at = &local.next;
+                }
+                // A family's key, where the family is looked at as a whole.
+                Self::poison(cx, span)
+            }
+            ExprKind::Let(item) => self.module_let(*item, cx, span),
+            ExprKind::KindLet(name) => self.kind_let(name, cx, span),
+            ExprKind::Input(name) => match cx.inst {
+                Some(inst) => self.field(cx, span, inst, name),
+                None => Self::poison(cx, span),
+            },
+            ExprKind::AppInput(item, name) => self.app_input(cx, span, *item, name),
+            ExprKind::Decl(decl) => self.decl(*decl, None, cx, span),
+            ExprKind::Content(decl) => self.decl(*decl, cx.inst, cx, span),
+            ExprKind::Environment => new(Data::Here),
+            ExprKind::Env(item) => new(Data::Env(*item)),
+            ExprKind::Field(base, name) => {
+                let base = self.eval(base, cx, locals);
+                self.field_of(&base, name, cx, span)
+            }
+            ExprKind::Member(base, ty, name) => {
+                let base = self.eval(base, cx, locals);
+                self.member(base, *ty, name, cx, span)
+            }
+            ExprKind::Index(base, key) => {
+                let base = self.eval(base, cx, locals);
+                let key = self.eval(key, cx, locals);
+                self.index(&base, &key, cx, span)
+            }
+            ExprKind::Safe(base, local, body) => {
+                let base = self.eval(base, cx, locals);
+                if base.is_none() {
+                    return new(Data::None);
+                }
+                self.eval(body, cx, &bind(locals, *local, base))
+            }
+            ExprKind::Call(item, args) => self.call(*item, args, cx, locals, span),
+            ExprKind::Apply(callee, args) => {
+                let callee = self.eval(callee, cx, locals);
+                let args = args.iter().map(|a| self.eval(a, cx, locals)).collect();
+                self.apply(&callee, args, cx, span)
+            }
+            ExprKind::Builtin(builtin, args) => {
+                let args = args.iter().map(|a| self.eval(a, cx, locals)).collect();
+                self.builtin(*builtin, args, cx, span)
+            }
+            ExprKind::Case(ty, index, args) => self.case(*ty, *index, args, cx, locals, span),
+            ExprKind::Target(kind, fields) => self.make_target(*kind, fields, cx, locals, span),
+            ExprKind::Closure(params, body) => new(Data::Closure(Rc::new(Closure {
+                params,
+                body,
+                cx: *cx,
+                locals: locals.clone(),
+            }))),
+            ExprKind::Match(subject, arms) => {
+                let subject = self.eval(subject, cx, locals);
+                if subject.is_poison() {
+                    return subject;
+                }
+                for (pattern, value) in arms {
+                    match self.matches(pattern, &subject, cx, locals, span) {
+                        Some((true, inner)) => return self.eval(value, cx, &inner),
+                        Some((false, _)) => {}
+                        None => break,
+                    }
+                }
+                Self::poison(cx, span)
+            }
+            ExprKind::If(condition, then, other) => match self.condition(condition, cx, locals) {
+                Some((true, inner)) => self.eval(then, cx, &inner),
+                Some((false, _)) => self.eval(other, cx, locals),
+                None => Self::poison(cx, span),
+            },
+            ExprKind::Is(..) | ExprKind::Unary(plat_syntax::ast::UnaryOp::Not, _) => {
+                match self.condition(expr, cx, locals) {
+                    Some((b, _)) => new(Data::Bool(b)),
+                    None => Self::poison(cx, span),
+                }
+            }
+            ExprKind::With(base, changes, _) => {
+                let mut value = self.eval(base, cx, locals);
+                let inner = Cx {
+                    kind: Kind::With,
+                    ..*cx
+                };
+                for change in changes {
+                    let path = self.path_names(&change.path, cx, locals);
+                    let new = self.eval(&change.value, &inner, locals);
+                    value = self.update(&value, &path, new, &inner, change.value.span);
+                }
+                value
+            }
+            ExprKind::Range(low, high) => {
+                let low = self.eval(low, cx, locals);
+                let high = self.eval(high, cx, locals);
+                self.range(low, high, cx, span)
+            }
+            ExprKind::Binary(op, left, right) => self.binary(*op, left, right, cx, locals, span),
+            ExprKind::Unary(_, value) => {
+                let value = self.eval(value, cx, locals);
+                self.negate(&value, cx, span)
+            }
+            ExprKind::Coerce(value, coercion) => {
+                let value_span = value.span;
+                let value = self.eval(value, cx, locals);
+                self.coerce(value, coercion, cx, value_span)
+            }
+            ExprKind::In(env, value) => {
+                let env = self.eval(env, cx, locals);
+                self.in_environment(&env, value, cx, locals, span)
+            }
+        }
+    }
+
+    fn module_let(&mut self, item: ItemId, cx: &Cx, span: Span) -> Val<'db> {
+        let key = CellKey::Let(item.as_id().as_bits());
+        let shown = |this: &Self| item.name(this.db).to_string();
+        self.cell(cx, span, key, shown, |this| {
+            let inner = Cx {
+                world: cx.world,
+                item,
+                inst: None,
+                kind: Kind::Declared,
+            };
+            match &lower(this.db, item).value {
+                Some(value) => this.eval(&value.expr, &inner, &None),
+                None => Self::poison(cx, span),
+            }
+        })
+    }
+
+    fn kind_let(&mut self, name: &Arc<str>, cx: &Cx, span: Span) -> Val<'db> {
+        let Some(inst) = cx.inst else {
+            return Self::poison(cx, span);
+        };
+        let Some(kind) = self.kind_of(cx.world, inst) else {
+            return Self::poison(cx, span);
+        };
+        let key = CellKey::KindLet(inst, name.clone());
+        let shown = |this: &Self| format!("{}.{name}", this.path_of(cx.world, inst));
+        self.cell(cx, span, key, shown, |this| {
+            let inner = Cx {
+                world: cx.world,
+                item: kind,
+                inst: Some(inst),
+                kind: Kind::Declared,
+            };
+            match lower(this.db, kind).lets.get(name) {
+                Some(value) => this.eval(&value.expr, &inner, &None),
+                None => Self::poison(cx, span),
+            }
+        })
+    }
+
+    /// A declaration by its text.
+    fn decl(&mut self, decl: DeclRef, owner: Option<InstId>, cx: &Cx, span: Span) -> Val<'db> {
+        let head = crate::names::decls(self.db, decl.item).get(decl.index as usize);
+        if head.is_some_and(|h| h.family) {
+            return Val::new(Data::Family(decl, owner), cx.origin(span));
+        }
+        match self.members(cx.world, owner, decl).single {
+            Some(inst) => Val::new(Data::Node(inst), cx.origin(span)),
+            None => {
+                let name = head.map_or("", |h| h.name.as_ref());
+                if self.is_omitted(cx.world, owner, name) {
+                    let message = format!("`{name}` is left out of this environment, but used here");
+                    self.error(cx, Diag::error("E0607", self.spot(cx, span), message));
+                    return Self::poison(cx, span);
+                }
+                Val::new(Data::None, cx.origin(span))
+            }
+        }
+    }
+
+    fn is_omitted(&self, world: usize, owner: Option<InstId>, name: &str) -> bool {
+        let path = match owner {
+            Some(owner) => format!("{}.{name}", self.path_of(world, owner)),
+            None => name.to_owned(),
+        };
+        self.world(world).is_some_and(|w| w.omitted.contains_key(&path))
+    }
+
+    fn interpolate(
+        &mut self,
+        parts: &'db [TextPart],
+        cx: &Cx,
+        locals: &Locals<'db>,
+        span: Span,
+    ) -> Val<'db> {
+        let mut pieces = Vec::new();
+        for part in parts {
+            match part {
+                TextPart::Text(text) => pieces.push(Piece::Literal(text.clone())),
+                TextPart::Hole(expr) => {
+                    let value = self.eval(expr, cx, locals);
+                    if !self.pieces_of(&value, &mut pieces) {
+                        return Self::poison(cx, span);
+                    }
+                }
+            }
+        }
+        self.text_of(pieces, cx, span)
+    }
+
+    fn record(
+        &mut self,
+        entries: &'db [(Step, Expr)],
+        drop_none: bool,
+        cx: &Cx,
+        locals: &Locals<'db>,
+        span: Span,
+    ) -> Val<'db> {
+        if !self.make(cx, span, entries.len()) {
+            return Self::poison(cx, span);
+        }
+        let mut map = BTreeMap::new();
+        for (key, value) in entries {
+            let Some(key) = self.step_name(key, cx, locals) else {
+                continue;
+            };
+            let value = self.eval(value, cx, locals);
+            if !(drop_none && value.is_none()) {
+                map.insert(key, value);
+            }
+        }
+        Val::new(Data::Map(Rc::new(map)), cx.origin(span))
+    }
+
+    fn map_comp(
+        &mut self,
+        clauses: &'db [Clause],
+        key: &'db Step,
+        value: &'db Expr,
+        cx: &Cx,
+        locals: &Locals<'db>,
+        span: Span,
+    ) -> Val<'db> {
+        let mut map: BTreeMap<Arc<str>, Val<'db>> = BTreeMap::new();
+        self.comprehend(clauses, cx, locals, &mut |this, locals| {
+            let Some(name) = this.step_name(key, cx, locals) else {
+                return;
+            };
+            let value = this.eval(value, cx, locals);
+            if map.contains_key(&name) {
+                let message = format!("the key `{name}` is made twice");
+                this.error(cx, Diag::error("E0507", this.spot(cx, span), message));
+            }
+            if !value.is_none() {
+                map.insert(name, value);
+            }
+        });
+        if !self.make(cx, span, map.len()) {
+            return Self::poison(cx, span);
+        }
+        Val::new(Data::Map(Rc::new(map)), cx.origin(span))
+    }
+
+    fn comprehend(
+        &mut self,
+        clauses: &'db [Clause],
+        cx: &Cx,
+        locals: &Locals<'db>,
+        work: &mut dyn FnMut(&mut Self, &Locals<'db>),
+    ) {
+        let Some((first, rest)) = clauses.split_first() else {
+            work(self, locals);
+            return;
+        };
+        match first {
+            Clause::If(condition) => {
+                if let Some((true, inner)) = self.condition(condition, cx, locals) {
+                    self.comprehend(rest, cx, &inner, work);
+                }
+            }
+            Clause::For(key, value, source) => {
+                let span = source.span;
+                let source = self.eval(source, cx, locals);
+                for (k, v) in self.elements(&source) {
+                    if !self.make(cx, span, 1) {
+                        return;
+                    }
+                    let mut inner = bind(locals, *value, v);
+                    if let Some(key) = key {
+                        inner = bind(&inner, *key, k);
+                    }
+                    self.comprehend(rest, cx, &inner, work);
+                }
+            }
+        }
+    }
+
+    /// The name of a step; `None` where it could not be found.
+    pub(super) fn step_name(
+        &mut self,
+        step: &'db Step,
+        cx: &Cx,
+        locals: &Locals<'db>,
+    ) -> Option<Arc<str>> {
+        match step {
+            Step::Name(name) => Some(name.clone()),
+            Step::Key(expr) => {
+                let value = self.eval(expr, cx, locals);
+                let text = value.text();
+                if text.is_none() {
+                    self.not_known(&value, cx, expr.span, "a key");
+                }
+                text
+            }
+        }
+    }
+
+    /// The names of a path.
+    pub(super) fn path_names(
+        &mut self,
+        path: &'db [Step],
+        cx: &Cx,
+        locals: &Locals<'db>,
+    ) -> Vec<Arc<str>> {
+        path.iter()
+            .filter_map(|step| self.step_name(step, cx, locals))
+            .collect()
+    }
+
+    fn call(
+        &mut self,
+        item: ItemId,
+        args: &'db [Option<Expr>],
+        cx: &Cx,
+        locals: &Locals<'db>,
+        span: Span,
+    ) -> Val<'db> {
+        if self.calls.contains(&item) {
+            let message = format!("`{}` calls itself", item.name(self.db));
+            let diag = Diag::error("E0505", self.spot(cx, span), message)
+                .help("functions may not be recursive: go over a list with a comprehension");
+            self.error(cx, diag);
+            return Self::poison(cx, span);
+        }
+        let lowered = lower(self.db, item);
+        let head = crate::types::fn_head(self.db, item);
+        let inner = Cx {
+            world: cx.world,
+            item,
+            inst: None,
+            kind: cx.kind,
+        };
+        let mut scope: Locals<'db> = None;
+        for ((id, param), arg) in lowered.params.iter().zip(&head.params).zip(args) {
+            let value = match arg {
+                Some(arg) => self.eval(arg, cx, locals),
+                None => self.default_value(param, cx, span),
+            };
+            scope = bind(&scope, *id, value);
+        }
+        self.calls.push(item);
+        let result = match &lowered.value {
+            Some(value) => self.eval(&value.expr, &inner, &scope),
+            None => Self::poison(cx, span),
+        };
+        self.calls.pop();
+        result
+    }
+
+    /// What a part is when it is not given.
+    fn default_value(&mut self, param: &ParamHead, cx: &Cx, span: Span) -> Val<'db> {
+        match param.default {
+            Some(at) => self.default_at(at, cx, span),
+            None => Val::new(Data::None, cx.origin(span)),
+        }
+    }
+
+    /// The default at a node of a type or a function, evaluated once.
+    pub(super) fn default_at(&mut self, at: NodeRef, cx: &Cx, span: Span) -> Val<'db> {
+        let key = CellKey::Default(at.item.as_id().as_bits(), at.node);
+        let shown = |this: &Self| format!("a default of {}", at.item.name(this.db));
+        self.cell(cx, span, key, shown, |this| {
+            let inner = Cx {
+                world: cx.world,
+                item: at.item,
+                inst: None,
+                kind: Kind::Default,
+            };
+            match Expr::default_of(lower(this.db, at.item), at) {
+                Some(expr) => this.eval(expr, &inner, &None),
+                None => Self::poison(cx, span),
+            }
+        })
+    }
+
+    /// A call of a function value.
+    pub(crate) fn apply(
+        &mut self,
+        callee: &Val<'db>,
+        args: Vec<Val<'db>>,
+        cx: &Cx,
+        span: Span,
+    ) -> Val<'db> {
+        let Data::Closure(closure) = &callee.data else {
+            return Self::poison(cx, span);
+        };
+        let mut scope = closure.locals.clone();
+        for (id, value) in closure.params.iter().zip(args) {
+            scope = bind(&scope, *id, value);
+        }
+        let inner = Cx {
+            world: cx.world,
+            ..closure.cx
+        };
+        self.eval(closure.body, &inner, &scope)
+    }
+
+    fn case(
+        &mut self,
+        ty: ItemId,
+        index: u32,
+        args: &'db [Option<Expr>],
+        cx: &Cx,
+        locals: &Locals<'db>,
+        span: Span,
+    ) -> Val<'db> {
+        let given: Vec<Option<Val<'db>>> = args
+            .iter()
+            .map(|arg| arg.as_ref().map(|a| self.eval(a, cx, locals)))
+            .collect();
+        self.make_case(ty, index, given, cx, span)
+    }
+
+    /// A case with its parts, the missing ones with their defaults.
+    pub(super) fn make_case(
+        &mut self,
+        ty: ItemId,
+        index: u32,
+        given: Vec<Option<Val<'db>>>,
+        cx: &Cx,
+        span: Span,
+    ) -> Val<'db> {
+        let TypeBody::Variant(cases) = &type_def(self.db, ty).body else {
+            return Self::poison(cx, span);
+        };
+        let Some(case) = cases.get(index as usize) else {
+            return Self::poison(cx, span);
+        };
+        let mut parts = BTreeMap::new();
+        let given = given.into_iter().chain(std::iter::repeat(None));
+        for (param, value) in case.params.iter().zip(given) {
+            let value = match value {
+                Some(value) => value,
+                None => self.default_value(param, cx, span),
+            };
+            parts.insert(param.name.clone(), value);
+        }
+        let data = Data::Case(ty, case.name.clone(), Rc::new(parts));
+        Val::new(data, cx.origin(span))
+    }
+
+    fn make_target(
+        &mut self,
+        kind: ItemId,
+        fields: &'db [(Arc<str>, Expr)],
+        cx: &Cx,
+        locals: &Locals<'db>,
+        span: Span,
+    ) -> Val<'db> {
+        let mut given = BTreeMap::new();
+        for (name, expr) in fields {
+            let value = self.eval(expr, cx, locals);
+            given.insert(name.clone(), value);
+        }
+        for field in &kind_head(self.db, kind).fields {
+            if field.at.is_none() || given.contains_key(&field.name) {
+                continue;
+            }
+            let value = match field.default {
+                Some(at) => self.default_at(at, cx, span),
+                None => Val::new(Data::None, cx.origin(span)),
+            };
+            given.insert(field.name.clone(), value);
+        }
+        Val::new(Data::Target(kind, Rc::new(given)), cx.origin(span))
+    }
+
+    /// A condition: whether it holds, and the variables that it binds. `None` where that cannot
+    /// be told, which has been reported.
+    pub fn condition(
+        &mut self,
+        expr: &'db Expr,
+        cx: &Cx,
+        locals: &Locals<'db>,
+    ) -> Option<(bool, Locals<'db>)> {
+        match &expr.kind {
+            ExprKind::Binary(plat_syntax::ast::BinaryOp::And, left, right) => {
+                let (holds, inner) = self.condition(left, cx, locals)?;
+                if !holds {
+                    return Some((false, locals.clone()));
+                }
+                self.condition(right, cx, &inner)
+            }
+            ExprKind::Binary(plat_syntax::ast::BinaryOp::Or, left, right) => {
+                let (holds, _) = self.condition(left, cx, locals)?;
+                if holds {
+                    return Some((true, locals.clone()));
+                }
+                let (holds, _) = self.condition(right, cx, locals)?;
+                Some((holds, locals.clone()))
+            }
+            ExprKind::Unary(plat_syntax::ast::UnaryOp::Not, inner) => {
+                let (holds, _) = self.condition(inner, cx, locals)?;
+                Some((!holds, locals.clone()))
+            }
+            ExprKind::Is(subject, pattern) => {
+                let subject = self.eval(subject, cx, locals);
+                self.matches(pattern, &subject, cx, locals, expr.span)
+            }
+            _ => {
+                let value = self.eval(expr, cx, locals);
+                match value.data {
+                    Data::Bool(b) => Some((b, locals.clone())),
+                    Data::Poison => None,
+                    _ => {
+                        self.not_known(&value, cx, expr.span, "a condition");
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    /// Does a value match? With the variables that the pattern binds.
+    fn matches(
+        &mut self,
+        pattern: &'db Pattern,
+        value: &Val<'db>,
+        cx: &Cx,
+        locals: &Locals<'db>,
+        span: Span,
+    ) -> Option<(bool, Locals<'db>)> {
+        if value.is_poison() {
+            return None;
+        }
+        let plain = |b: bool| Some((b, locals.clone()));
+        match pattern {
+            Pattern::Any => plain(true),
+            Pattern::Bind(id) => Some((true, bind(locals, *id, value.clone()))),
+            Pattern::None => plain(value.is_none()),
+            Pattern::Some(inner) => {
+                if value.is_none() {
+                    return plain(false);
+                }
+                self.matches(inner, value, cx, locals, span)
+            }
+            Pattern::Equal(expr) => {
+                let other = self.eval(expr, cx, locals);
+                let equal = self.equal(value, &other, cx, span)?;
+                plain(equal)
+            }
+            Pattern::Within(expr) => {
+                let range = self.eval(expr, cx, locals);
+                let within = self.within(value, &range, cx, span)?;
+                plain(within)
+            }
+            Pattern::Case(name, parts) => {
+                let Data::Case(_, case, fields) = &value.data else {
+                    return plain(false);
+                };
+                if case != name {
+                    return plain(false);
+                }
+                let mut scope = locals.clone();
+                for (part, pattern) in parts {
+                    let Some(field) = fields.get(part) else {
+                        return plain(false);
+                    };
+                    let (holds, inner) = self.matches(pattern, field, cx, &scope, span)?;
+                    if !holds {
+                        return plain(false);
+                    }
+                    scope = inner;
+                }
+                Some((true, scope))
+            }
+            Pattern::Kind(kind) => {
+                let Data::Node(inst) = value.data else {
+                    return plain(false);
+                };
+                let own = self.kind_of(cx.world, inst)?;
+                let holds = own == *kind || kind_head(self.db, own).parents.contains(kind);
+                plain(holds)
+            }
+            Pattern::Env(env) => {
+                let holds = match value.data {
+                    Data::Here => self.world(cx.world)?.chain.contains(env),
+                    Data::Env(other) => other == *env,
+                    _ => false,
+                };
+                plain(holds)
+            }
+            Pattern::Or(alternatives) => {
+                for alternative in alternatives {
+                    let (holds, inner) = self.matches(alternative, value, cx, locals, span)?;
+                    if holds {
+                        return Some((true, inner));
+                    }
+                }
+                plain(false)
+            }
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! Evaluation: what the app is in one environment.
+//!
+//! It is lazy and remembers: the unit is a cell, one field of one declaration (or one `let`, one
+//! `out`) in one world, a world being one environment. A reference to another declaration is a
+//! value of its own, not a demand, so declarations may refer to each other in circles; reading a
+//! field or a `let` is a demand, and a circle of those is an error. An override replaces the
+//! expression of a cell before it is evaluated, so all who read it see it.
+//!
+//! Everything ends: there is no recursion in the language, and what a program may make and do is
+//! counted and limited.
+
+mod coerce;
+mod env;
+mod error;
+mod expr;
+mod ops;
+mod policy;
+mod show;
+mod value;
+mod world;
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::db::{Db, ItemId};
+use crate::diag::{Diag, Span};
+use crate::ir::{Expr, ExprKind, LocalId};
+use crate::types::kind_head;
+
+pub use env::{EnvKey, evaluate, target_name};
+pub use policy::{LinkVal, check_tests};
+pub use show::quantity_text;
+pub use value::{Data, Entries, InstId, Kind, Origin, OutRef, Piece, SiteKey, Val};
+pub use world::World;
+
+/// How many steps an evaluation may take.
+const MAX_STEPS: u64 = 20_000_000;
+/// How many elements, entries, declarations and kilobytes of text an evaluation may make.
+const MAX_MADE: u64 = 2_000_000;
+/// How deep demands may go: a chain of `let`s, each reading the one before.
+const MAX_DEPTH: u32 = 100_000;
+
+/// Where an expression stands and what surrounds it.
+#[derive(Clone, Copy, Debug)]
+pub struct Cx {
+    /// The world.
+    pub world: usize,
+    /// The item whose text it is.
+    pub item: ItemId,
+    /// The declaration in whose contents it stands.
+    pub inst: Option<InstId>,
+    /// What kind of text it is.
+    pub kind: Kind,
+}
+
+impl Cx {
+    /// Who sets what this expression makes.
+    pub fn origin(&self, span: Span) -> Origin {
+        Origin::new(SiteKey {
+            item: self.item,
+            span,
+            kind: self.kind,
+        })
+    }
+}
+
+/// The variables in sight.
+pub type Locals<'db> = Option<Rc<Local<'db>>>;
+
+/// A variable and those around it.
+#[derive(Debug)]
+pub struct Local<'db> {
+    id: LocalId,
+    value: Val<'db>,
+    next: Locals<'db>,
+}
+
+/// With one variable more.
+pub fn bind<'db>(locals: &Locals<'db>, id: LocalId, value: Val<'db>) -> Locals<'db> {
+    Some(Rc::new(Local {
+        id,
+        value,
+        next: locals.clone(),
+    }))
+}
+
+/// The state of a cell.
+#[derive(Clone, Debug)]
+pub enum Cell<'db> {
+    /// It is being evaluated.
+    Busy,
+    /// Its value.
+    Done(Val<'db>),
+}
+
+/// What a cell is of.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum CellKey {
+    /// A module's `let`, by the bits of its id.
+    Let(u64),
+    /// An input of the app.
+    AppInput(Arc<str>),
+    /// A field of a declaration.
+    Field(InstId, Arc<str>),
+    /// A kind's own `let`.
+    KindLet(InstId, Arc<str>),
+    /// An out.
+    Out(InstId, Arc<str>),
+    /// Whether the target takes it.
+    Default(u64, u32),
+}
+
+/// The evaluator.
+pub struct Eval<'db> {
+    /// The database.
+    pub db: &'db dyn Db,
+    /// The worlds, the one asked for first.
+    pub worlds: Vec<World<'db>>,
+    /// What is wrong.
+    pub diags: Vec<Diag>,
+    seen: BTreeSet<(&'static str, u64, Span, String)>,
+    steps: u64,
+    made: u64,
+    depth: u32,
+    calls: Vec<ItemId>,
+    /// What is being evaluated, for the story of a circle.
+    demands: Vec<(String, Cx, Span)>,
+    stopped: bool,
+}
+
+impl<'db> Eval<'db> {
+    /// An evaluator without a world.
+    pub fn new(db: &'db dyn Db) -> Self {
+        Self {
+            db,
+            worlds: Vec::new(),
+            diags: Vec::new(),
+            seen: BTreeSet::new(),
+            steps: 0,
+            made: 0,
+            depth: 0,
+            calls: Vec::new(),
+            demands: Vec::new(),
+            stopped: false,
+        }
+    }
+
+    /// The world of that number. There is one wherever a number of it is held.
+    pub fn world(&self, world: usize) -> Option<&World<'db>> {
+        self.worlds.get(world)
+    }
+
+    fn poison(cx: &Cx, span: Span) -> Val<'db> {
+        Val::new(Data::Poison, cx.origin(span))
+    }
+
+    /// The value of a cell, evaluated once.
+    fn cell(
+        &mut self,
+        cx: &Cx,
+        span: Span,
+        key: CellKey,
+        name: impl FnOnce(&Self) -> String,
+        work: impl FnOnce(&mut Self) -> Val<'db>,
+    ) -> Val<'db> {
+        match self.world(cx.world).and_then(|w| w.cells.get(&key)) {
+            Some(Cell::Done(value)) => return value.clone(),
+            Some(Cell::Busy) => {
+                let name = name(self);
+                self.circle(cx, span, &name);
+                return Self::poison(cx, span);
+            }
+            None => {}
+        }
+        if self.depth >= MAX_DEPTH {
+            let message = format!("more than {MAX_DEPTH} values wait for each other here");
+            self.error(cx, Diag::error("E0504", self.spot(cx, span), message));
+            return Self::poison(cx, span);
+        }
+        let shown = name(self);
+        self.set_cell(cx.world, key.clone(), Cell::Busy);
+        self.depth += 1;
+        self.demands.push((shown, *cx, span));
+        // A chain of demands may be long: the stack grows with it, on the heap.
+        let value = stacker::maybe_grow(256 * 1024, 4 * 1024 * 1024, || work(self));
+        self.demands.pop();
+        self.depth -= 1;
+        self.set_cell(cx.world, key, Cell::Done(value.clone()));
+        value
+    }
+
+    fn set_cell(&mut self, world: usize, key: CellKey, cell: Cell<'db>) {
+        if let Some(world) = self.worlds.get_mut(world) {
+            world.cells.insert(key, cell);
+        }
+    }
+
+    /// A step is taken; `false` once there were too many.
+    fn step(&mut self, cx: &Cx, span: Span) -> bool {
+        self.steps += 1;
+        if self.steps > MAX_STEPS && !self.stopped {
+            self.stopped = true;
+            let message = format!("the evaluation takes more than {MAX_STEPS} steps");
+            self.error(cx, Diag::error("E0504", self.spot(cx, span), message));
+        }
+        !self.stopped
+    }
+
+    /// So much is made; `false` once it was too much.
+    pub fn make(&mut self, cx: &Cx, span: Span, amount: usize) -> bool {
+        self.made += amount as u64;
+        if self.made > MAX_MADE && !self.stopped {
+            self.stopped = true;
+            let message = format!("this makes more than {MAX_MADE} things");
+            let diag = Diag::error("E0504", self.spot(cx, span), message)
+                .help("a program may say what it makes many times over, but not without limit");
+            self.error(cx, diag);
+        }
+        !self.stopped
+    }
+
+    /// A field of a declaration.
+    pub fn field(&mut self, cx: &Cx, span: Span, inst: InstId, name: &Arc<str>) -> Val<'db> {
+        let key = CellKey::Field(inst, name.clone());
+        let shown = |this: &Self| format!("{}.{name}", this.path_of(cx.world, inst));
+        self.cell(cx, span, key, shown, |this| this.compute_field(cx, inst, name))
+    }
+
+    fn compute_field(&mut self, cx: &Cx, inst: InstId, name: &Arc<str>) -> Val<'db> {
+        let Some(instance) = self.world(cx.world).and_then(|w| w.instance(inst)).cloned() else {
+            return Self::poison(cx, Span { start: 0, end: 0 });
+        };
+        let found = self.assignments(cx.world, inst, &instance, name);
+        let default = kind_head(self.db, instance.kind)
+            .field(name)
+            .and_then(|f| f.default)
+            .and_then(|at| {
+                let lowered = crate::check::lower(self.db, at.item);
+                Some((at.item, Expr::default_of(lowered, at)?))
+            });
+        let default_cx = |item| Cx {
+            world: cx.world,
+            item,
+            inst: Some(inst),
+            kind: Kind::Default,
+        };
+        let whole = found.iter().position(|a| a.path.is_empty());
+        let mut chain: Vec<SiteKey> = found
+            .iter()
+            .skip(whole.map_or(usize::MAX, |w| w + 1))
+            .filter(|a| a.path.is_empty())
+            .map(|a| a.site())
+            .collect();
+        let mut value = match whole.and_then(|w| found.get(w)) {
+            Some(assign) => {
+                chain.extend(default.map(|(item, expr)| default_cx(item).origin(expr.span).0.site));
+                self.eval(assign.value, &assign.cx, &assign.locals)
+            }
+            None => match default {
+                Some((item, expr)) => self.eval(expr, &default_cx(item), &None),
+                None if name.as_ref() == "name" => {
+                    let text = plat_model::NodePath::new(instance.path.clone()).external_name();
+                    let site = SiteKey {
+                        item: instance.item,
+                        span: instance.decl.name_span,
+                        kind: Kind::Derived,
+                    };
+                    Val::new(Data::Text(text.into()), Origin::new(site))
+                }
+                None => {
+                    let site = SiteKey {
+                        item: instance.item,
+                        span: instance.decl.name_span,
+                        kind: Kind::Derived,
+                    };
+                    let optional = kind_head(self.db, instance.kind)
+                        .field(name)
+                        .is_some_and(|f| matches!(f.ty.plain(self.db).1, crate::types::Ty::Optional(_)));
+                    // A required field that is missing has been reported by the checker.
+                    let data = if optional { Data::None } else { Data::Poison };
+                    Val::new(data, Origin::new(site))
+                }
+            },
+        };
+        for site in chain.into_iter().rev() {
+            value = value.over(&Origin::new(site), None);
+        }
+        let above = whole.unwrap_or(found.len());
+        for assign in found.get(..above).unwrap_or(&[]).iter().rev() {
+            let path = self.path_names(assign.path, &assign.cx, &assign.locals);
+            let new = self.eval(assign.value, &assign.cx, &assign.locals);
+            let site = assign.site();
+            value = self.update(&value, &path, new, &assign.cx, site.span);
+        }
+        value
+    }
+
+    /// A field that others read: an out, else an input.
+    pub fn read(&mut self, cx: &Cx, span: Span, inst: InstId, name: &Arc<str>) -> Val<'db> {
+        let Some(kind) = self.kind_of(cx.world, inst) else {
+            return Self::poison(cx, span);
+        };
+        let head = kind_head(self.db, kind);
+        let Some(out) = head.out(name) else {
+            return self.field(cx, span, inst, name);
+        };
+        if out.ty.is_some() && head.external {
+            let ty = out.ty.clone().unwrap_or(crate::types::Ty::Unknown);
+            let labels = ty.plain(self.db).0;
+            let out = OutRef {
+                inst,
+                path: name.clone(),
+                ty,
+                labels,
+                grant: out.grants.clone(),
+            };
+            return Val::new(Data::Out(Rc::new(out)), cx.origin(span));
+        }
+        let item = out.at.item;
+        let key = CellKey::Out(inst, name.clone());
+        let shown = |this: &Self| format!("{}.{name}", this.path_of(cx.world, inst));
+        self.cell(cx, span, key, shown, |this| {
+            let inner = Cx {
+                world: cx.world,
+                item,
+                inst: Some(inst),
+                kind: Kind::Declared,
+            };
+            match crate::check::lower(this.db, item).outs.get(name) {
+                Some(value) => this.eval(&value.expr, &inner, &None),
+                None => Self::poison(cx, span),
+            }
+        })
+    }
+
+    /// The kind of a declaration.
+    pub fn kind_of(&self, world: usize, inst: InstId) -> Option<ItemId> {
+        Some(self.world(world)?.instance(inst)?.kind)
+    }
+
+    /// The path of a declaration, as people read it.
+    pub fn path_of(&self, world: usize, inst: InstId) -> String {
+        self.world(world)
+            .and_then(|w| w.instance(inst))
+            .map_or_else(String::new, |i| i.path.clone())
+    }
+
+    /// Is it the expression of something that has been reported?
+    fn is_poison_expr(expr: &Expr) -> bool {
+        matches!(expr.kind, ExprKind::Poison)
+    }
+}

@@ -1,0 +1,129 @@
+//! How values look in messages: as they would be written.
+
+use std::fmt::Write as _;
+
+use plat_model::Decimal;
+
+use super::value::Piece;
+use super::{Data, Eval, Val};
+use crate::units::Dim;
+
+impl<'db> Eval<'db> {
+    /// In the notation of the language, on one line.
+    pub fn show(&self, value: &Val<'db>) -> String {
+        let mut out = String::new();
+        self.write(value, &mut out, 0);
+        if out.chars().count() > 80 {
+            out = out.chars().take(79).collect();
+            out.push('…');
+        }
+        out
+    }
+
+    /// The same, texts without their quotes.
+    pub fn show_plain(&self, value: &Val<'db>) -> String {
+        match &value.data {
+            Data::Text(text) => text.to_string(),
+            _ => self.show(value),
+        }
+    }
+
+    fn write(&self, value: &Val<'db>, out: &mut String, depth: u32) {
+        if depth > 8 || out.len() > 400 {
+            out.push('…');
+            return;
+        }
+        let inner = |this: &Self, v: &Val<'db>, out: &mut String| this.write(v, out, depth + 1);
+        match &value.data {
+            Data::Poison => out.push('?'),
+            Data::None => out.push_str("none"),
+            Data::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
+            Data::Int(n) => {
+                let _ = write!(out, "{n}");
+            }
+            Data::Decimal(n) => {
+                let _ = write!(out, "{n}");
+            }
+            Data::Quantity(n, dim, text) => match text {
+                Some(text) => out.push_str(text),
+                None => out.push_str(&quantity_text(*n, dim)),
+            },
+            Data::Text(text) => {
+                let _ = write!(out, "{text:?}");
+            }
+            Data::Pieces(pieces) => {
+                out.push('"');
+                for piece in pieces.iter() {
+                    match piece {
+                        Piece::Literal(text) => out.push_str(text),
+                        Piece::Hole(hole, ..) => {
+                            let _ = write!(out, "${{{}.{}}}", self.path_of(0, hole.inst), hole.path);
+                        }
+                    }
+                }
+                out.push('"');
+            }
+            Data::Range(ends) => {
+                inner(self, &ends.0, out);
+                out.push_str("..");
+                inner(self, &ends.1, out);
+            }
+            Data::List(values) => {
+                out.push('[');
+                for (i, v) in values.iter().enumerate() {
+                    if i > 0 {
+                        out.push_str(", ");
+                    }
+                    inner(self, v, out);
+                }
+                out.push(']');
+            }
+            Data::Map(entries) => {
+                out.push('{');
+                for (i, (k, v)) in entries.iter().enumerate() {
+                    let _ = write!(out, "{} {k} = ", if i > 0 { "," } else { "" });
+                    inner(self, v, out);
+                }
+                out.push_str(" }");
+            }
+            Data::Case(_, case, parts) => {
+                out.push_str(case);
+                let given: Vec<_> = parts.iter().filter(|(_, v)| !v.is_none()).collect();
+                for (i, (k, v)) in given.iter().enumerate() {
+                    let _ = write!(out, "{}{k}: ", if i > 0 { ", " } else { "(" });
+                    inner(self, v, out);
+                }
+                if !given.is_empty() {
+                    out.push(')');
+                }
+            }
+            Data::Node(inst) => out.push_str(&self.path_of(0, *inst)),
+            Data::Family(decl, _) => {
+                let head = crate::names::decls(self.db, decl.item).get(decl.index as usize);
+                out.push_str(head.map_or("family", |h| h.name.as_ref()));
+            }
+            Data::Out(hole) => {
+                let _ = write!(out, "{}.{}", self.path_of(0, hole.inst), hole.path);
+            }
+            Data::Closure(_) => out.push_str("a function"),
+            Data::Env(item) => out.push_str(item.name(self.db)),
+            Data::Here => out.push_str("environment"),
+            Data::Link(_) => out.push_str("a link"),
+            Data::Target(kind, _) => {
+                let _ = write!(out, "{} {{ … }}", kind.name(self.db));
+            }
+        }
+    }
+}
+
+/// How the model writes a computed quantity: the number of its base unit, with the unit where the
+/// dimension is a well-known one.
+pub fn quantity_text(amount: Decimal, dim: &Dim) -> String {
+    if dim.is_percent() {
+        return match amount.checked_mul(Decimal::int(100)) {
+            Some(n) => format!("{n}%"),
+            None => format!("{amount}"),
+        };
+    }
+    format!("{amount} {dim}")
+}

@@ -1,0 +1,244 @@
+//! Values as evaluation holds them: with the declarations they speak of, and who set them.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use plat_model::{Decimal, SiteKind};
+
+use super::{Cx, Locals};
+use crate::db::ItemId;
+use crate::diag::Span;
+use crate::ir::{Expr, LocalId};
+use crate::names::DeclRef;
+use crate::types::{Labels, Ty};
+use crate::units::Dim;
+
+/// A declaration of a world, by its number there.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct InstId(pub u32);
+
+/// Somebody who set a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub struct SiteKey {
+    /// The item whose text it is.
+    pub item: ItemId,
+    /// Where in it.
+    pub span: Span,
+    /// What kind of text.
+    pub kind: Kind,
+}
+
+/// [`SiteKind`], as a query's result can hold it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub enum Kind {
+    Declared,
+    Default,
+    Set,
+    Each,
+    With,
+    Derived,
+}
+
+impl From<Kind> for SiteKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Declared => Self::Declared,
+            Kind::Default => Self::Default,
+            Kind::Set => Self::Set,
+            Kind::Each => Self::Each,
+            Kind::With => Self::With,
+            Kind::Derived => Self::Derived,
+        }
+    }
+}
+
+/// Who set a value, and whom that overrode.
+#[derive(Clone, Debug)]
+pub struct Origin(pub Rc<Link>);
+
+/// One of a chain.
+#[derive(Debug)]
+pub struct Link {
+    /// Who.
+    pub site: SiteKey,
+    /// Whom that overrode.
+    pub next: Option<Origin>,
+}
+
+impl Origin {
+    /// Nobody else.
+    pub fn new(site: SiteKey) -> Self {
+        Self(Rc::new(Link { site, next: None }))
+    }
+
+    /// With those overridden behind it.
+    #[must_use]
+    pub fn over(&self, below: &Self) -> Self {
+        let next = match &self.0.next {
+            Some(next) => next.over(below),
+            None => below.clone(),
+        };
+        Self(Rc::new(Link {
+            site: self.0.site,
+            next: Some(next),
+        }))
+    }
+
+    /// The winner first.
+    pub fn sites(&self) -> Vec<SiteKey> {
+        let mut sites = vec![self.0.site];
+        let mut at = &self.0.next;
+        while let Some(next) = at {
+            sites.push(next.0.site);
+            at = &next.0.next;
+        }
+        sites
+    }
+}
+
+/// A value and who set it.
+#[derive(Clone, Debug)]
+pub struct Val<'db> {
+    /// What it is.
+    pub data: Data<'db>,
+    /// Who set it.
+    pub origin: Origin,
+}
+
+/// An out of a declaration that the backends give.
+#[derive(Debug, Clone)]
+pub struct OutRef {
+    /// Whose.
+    pub inst: InstId,
+    /// Which, with the names below it: `roles.app.url`.
+    pub path: Arc<str>,
+    /// Its type.
+    pub ty: Ty,
+    /// Its labels.
+    pub labels: Labels,
+    /// What reading it grants.
+    pub grant: Option<Arc<str>>,
+}
+
+/// A piece of a text.
+#[derive(Clone, Debug)]
+pub enum Piece {
+    /// As it stands.
+    Literal(Arc<str>),
+    /// What somebody gives, how it is written, and where it is referred to.
+    Hole(Rc<OutRef>, Vec<&'static str>, Origin),
+}
+
+/// A function value.
+#[derive(Debug)]
+pub struct Closure<'db> {
+    /// Its parameters.
+    pub params: &'db [LocalId],
+    /// Its body.
+    pub body: &'db Expr,
+    /// What surrounds it.
+    pub cx: Cx,
+    /// The variables around it.
+    pub locals: Locals<'db>,
+}
+
+/// Entries by name.
+pub type Entries<'db> = Rc<BTreeMap<Arc<str>, Val<'db>>>;
+
+/// What a value is.
+#[derive(Clone, Debug)]
+pub enum Data<'db> {
+    /// Something is wrong and has been reported.
+    Poison,
+    /// `none`
+    None,
+    /// A truth value.
+    Bool(bool),
+    /// A whole number.
+    Int(i128),
+    /// A fraction.
+    Decimal(Decimal),
+    /// A number with a dimension, and how it was written.
+    Quantity(Decimal, Dim, Option<Arc<str>>),
+    /// Text.
+    Text(Arc<str>),
+    /// Text with holes.
+    Pieces(Rc<[Piece]>),
+    /// Both ends.
+    Range(Rc<(Val<'db>, Val<'db>)>),
+    /// A list.
+    List(Rc<[Val<'db>]>),
+    /// A record or a map.
+    Map(Entries<'db>),
+    /// A case of a variant: its type, its name, its parts.
+    Case(ItemId, Arc<str>, Entries<'db>),
+    /// A declaration.
+    Node(InstId),
+    /// A family of declarations, and the declaration whose contents it stands in.
+    Family(DeclRef, Option<InstId>),
+    /// What a declaration gives.
+    Out(Rc<OutRef>),
+    /// A function.
+    Closure(Rc<Closure<'db>>),
+    /// An environment.
+    Env(ItemId),
+    /// The environment that is being evaluated.
+    Here,
+    /// A link, by its number among the world's.
+    Link(usize),
+    /// A target.
+    Target(ItemId, Entries<'db>),
+}
+
+impl<'db> Val<'db> {
+    /// A value and who set it.
+    pub fn new(data: Data<'db>, origin: Origin) -> Self {
+        Self { data, origin }
+    }
+
+    /// Has something been reported of it?
+    pub fn is_poison(&self) -> bool {
+        matches!(self.data, Data::Poison)
+    }
+
+    /// Is it `none`?
+    pub fn is_none(&self) -> bool {
+        matches!(self.data, Data::None)
+    }
+
+    /// As the text that `Display` of a text gives, where it is plain.
+    pub fn text(&self) -> Option<Arc<str>> {
+        match &self.data {
+            Data::Text(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    /// The value in a new place: what it overrides stands behind who set it, leaf by leaf.
+    #[must_use]
+    pub fn over(&self, below: &Origin, old: Option<&Self>) -> Self {
+        let below = old.map_or(below, |old| &old.origin);
+        let origin = self.origin.over(below);
+        let child = |name: &str| -> Option<&Val<'db>> {
+            match old.map(|o| &o.data) {
+                Some(Data::Map(entries) | Data::Case(_, _, entries)) => entries.get(name),
+                _ => None,
+            }
+        };
+        let lift = |entries: &Entries<'db>| -> Entries<'db> {
+            Rc::new(
+                entries
+                    .iter()
+                    .map(|(name, value)| (name.clone(), value.over(below, child(name))))
+                    .collect(),
+            )
+        };
+        let data = match &self.data {
+            Data::Map(entries) => Data::Map(lift(entries)),
+            Data::Case(ty, case, parts) => Data::Case(*ty, case.clone(), lift(parts)),
+            other => other.clone(),
+        };
+        Self { data, origin }
+    }
+}

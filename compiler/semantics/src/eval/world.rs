@@ -1,0 +1,563 @@
+//! The declarations of an app in one environment, and what overrides their fields.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use salsa::plumbing::AsId as _;
+
+use super::value::{InstId, Kind, SiteKey, Val};
+use super::{Cell, CellKey, Cx, Data, Eval, Locals, bind};
+use crate::check::lower;
+use crate::db::ItemId;
+use crate::diag::{Diag, Span, Spot};
+use crate::ir::{Assign, DeclStmt, Expr, Step, Stmt};
+use crate::names::DeclRef;
+use crate::types::kind_head;
+
+/// How many declarations an environment may have.
+const MAX_INSTANCES: usize = 200_000;
+/// How deep kinds may stand in kinds.
+const MAX_NESTING: usize = 32;
+
+/// A declaration in a world.
+#[derive(Clone, Debug)]
+pub struct Instance<'db> {
+    /// Its path: `portal[north].server`.
+    pub path: String,
+    /// The names and keys of its path.
+    pub tokens: Vec<Arc<str>>,
+    /// Its kind.
+    pub kind: ItemId,
+    /// The item whose text it is.
+    pub item: ItemId,
+    /// Its declaration.
+    pub decl: &'db DeclStmt,
+    /// The declaration in whose contents it stands.
+    pub parent: Option<InstId>,
+    /// The variables around it.
+    pub locals: Locals<'db>,
+}
+
+/// The declarations that one text has become.
+#[derive(Clone, Debug, Default)]
+pub struct Members {
+    /// The one without a key.
+    pub single: Option<InstId>,
+    /// Those with a key.
+    pub by_key: BTreeMap<Arc<str>, InstId>,
+}
+
+/// A `set` or `each` in force, or a field of a body.
+#[derive(Clone, Debug)]
+pub struct Assignment<'db> {
+    /// The path below the field.
+    pub path: &'db [Step],
+    /// The value.
+    pub value: &'db Expr,
+    /// Where it stands.
+    pub cx: Cx,
+    /// The variables there.
+    pub locals: Locals<'db>,
+}
+
+impl Assignment<'_> {
+    /// Who sets.
+    pub fn site(&self) -> SiteKey {
+        SiteKey {
+            item: self.cx.item,
+            span: self.value.span,
+            kind: self.cx.kind,
+        }
+    }
+}
+
+/// An entry of a `set`, by the path of the declaration that it reaches.
+#[derive(Clone, Debug)]
+pub struct Override<'db> {
+    /// The entry.
+    pub assign: &'db Assign,
+    /// The environment.
+    pub env: ItemId,
+    /// Has it reached anything?
+    pub used: bool,
+}
+
+/// What an app is in one environment.
+#[derive(Debug)]
+pub struct World<'db> {
+    /// The environment.
+    pub env: ItemId,
+    /// Its name, with its keys.
+    pub name: String,
+    /// Those it extends, nearest first; itself first.
+    pub chain: Vec<ItemId>,
+    /// The keys of a family.
+    pub locals: Locals<'db>,
+    /// The declarations.
+    pub instances: Vec<Instance<'db>>,
+    /// By path.
+    pub paths: BTreeMap<String, InstId>,
+    /// What has been evaluated.
+    pub cells: BTreeMap<CellKey, Cell<'db>>,
+    /// `set`, nearest environment first, by the path of the declaration.
+    pub sets: BTreeMap<String, Vec<Override<'db>>>,
+    /// `set` of the app's inputs, nearest first.
+    pub inputs: BTreeMap<Arc<str>, Vec<Override<'db>>>,
+    /// `each`, nearest first.
+    pub each: Vec<(ItemId, &'db [Assign], ItemId)>,
+    /// Paths left out.
+    pub omitted: BTreeMap<String, (ItemId, Span, bool)>,
+    members: BTreeMap<(Option<InstId>, u64, u32), Members>,
+    expanded: BTreeMap<(Option<InstId>, u64), bool>,
+    /// The links, once all is evaluated.
+    pub links: Vec<super::policy::LinkVal>,
+}
+
+impl<'db> World<'db> {
+    /// A world without declarations.
+    pub fn new(env: ItemId, name: String) -> Self {
+        Self {
+            env,
+            name,
+            chain: vec![env],
+            locals: None,
+            instances: Vec::new(),
+            paths: BTreeMap::new(),
+            cells: BTreeMap::new(),
+            sets: BTreeMap::new(),
+            inputs: BTreeMap::new(),
+            each: Vec::new(),
+            omitted: BTreeMap::new(),
+            members: BTreeMap::new(),
+            expanded: BTreeMap::new(),
+            links: Vec::new(),
+        }
+    }
+
+    /// A declaration by its number.
+    pub fn instance(&self, inst: InstId) -> Option<&Instance<'db>> {
+        self.instances.get(inst.0 as usize)
+    }
+
+    /// Their numbers, in the order in which they were found.
+    pub fn ids(&self) -> impl Iterator<Item = InstId> + use<> {
+        (0..u32::try_from(self.instances.len()).unwrap_or(u32::MAX)).map(InstId)
+    }
+}
+
+impl<'db> Eval<'db> {
+    /// Finds the declarations of an item, or the contents of a declaration.
+    pub fn expand(&mut self, world: usize, owner: Option<InstId>, item: ItemId) {
+        let key = (owner, item.as_id().as_bits());
+        match self.world(world).and_then(|w| w.expanded.get(&key)) {
+            Some(true) => return,
+            Some(false) => {
+                let cx = self.cx(world, owner, item);
+                let span = Span { start: 0, end: 0 };
+                let message = "which declarations there are depends on a declaration among them";
+                let spot = crate::types::name_spot(self.db, item);
+                self.error(&cx, Diag::error("E0501", spot, message));
+                let _ = span;
+                return;
+            }
+            None => {}
+        }
+        if let Some(w) = self.worlds.get_mut(world) {
+            w.expanded.insert(key, false);
+        }
+        let stmts: &'db [Stmt] = &lower(self.db, item).contents;
+        let cx = self.cx(world, owner, item);
+        self.stmts(stmts, &cx, owner, &None);
+        if let Some(w) = self.worlds.get_mut(world) {
+            w.expanded.insert(key, true);
+        }
+    }
+
+    fn cx(&self, world: usize, owner: Option<InstId>, item: ItemId) -> Cx {
+        Cx {
+            world,
+            item,
+            inst: owner,
+            kind: Kind::Declared,
+        }
+    }
+
+    fn stmts(
+        &mut self,
+        stmts: &'db [Stmt],
+        cx: &Cx,
+        owner: Option<InstId>,
+        locals: &Locals<'db>,
+    ) {
+        for stmt in stmts {
+            match stmt {
+                Stmt::Decl(decl) => self.declare(decl, cx, owner, locals),
+                Stmt::If(condition, then, other) => {
+                    match self.condition(condition, cx, locals) {
+                        Some((true, inner)) => self.stmts(then, cx, owner, &inner),
+                        Some((false, _)) => self.stmts(other, cx, owner, locals),
+                        // What a condition that is wrong would choose is not known.
+                        None => {}
+                    }
+                }
+                Stmt::For(key, value, source, body) => {
+                    let source = self.eval(source, cx, locals);
+                    for (k, v) in self.elements(&source) {
+                        let mut inner = bind(locals, *value, v);
+                        if let Some(key) = key {
+                            inner = bind(&inner, *key, k);
+                        }
+                        self.stmts(body, cx, owner, &inner);
+                    }
+                }
+            }
+        }
+    }
+
+    fn declare(
+        &mut self,
+        decl: &'db DeclStmt,
+        cx: &Cx,
+        owner: Option<InstId>,
+        locals: &Locals<'db>,
+    ) {
+        let Some(kind) = decl.kind else { return };
+        let key = match &decl.key {
+            None => None,
+            Some(expr) => {
+                let value = self.eval(expr, cx, locals);
+                match value.text() {
+                    Some(key) if !key.is_empty() => Some(key),
+                    Some(_) => {
+                        let spot = self.spot(cx, expr.span);
+                        self.error(cx, Diag::error("E0506", spot, "a key cannot be empty"));
+                        return;
+                    }
+                    None => {
+                        self.not_known(&value, cx, expr.span, "a key");
+                        return;
+                    }
+                }
+            }
+        };
+        let parent = owner.and_then(|o| self.world(cx.world)?.instance(o)).cloned();
+        let mut tokens = parent.as_ref().map_or_else(Vec::new, |p| p.tokens.clone());
+        let mut path = parent.map_or_else(String::new, |p| format!("{}.", p.path));
+        path.push_str(&decl.name);
+        tokens.push(decl.name.clone());
+        if let Some(key) = &key {
+            path.push_str(&format!("[{key}]"));
+            tokens.push(key.clone());
+        }
+        if tokens.len() > MAX_NESTING * 2 {
+            return;
+        }
+        if let Some(w) = self.worlds.get_mut(cx.world)
+            && let Some(entry) = w.omitted.get_mut(&path)
+        {
+            entry.2 = true;
+            return;
+        }
+        let instance = Instance {
+            path: path.clone(),
+            tokens,
+            kind,
+            item: cx.item,
+            decl,
+            parent: owner,
+            locals: locals.clone(),
+        };
+        self.add_instance(instance, key, cx, decl);
+    }
+
+    fn add_instance(
+        &mut self,
+        instance: Instance<'db>,
+        key: Option<Arc<str>>,
+        cx: &Cx,
+        decl: &DeclStmt,
+    ) {
+        let path = instance.path.clone();
+        let first = self
+            .world(cx.world)
+            .and_then(|w| w.instance(*w.paths.get(&path)?))
+            .map(|i| Spot {
+                item: i.item,
+                range: i.decl.name_span,
+            });
+        let spot = self.spot(cx, decl.name_span);
+        if let Some(first) = first {
+            let message = format!("there are two declarations `{path}`");
+            let mut diag = Diag::error("E0507", spot, message);
+            if first != spot {
+                diag = diag.related(first, "the first one");
+            } else {
+                diag = diag.help("the key must differ each time");
+            }
+            self.error(cx, diag);
+            return;
+        }
+        if !self.make(cx, decl.name_span, 1) {
+            return;
+        }
+        let owner = instance.parent;
+        let Some(world) = self.worlds.get_mut(cx.world) else {
+            return;
+        };
+        if world.instances.len() >= MAX_INSTANCES {
+            if world.instances.len() == MAX_INSTANCES {
+                let message = format!("there are more than {MAX_INSTANCES} declarations");
+                self.stopped = true;
+                self.error(cx, Diag::error("E0504", spot, message));
+            }
+            return;
+        }
+        let id = InstId(u32::try_from(world.instances.len()).unwrap_or(u32::MAX));
+        world.instances.push(instance);
+        world.paths.insert(path, id);
+        let slot = (owner, cx.item.as_id().as_bits(), decl.index);
+        let members = world.members.entry(slot).or_default();
+        match key {
+            Some(key) => {
+                members.by_key.insert(key, id);
+            }
+            None => members.single = Some(id),
+        }
+    }
+
+    /// The declarations that a text has become, seen from the contents of `owner`.
+    pub fn members(&mut self, world: usize, owner: Option<InstId>, decl: DeclRef) -> Members {
+        self.expand(world, owner, decl.item);
+        let slot = (owner, decl.item.as_id().as_bits(), decl.index);
+        self.world(world)
+            .and_then(|w| w.members.get(&slot))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// All that sets a field of a declaration or something below it, the strongest first.
+    pub(super) fn assignments(
+        &mut self,
+        world: usize,
+        inst: InstId,
+        instance: &Instance<'db>,
+        name: &Arc<str>,
+    ) -> Vec<Assignment<'db>> {
+        let mut found = Vec::new();
+        self.from_sets(world, instance, name, &mut found);
+        self.from_each(world, instance, name, &mut found);
+        self.from_bodies(world, inst, instance, name, &mut found);
+        found
+    }
+
+    fn from_sets(
+        &mut self,
+        world: usize,
+        instance: &Instance<'db>,
+        name: &Arc<str>,
+        found: &mut Vec<Assignment<'db>>,
+    ) {
+        let Some(w) = self.worlds.get_mut(world) else {
+            return;
+        };
+        let env = w.env;
+        let locals = w.locals.clone();
+        for entry in w.sets.get_mut(&instance.path).into_iter().flatten() {
+            entry.used = true;
+            if let Some(path) = field_steps(entry.assign, name) {
+                found.push(Assignment {
+                    path,
+                    value: &entry.assign.value,
+                    cx: Cx {
+                        world,
+                        item: entry.env,
+                        inst: None,
+                        kind: Kind::Set,
+                    },
+                    locals: if entry.env == env { locals.clone() } else { None },
+                });
+            }
+        }
+    }
+
+    fn from_each(
+        &mut self,
+        world: usize,
+        instance: &Instance<'db>,
+        name: &Arc<str>,
+        found: &mut Vec<Assignment<'db>>,
+    ) {
+        let Some(w) = self.world(world) else { return };
+        let head = kind_head(self.db, instance.kind);
+        for (kind, assigns, env) in &w.each {
+            if *kind != instance.kind && !head.parents.contains(kind) {
+                continue;
+            }
+            for assign in assigns.iter().filter(|a| a.depth == 0) {
+                if let Some(path) = field_steps(assign, name) {
+                    found.push(Assignment {
+                        path,
+                        value: &assign.value,
+                        cx: Cx {
+                            world,
+                            item: *env,
+                            inst: None,
+                            kind: Kind::Each,
+                        },
+                        locals: if *env == w.env { w.locals.clone() } else { None },
+                    });
+                }
+            }
+        }
+    }
+
+    /// The bodies of the declarations around it, the outermost first, and its own.
+    fn from_bodies(
+        &self,
+        world: usize,
+        inst: InstId,
+        instance: &Instance<'db>,
+        name: &Arc<str>,
+        found: &mut Vec<Assignment<'db>>,
+    ) {
+        let Some(w) = self.world(world) else { return };
+        let mut around = vec![(inst, 0)];
+        let mut at = instance.parent;
+        while let Some(parent) = at.and_then(|id| Some((id, w.instance(id)?))) {
+            let below = instance.tokens.len().saturating_sub(parent.1.tokens.len());
+            around.push((parent.0, below));
+            at = parent.1.parent;
+        }
+        for (id, below) in around.into_iter().rev() {
+            let Some(outer) = w.instance(id) else { continue };
+            let start = instance.tokens.len().saturating_sub(below);
+            let relative = instance.tokens.get(start..).unwrap_or(&[]);
+            for assign in outer.decl.assigns.iter().filter(|a| a.depth == below) {
+                let same = assign.path.iter().zip(relative).all(|(step, token)| {
+                    matches!(step, Step::Name(name) if name == token)
+                });
+                if !same {
+                    continue;
+                }
+                if let Some(path) = field_steps(assign, name) {
+                    found.push(Assignment {
+                        path,
+                        value: &assign.value,
+                        cx: Cx {
+                            world,
+                            item: outer.item,
+                            inst: outer.parent,
+                            kind: Kind::Declared,
+                        },
+                        locals: outer.locals.clone(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// An input of the app.
+    pub fn app_input(&mut self, cx: &Cx, span: Span, item: ItemId, name: &Arc<str>) -> Val<'db> {
+        let key = CellKey::AppInput(name.clone());
+        self.cell(cx, span, key, |_| name.to_string(), |this| {
+            this.compute_app_input(cx, span, item, name)
+        })
+    }
+
+    fn compute_app_input(&mut self, cx: &Cx, span: Span, item: ItemId, name: &Arc<str>) -> Val<'db> {
+        let Some(w) = self.worlds.get_mut(cx.world) else {
+            return Self::poison(cx, span);
+        };
+        let (env, env_locals) = (w.env, w.locals.clone());
+        let mut entries = Vec::new();
+        for entry in w.inputs.get_mut(name).into_iter().flatten() {
+            entry.used = true;
+            entries.push((entry.assign, entry.env));
+        }
+        let head = crate::types::app_head(self.db, item);
+        let default = head
+            .fields
+            .iter()
+            .find(|f| f.name == *name)
+            .and_then(|f| f.default)
+            .and_then(|at| Expr::default_of(lower(self.db, at.item), at));
+        let at = |item, kind| Cx {
+            world: cx.world,
+            item,
+            inst: None,
+            kind,
+        };
+        let locals = |e: ItemId| if e == env { env_locals.clone() } else { None };
+        let whole = entries.iter().position(|(a, _)| a.path.is_empty());
+        let mut value = match whole.and_then(|w| entries.get(w)) {
+            Some((assign, e)) => {
+                let value = self.eval(&assign.value, &at(*e, Kind::Set), &locals(*e));
+                match default {
+                    Some(d) => value.over(&at(item, Kind::Default).origin(d.span), None),
+                    None => value,
+                }
+            }
+            None => match default {
+                Some(expr) => self.eval(expr, &at(item, Kind::Default), &None),
+                None => {
+                    let message = format!("the app's input `{name}` has no value here");
+                    let world = self.world(cx.world).map_or("", |w| w.name.as_str()).to_owned();
+                    let spot = crate::types::name_spot(self.db, env);
+                    let diag = Diag::error("E0608", spot, message)
+                        .label(format!("in the environment `{world}`"))
+                        .help(format!("write `set = {{ {name} = … }}`"));
+                    self.error(&at(env, Kind::Set), diag);
+                    return Self::poison(cx, span);
+                }
+            },
+        };
+        let above = whole.unwrap_or(entries.len());
+        for (assign, e) in entries.get(..above).unwrap_or(&[]).iter().rev() {
+            let inner = at(*e, Kind::Set);
+            let path = self.path_names(&assign.path, &inner, &locals(*e));
+            let new = self.eval(&assign.value, &inner, &locals(*e));
+            value = self.update(&value, &path, new, &inner, assign.value.span);
+        }
+        value
+    }
+
+    /// The elements of what a `for` goes over, with their keys.
+    pub fn elements(&mut self, source: &Val<'db>) -> Vec<(Val<'db>, Val<'db>)> {
+        let origin = source.origin.clone();
+        match &source.data {
+            Data::List(values) => values
+                .iter()
+                .zip(0i128..)
+                .map(|(v, i)| (Val::new(Data::Int(i), origin.clone()), v.clone()))
+                .collect(),
+            Data::Map(entries) => entries
+                .iter()
+                .map(|(k, v)| (Val::new(Data::Text(k.clone()), origin.clone()), v.clone()))
+                .collect(),
+            Data::Range(ends) => match (&ends.0.data, &ends.1.data) {
+                (Data::Int(low), Data::Int(high)) => {
+                    let most = i128::from(u32::try_from(super::MAX_MADE).unwrap_or(u32::MAX));
+                    (*low..=(*high).min(low.saturating_add(most)))
+                        .zip(0i128..)
+                        .map(|(n, i)| {
+                            (
+                                Val::new(Data::Int(i), origin.clone()),
+                                Val::new(Data::Int(n), origin.clone()),
+                            )
+                        })
+                        .collect()
+                }
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What follows the field in a path, if the path reaches this field.
+fn field_steps<'a>(assign: &'a Assign, name: &Arc<str>) -> Option<&'a [Step]> {
+    match assign.path.get(assign.depth..)?.split_first()? {
+        (Step::Name(first), rest) if first == name => Some(rest),
+        _ => None,
+    }
+}

@@ -1,0 +1,372 @@
+//! What the checker makes of an item: expressions with every name resolved and every conversion
+//! written out, for evaluation. An expression that is wrong is [`ExprKind::Poison`]: it has been
+//! reported, and nothing that comes of it is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plat_model::Decimal;
+use plat_syntax::ast::{BinaryOp, UnaryOp};
+
+use crate::db::ItemId;
+use crate::diag::{Diag, Span};
+use crate::library::Builtin;
+use crate::names::DeclRef;
+use crate::types::{Coercion, NodeRef, Ty};
+use crate::units::Dim;
+
+/// A variable of an item, numbered within it.
+pub type LocalId = u32;
+
+/// An expression and where it stands in its item.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub struct Expr {
+    /// What it is.
+    pub kind: ExprKind,
+    /// Its range in its item.
+    pub span: Span,
+}
+
+/// A step of a path in `with`, `set` and dotted fields.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub enum Step {
+    /// `.scale`
+    Name(Arc<str>),
+    /// `["default"]`, or an interpolated key
+    Key(Expr),
+}
+
+/// `api.scale = 3`, its path as far as it goes below what is known to be meant.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub struct Assign {
+    /// Where to.
+    pub path: Vec<Step>,
+    /// What.
+    pub value: Expr,
+    /// The whole of it.
+    pub span: Span,
+    /// The path.
+    pub path_span: Span,
+    /// How many of its steps lead to a declaration; the next is one of its fields.
+    pub depth: usize,
+}
+
+/// A piece of a text.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub enum TextPart {
+    /// As it stands.
+    Text(Arc<str>),
+    /// `${…}`
+    Hole(Expr),
+}
+
+/// A clause of a comprehension.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub enum Clause {
+    /// `for k, v in m`
+    For(Option<LocalId>, LocalId, Expr),
+    /// `if c`
+    If(Expr),
+}
+
+/// A pattern.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub enum Pattern {
+    /// Always.
+    Any,
+    /// Always, and gives it a name.
+    Bind(LocalId),
+    /// Equal to this.
+    Equal(Expr),
+    /// Within this range.
+    Within(Expr),
+    /// `none`
+    None,
+    /// `some(p)`
+    Some(Box<Pattern>),
+    /// A case, and patterns for its parts.
+    Case(Arc<str>, Vec<(Arc<str>, Pattern)>),
+    /// A declaration of this kind.
+    Kind(ItemId),
+    /// This environment or one that extends it.
+    Env(ItemId),
+    /// One of these.
+    Or(Vec<Pattern>),
+}
+
+/// What an expression is.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub enum ExprKind {
+    Poison,
+    None,
+    Bool(bool),
+    Int(i128),
+    Decimal(Fraction),
+    Quantity(Fraction, Dim, Arc<str>),
+    Text(Arc<str>),
+    Interpolate(Vec<TextPart>),
+    List(Vec<Expr>),
+    /// A record, or a map: then `none` is left out.
+    Record(Vec<(Step, Expr)>, bool),
+    ListComp(Vec<Clause>, Box<Expr>),
+    MapComp(Vec<Clause>, Box<Step>, Box<Expr>),
+    Local(LocalId),
+    /// A module's `let`.
+    Let(ItemId),
+    /// The kind's own `let` of this name, in its contents.
+    KindLet(Arc<str>),
+    /// The kind's own input, in its contents.
+    Input(Arc<str>),
+    /// The app's input.
+    AppInput(ItemId, Arc<str>),
+    /// A declaration of a module.
+    Decl(DeclRef),
+    /// A declaration of the kind's contents.
+    Content(DeclRef),
+    /// The one ambient value.
+    Environment,
+    /// One named.
+    Env(ItemId),
+    /// `a.b`
+    Field(Box<Expr>, Arc<str>),
+    /// A member that the type computes: `scale.min`.
+    Member(Box<Expr>, ItemId, Arc<str>),
+    /// `a[b]`
+    Index(Box<Expr>, Box<Expr>),
+    /// The expression with the local bound to what the first is, or none if that is none.
+    Safe(Box<Expr>, LocalId, Box<Expr>),
+    /// A call of a `fn`.
+    Call(ItemId, Vec<Option<Expr>>),
+    /// A call of a closure.
+    Apply(Box<Expr>, Vec<Expr>),
+    Builtin(Builtin, Vec<Expr>),
+    /// A case of a variant with its parts.
+    Case(ItemId, u32, Vec<Option<Expr>>),
+    /// `kubernetes { … }`
+    Target(ItemId, Vec<(Arc<str>, Expr)>),
+    Closure(Vec<LocalId>, Arc<Expr>),
+    Match(Box<Expr>, Vec<(Pattern, Expr)>),
+    If(Box<Expr>, Box<Expr>, Box<Expr>),
+    Is(Box<Expr>, Box<Pattern>),
+    /// The base, the changes, and whether the base is a map.
+    With(Box<Expr>, Vec<Assign>, bool),
+    Range(Box<Expr>, Box<Expr>),
+    Binary(BinaryOp, Box<Expr>, Box<Expr>),
+    Unary(UnaryOp, Box<Expr>),
+    Coerce(Box<Expr>, Coercion),
+    /// `in(prod, e)`
+    In(Box<Expr>, Box<Expr>),
+}
+
+/// A rational number that can stand in a query's result.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub struct Fraction(pub i128, pub i128);
+
+impl From<Decimal> for Fraction {
+    fn from(d: Decimal) -> Self {
+        Self(d.numerator(), d.denominator())
+    }
+}
+
+impl Fraction {
+    /// The number.
+    pub fn decimal(self) -> Decimal {
+        Decimal::ratio(self.0, self.1).unwrap_or(Decimal::ZERO)
+    }
+}
+
+/// A declaration or a block of declarations.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub enum Stmt {
+    /// A declaration.
+    Decl(DeclStmt),
+    /// `if`
+    If(Expr, Vec<Stmt>, Vec<Stmt>),
+    /// `for`
+    For(Option<LocalId>, LocalId, Expr, Vec<Stmt>),
+}
+
+/// A declaration.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub struct DeclStmt {
+    /// Which of its item.
+    pub index: u32,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its kind; `None` where there is no such kind.
+    pub kind: Option<ItemId>,
+    /// The key of a member of a family.
+    pub key: Option<Expr>,
+    /// Its fields.
+    pub assigns: Vec<Assign>,
+    /// Its documentation.
+    pub doc: Option<Arc<str>>,
+    /// The whole of it.
+    pub span: Span,
+    /// Its name's place.
+    pub name_span: Span,
+}
+
+/// A `let` or an `out`, checked.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub struct Value {
+    /// What it is.
+    pub expr: Expr,
+    /// Its type.
+    pub ty: Ty,
+}
+
+/// `require c else m`
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub struct Require {
+    /// What must hold.
+    pub condition: Expr,
+    /// What to say if not.
+    pub message: Option<Expr>,
+}
+
+/// What a path in an environment's `set` reaches.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub enum SetRoot {
+    /// An input of the app.
+    AppInput(Arc<str>),
+    /// A declaration of the app.
+    Decl(DeclRef),
+}
+
+/// One entry of `set`.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub struct SetEntry {
+    /// What it begins at.
+    pub root: SetRoot,
+    /// The rest of its path: keys, contents, a field, and what is below that.
+    pub assign: Assign,
+}
+
+/// An entry of `place`.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub struct PlaceEntry {
+    /// The declaration.
+    pub root: DeclRef,
+    /// Its key and contents.
+    pub path: Vec<Step>,
+    /// Where.
+    pub place: Place,
+    /// The whole of it.
+    pub span: Span,
+}
+
+/// Where a single declaration is put.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub enum Place {
+    /// On another target.
+    Target(Expr),
+    /// On one of the target's hosts.
+    On(Expr),
+    /// It exists already.
+    Existing(Vec<(Arc<str>, Expr)>),
+}
+
+/// An `env`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, salsa::SalsaValue)]
+pub struct EnvBody {
+    /// The one it extends.
+    pub extends: Option<ItemId>,
+    /// The keys of a family.
+    pub params: Vec<(Arc<str>, LocalId, Ty)>,
+    /// `target` and all other fields.
+    pub fields: Vec<(Arc<str>, Expr)>,
+    /// `set`
+    pub set: Vec<SetEntry>,
+    /// `each`
+    pub each: Vec<(ItemId, Vec<Assign>)>,
+    /// `place`
+    pub place: Vec<PlaceEntry>,
+    /// `omit`
+    pub omit: Vec<(DeclRef, Vec<Step>, Span)>,
+}
+
+/// What a policy looks at.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub enum Subject {
+    /// Every declaration of a kind.
+    Kind(ItemId),
+    /// Every declaration.
+    Any,
+    /// Every link.
+    Link,
+    /// The environment.
+    Environment,
+}
+
+/// A `policy`.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub struct PolicyBody {
+    /// Its variable and what that stands for.
+    pub params: Vec<(LocalId, Subject)>,
+    /// When it holds.
+    pub when: Option<Expr>,
+    /// What must be true.
+    pub require: Option<Expr>,
+    /// What to say if it is not.
+    pub message: Option<Expr>,
+    /// Is it only a warning?
+    pub warning: bool,
+}
+
+/// All that the checker found out about an item.
+#[derive(Clone, PartialEq, Eq, Debug, Default, salsa::SalsaValue)]
+pub struct Lowered {
+    /// What is wrong.
+    pub diags: Vec<Diag>,
+    /// A `let`'s value, a function's body.
+    pub value: Option<Value>,
+    /// A function's parameters.
+    pub params: Vec<LocalId>,
+    /// Defaults of fields and parameters, by node.
+    pub defaults: BTreeMap<u32, Expr>,
+    /// The conditions of refinements, by node.
+    pub conditions: BTreeMap<u32, Condition>,
+    /// A kind's `let`s; a type's members, in which local 0 is `self`.
+    pub lets: BTreeMap<Arc<str>, Value>,
+    /// A kind's outs that have a value.
+    pub outs: BTreeMap<Arc<str>, Value>,
+    /// A kind's contents; a declaration or a block of them.
+    pub contents: Vec<Stmt>,
+    /// A kind's `require`s.
+    pub requires: Vec<Require>,
+    /// An environment.
+    pub env: Option<EnvBody>,
+    /// A policy.
+    pub policy: Option<PolicyBody>,
+    /// A test's `assert`s.
+    pub asserts: Vec<Expr>,
+}
+
+/// `where …`
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub enum Condition {
+    /// It lies within a range, or it is a function that must be true of it.
+    Range(Expr),
+    /// A function that must be true of it.
+    Function(Expr),
+    /// It matches a pattern as a whole.
+    Matches(Arc<str>),
+    /// Wrong, and reported.
+    Unknown,
+}
+
+impl Expr {
+    /// What has been reported.
+    pub fn poison(span: Span) -> Self {
+        Self {
+            kind: ExprKind::Poison,
+            span,
+        }
+    }
+
+    /// The node of a default or a condition in an item.
+    pub fn default_of(lowered: &Lowered, at: NodeRef) -> Option<&Self> {
+        lowered.defaults.get(&at.node)
+    }
+}

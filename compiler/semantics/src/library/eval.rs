@@ -1,0 +1,472 @@
+//! The work of the library's functions.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use plat_model::Decimal;
+use sha2::Digest as _;
+
+use super::Builtin;
+use crate::diag::{Diag, Span};
+use crate::eval::{Cx, Data, Eval, Piece, Val};
+
+impl<'db> Eval<'db> {
+    /// A call of a function of the library.
+    pub(crate) fn builtin(
+        &mut self,
+        builtin: Builtin,
+        args: Vec<Val<'db>>,
+        cx: &Cx,
+        span: Span,
+    ) -> Val<'db> {
+        use Builtin as B;
+        if args.iter().any(Val::is_poison) {
+            return Val::new(Data::Poison, cx.origin(span));
+        }
+        let mut args = args.into_iter();
+        let (first, second, third) = (args.next(), args.next(), args.next());
+        let Some(first) = first else {
+            return Val::new(Data::Poison, cx.origin(span));
+        };
+        let new = |data| Val::new(data, cx.origin(span));
+        match builtin {
+            B::Lower => self.texts(&[&first], cx, span, |t| Data::Text(at(t, 0).to_lowercase().into())),
+            B::Upper => self.texts(&[&first], cx, span, |t| Data::Text(at(t, 0).to_uppercase().into())),
+            B::Trim => self.texts(&[&first], cx, span, |t| Data::Text(at(t, 0).trim().into())),
+            B::Replace => {
+                let rest: Vec<&Val<'db>> = [&second, &third].into_iter().flatten().collect();
+                let mut all = vec![&first];
+                all.extend(rest);
+                self.texts(&all, cx, span, |t| Data::Text(at(t, 0).replace(at(t, 1), at(t, 2)).into()))
+            }
+            B::Split => {
+                let all: Vec<&Val<'db>> = std::iter::once(&first).chain(second.as_ref()).collect();
+                let origin = cx.origin(span);
+                self.texts(&all, cx, span, |t| {
+                    let part = |p: &str| Val::new(Data::Text(p.into()), origin.clone());
+                    let parts: Vec<Val<'db>> = match at(t, 1) {
+                        "" => at(t, 0).chars().map(|c| part(&c.to_string())).collect(),
+                        by => at(t, 0).split(by).map(part).collect(),
+                    };
+                    Data::List(parts.into())
+                })
+            }
+            B::StartsWith => {
+                let all: Vec<&Val<'db>> = std::iter::once(&first).chain(second.as_ref()).collect();
+                self.texts(&all, cx, span, |t| Data::Bool(at(t, 0).starts_with(at(t, 1))))
+            }
+            B::EndsWith => {
+                let all: Vec<&Val<'db>> = std::iter::once(&first).chain(second.as_ref()).collect();
+                self.texts(&all, cx, span, |t| Data::Bool(at(t, 0).ends_with(at(t, 1))))
+            }
+            B::Matches => self.matches_call(&first, second.as_ref(), cx, span),
+            B::Contains => match (&first.data, second) {
+                (Data::List(values), Some(value)) => {
+                    let held = values
+                        .iter()
+                        .any(|v| self.equal(v, &value, cx, span) == Some(true));
+                    new(Data::Bool(held))
+                }
+                (_, Some(value)) => {
+                    self.texts(&[&first, &value], cx, span, |t| Data::Bool(at(t, 0).contains(at(t, 1))))
+                }
+                _ => new(Data::Poison),
+            },
+            B::Length => match &first.data {
+                Data::List(values) => new(Data::Int(values.len() as i128)),
+                Data::Map(entries) => new(Data::Int(entries.len() as i128)),
+                _ => self.texts(&[&first], cx, span, |t| Data::Int(at(t, 0).chars().count() as i128)),
+            },
+            B::Join => self.join_call(&first, second.as_ref(), cx, span),
+            B::Json => self.json_call(&first, cx, span),
+            B::Base64 | B::UrlEncode => self.encode(builtin, &first, cx, span),
+            B::Sha256 => self.texts(&[&first], cx, span, |t| {
+                let digest = sha2::Sha256::digest(at(t, 0).as_bytes());
+                let hex: String = digest.iter().map(|b| format!("{b:02x}")).collect();
+                Data::Text(hex.into())
+            }),
+            B::Text | B::Dir => first,
+            B::Abs => match crate::eval::Eval::order(self, &first, &Val::new(zero_of(&first), first.origin.clone())) {
+                Some(Ordering::Less) => self.negated(&first, cx, span),
+                _ => first,
+            },
+            B::Floor | B::Round => self.rounded(builtin, &first, cx, span),
+            B::Min | B::Max => {
+                let all: Vec<Val<'db>> = match (&first.data, &second) {
+                    (Data::List(values), None) => values.to_vec(),
+                    _ => std::iter::once(first).chain(second).chain(third).chain(args).collect(),
+                };
+                self.extreme(builtin, all, cx, span)
+            }
+            B::Keys => match &first.data {
+                Data::Map(entries) => {
+                    let keys = entries.keys().map(|k| new(Data::Text(k.clone()))).collect();
+                    new(Data::List(keys))
+                }
+                _ => new(Data::Poison),
+            },
+            B::Values => match &first.data {
+                Data::Map(entries) => new(Data::List(entries.values().cloned().collect())),
+                _ => new(Data::Poison),
+            },
+            B::Merge => match (&first.data, second.map(|s| s.data)) {
+                (Data::Map(base), Some(Data::Map(more))) => {
+                    let mut entries: BTreeMap<Arc<str>, Val<'db>> = (**base).clone();
+                    for (key, value) in more.iter() {
+                        entries.insert(key.clone(), value.clone());
+                    }
+                    new(Data::Map(Rc::new(entries)))
+                }
+                _ => new(Data::Poison),
+            },
+            B::Links | B::Holders | B::Grants => {
+                self.graph_call(builtin, &first, second.as_ref(), cx, span)
+            }
+            B::Map
+            | B::Filter
+            | B::SortBy
+            | B::Sort
+            | B::Sum
+            | B::Flatten
+            | B::Unique
+            | B::Reverse
+            | B::Any
+            | B::All
+            | B::First
+            | B::Last => self.list_call(builtin, &first, second.as_ref(), cx, span),
+        }
+    }
+
+    /// Something with texts that must be known.
+    fn texts(
+        &mut self,
+        values: &[&Val<'db>],
+        cx: &Cx,
+        span: Span,
+        work: impl FnOnce(&[Arc<str>]) -> Data<'db>,
+    ) -> Val<'db> {
+        let mut texts = Vec::new();
+        for value in values {
+            match value.text() {
+                Some(text) => texts.push(text),
+                None => {
+                    self.not_known(value, cx, span, "the text");
+                    return Val::new(Data::Poison, cx.origin(span));
+                }
+            }
+        }
+        Val::new(work(&texts), cx.origin(span))
+    }
+
+    fn matches_call(
+        &mut self,
+        text: &Val<'db>,
+        pattern: Option<&Val<'db>>,
+        cx: &Cx,
+        span: Span,
+    ) -> Val<'db> {
+        let all: Vec<&Val<'db>> = std::iter::once(text).chain(pattern).collect();
+        let mut bad = None;
+        let result = self.texts(&all, cx, span, |t| {
+            match regex_lite::Regex::new(&format!("^(?:{})$", at(t, 1))) {
+                Ok(regex) => Data::Bool(regex.is_match(at(t, 0))),
+                Err(problem) => {
+                    bad = Some(problem.to_string());
+                    Data::Poison
+                }
+            }
+        });
+        if let Some(problem) = bad {
+            let message = format!("this is no pattern: {problem}");
+            let diag = Diag::error("E0512", self.spot(cx, span), message);
+            self.error(cx, diag);
+        }
+        result
+    }
+
+    fn join_call(
+        &mut self,
+        list: &Val<'db>,
+        between: Option<&Val<'db>>,
+        cx: &Cx,
+        span: Span,
+    ) -> Val<'db> {
+        let Data::List(values) = &list.data else {
+            return Val::new(Data::Poison, cx.origin(span));
+        };
+        let between = between.and_then(Val::text).unwrap_or_else(|| Arc::from(""));
+        let mut pieces = Vec::new();
+        for (i, value) in values.iter().enumerate() {
+            if i > 0 {
+                pieces.push(Piece::Literal(between.clone()));
+            }
+            if !self.pieces_of(value, &mut pieces) {
+                return Val::new(Data::Poison, cx.origin(span));
+            }
+        }
+        self.text_of(pieces, cx, span)
+    }
+
+    /// An encoder goes into the holes: the shim applies it when it fills them.
+    fn encode(&mut self, builtin: Builtin, value: &Val<'db>, cx: &Cx, span: Span) -> Val<'db> {
+        let encode = |text: &str| match builtin {
+            Builtin::Base64 => base64::engine::general_purpose::STANDARD.encode(text),
+            _ => url_encode(text),
+        };
+        let mut pieces = Vec::new();
+        if !self.pieces_of(value, &mut pieces) {
+            return Val::new(Data::Poison, cx.origin(span));
+        }
+        let holes = pieces.iter().filter(|p| matches!(p, Piece::Hole(..))).count();
+        if builtin == Builtin::Base64 && holes > 0 && pieces.len() > 1 {
+            let message = "`base64` of a text around a value that is not known yet cannot be made piece by piece";
+            let diag = Diag::error("E0405", self.spot(cx, span), message)
+                .help("encode the one value alone");
+            self.error(cx, diag);
+            return Val::new(Data::Poison, cx.origin(span));
+        }
+        let pieces = pieces
+            .into_iter()
+            .map(|piece| match piece {
+                Piece::Literal(text) => Piece::Literal(encode(&text).into()),
+                Piece::Hole(out, mut encoders, origin) => {
+                    encoders.push(builtin.name());
+                    Piece::Hole(out, encoders, origin)
+                }
+            })
+            .collect();
+        self.text_of(pieces, cx, span)
+    }
+
+    fn json_call(&mut self, value: &Val<'db>, cx: &Cx, span: Span) -> Val<'db> {
+        let mut pieces = Vec::new();
+        self.json_pieces(value, &mut pieces, 0);
+        self.text_of(pieces, cx, span)
+    }
+
+    fn json_pieces(&mut self, value: &Val<'db>, out: &mut Vec<Piece>, depth: u32) {
+        let push = |out: &mut Vec<Piece>, text: String| out.push(Piece::Literal(text.into()));
+        let quote = |text: &str| serde_json::Value::String(text.to_owned()).to_string();
+        if depth > 128 {
+            return push(out, "null".to_owned());
+        }
+        match &value.data {
+            Data::None | Data::Poison => push(out, "null".to_owned()),
+            Data::Bool(b) => push(out, b.to_string()),
+            Data::Int(n) => push(out, n.to_string()),
+            Data::Decimal(n) => push(out, n.to_string()),
+            Data::Text(text) => push(out, quote(text)),
+            Data::Out(_) | Data::Pieces(_) => {
+                // Each piece is escaped by itself, and the holes when they are filled.
+                let mut pieces = Vec::new();
+                self.pieces_of(value, &mut pieces);
+                push(out, "\"".to_owned());
+                for piece in pieces {
+                    match piece {
+                        Piece::Literal(text) => {
+                            let quoted = quote(&text);
+                            let inner = quoted.trim_matches('"').len();
+                            push(out, quoted.get(1..=inner).unwrap_or("").to_owned());
+                        }
+                        Piece::Hole(hole, mut encoders, origin) => {
+                            encoders.push("json_string");
+                            out.push(Piece::Hole(hole, encoders, origin));
+                        }
+                    }
+                }
+                push(out, "\"".to_owned());
+            }
+            Data::List(values) => {
+                push(out, "[".to_owned());
+                for (i, v) in values.iter().enumerate() {
+                    if i > 0 {
+                        push(out, ",".to_owned());
+                    }
+                    self.json_pieces(v, out, depth + 1);
+                }
+                push(out, "]".to_owned());
+            }
+            Data::Map(entries) | Data::Case(_, _, entries) => {
+                push(out, "{".to_owned());
+                for (i, (k, v)) in entries.iter().enumerate() {
+                    push(out, format!("{}{}:", if i > 0 { "," } else { "" }, quote(k)));
+                    self.json_pieces(v, out, depth + 1);
+                }
+                push(out, "}".to_owned());
+            }
+            _ => {
+                let text = self.show(value);
+                push(out, quote(&text));
+            }
+        }
+    }
+
+    fn rounded(&mut self, builtin: Builtin, value: &Val<'db>, cx: &Cx, span: Span) -> Val<'db> {
+        let n = match &value.data {
+            Data::Int(n) => Some(*n),
+            Data::Decimal(d) if builtin == Builtin::Floor => Some(d.floor()),
+            Data::Decimal(d) => Decimal::ratio(1, 2)
+                .and_then(|half| d.checked_add(half))
+                .map(Decimal::floor),
+            _ => None,
+        };
+        match n {
+            Some(n) => Val::new(Data::Int(n), cx.origin(span)),
+            None => {
+                self.not_known(value, cx, span, "the number");
+                Val::new(Data::Poison, cx.origin(span))
+            }
+        }
+    }
+
+    fn extreme(&mut self, builtin: Builtin, all: Vec<Val<'db>>, cx: &Cx, span: Span) -> Val<'db> {
+        let mut best: Option<Val<'db>> = None;
+        for value in all {
+            let better = match &best {
+                None => true,
+                Some(old) => match self.order(&value, old) {
+                    Some(order) => {
+                        order == if builtin == Builtin::Min { Ordering::Less } else { Ordering::Greater }
+                    }
+                    None => {
+                        self.not_known(&value, cx, span, "what is compared");
+                        return Val::new(Data::Poison, cx.origin(span));
+                    }
+                },
+            };
+            if better {
+                best = Some(value);
+            }
+        }
+        best.unwrap_or_else(|| Val::new(Data::None, cx.origin(span)))
+    }
+
+    fn list_call(
+        &mut self,
+        builtin: Builtin,
+        list: &Val<'db>,
+        function: Option<&Val<'db>>,
+        cx: &Cx,
+        span: Span,
+    ) -> Val<'db> {
+        use Builtin as B;
+        let new = |data| Val::new(data, cx.origin(span));
+        let Data::List(values) = &list.data else {
+            return new(Data::Poison);
+        };
+        let values = values.clone();
+        if !self.make(cx, span, values.len()) {
+            return new(Data::Poison);
+        }
+        let call = |this: &mut Self, v: &Val<'db>| match function {
+            Some(function) => this.apply(function, vec![v.clone()], cx, span),
+            None => v.clone(),
+        };
+        match builtin {
+            B::Map => {
+                let out = values.iter().map(|v| call(self, v)).collect();
+                new(Data::List(out))
+            }
+            B::Filter => {
+                let mut out = Vec::new();
+                for v in values.iter() {
+                    if matches!(call(self, v).data, Data::Bool(true)) {
+                        out.push(v.clone());
+                    }
+                }
+                new(Data::List(out.into()))
+            }
+            B::Any | B::All => {
+                for v in values.iter() {
+                    if matches!(call(self, v).data, Data::Bool(b) if b == (builtin == B::Any)) {
+                        return new(Data::Bool(builtin == B::Any));
+                    }
+                }
+                new(Data::Bool(builtin == B::All))
+            }
+            B::Sort | B::SortBy => {
+                let mut keyed = Vec::new();
+                for v in values.iter() {
+                    keyed.push((call(self, v), v.clone()));
+                }
+                let mut unknown = None;
+                keyed.sort_by(|(a, _), (b, _)| {
+                    self.order(a, b).unwrap_or_else(|| {
+                        unknown.get_or_insert_with(|| a.clone());
+                        Ordering::Equal
+                    })
+                });
+                if let Some(value) = unknown {
+                    self.not_known(&value, cx, span, "what is sorted by");
+                    return new(Data::Poison);
+                }
+                new(Data::List(keyed.into_iter().map(|(_, v)| v).collect()))
+            }
+            B::Sum => {
+                let mut total: Option<Val<'db>> = None;
+                for v in values.iter() {
+                    total = Some(match total {
+                        None => v.clone(),
+                        Some(sum) => self.added(&sum, v, cx, span),
+                    });
+                }
+                total.unwrap_or_else(|| new(Data::Int(0)))
+            }
+            B::Flatten => {
+                let mut out = Vec::new();
+                for v in values.iter() {
+                    if let Data::List(inner) = &v.data {
+                        out.extend(inner.iter().cloned());
+                    }
+                }
+                if !self.make(cx, span, out.len()) {
+                    return new(Data::Poison);
+                }
+                new(Data::List(out.into()))
+            }
+            B::Unique => {
+                // By their shown form, which is one for equal values: linear, not quadratic.
+                let mut seen = std::collections::BTreeSet::new();
+                let mut out = Vec::new();
+                for v in values.iter() {
+                    if seen.insert(self.show(v)) {
+                        out.push(v.clone());
+                    }
+                }
+                new(Data::List(out.into()))
+            }
+            B::Reverse => new(Data::List(values.iter().rev().cloned().collect())),
+            B::First => values.first().cloned().unwrap_or_else(|| new(Data::None)),
+            B::Last => values.last().cloned().unwrap_or_else(|| new(Data::None)),
+            _ => new(Data::Poison),
+        }
+    }
+}
+
+fn at(texts: &[Arc<str>], index: usize) -> &str {
+    texts.get(index).map_or("", AsRef::as_ref)
+}
+
+fn zero_of<'db>(value: &Val<'db>) -> Data<'db> {
+    match &value.data {
+        Data::Quantity(_, dim, _) => Data::Quantity(Decimal::ZERO, dim.clone(), None),
+        _ => Data::Int(0),
+    }
+}
+
+/// As in a URL's user, password, path segment or query: all but letters, digits, `-._~`.
+fn url_encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte));
+            }
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
