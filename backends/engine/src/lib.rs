@@ -8,6 +8,47 @@
 //! - Only `apply` writes the world, only under the lease, and each write is in the journal
 //!   before it is begun.
 //!
+//! # The rules, and where each is held
+//!
+//! 1. *The plan is the program that apply runs.* [`Plan`] holds the whole DAG; [`Engine::apply`]
+//!    takes nothing else and never plans. As a file: [`plan_to_bytes`], sealed with a digest
+//!    (`sealed.rs`). Not yet: a signature.
+//! 2. *Each operation carries its live precondition*: [`Precondition`], looked at again for the
+//!    whole plan before anything is begun (`apply.rs`, [`EngineError::Stale`]), and by the target
+//!    with each operation.
+//! 3. *Write-ahead journal*: `journal.rs`, and `recover.rs`, which finds out what came of what was
+//!    cut off. A step keeps its [`Token`] however often it is planned (`planner/order.rs`).
+//! 4. *Lease, fencing, compare-and-swap*: `lease.rs`, `ledger.rs`, and [`Store`], whose conditional
+//!    writes are all that fencing needs. The token of the lease goes to the target in
+//!    [`OpContext::fence`]. What window remains is the backend's to say.
+//! 5. *Later values and stages*: outs are recorded and handed on in [`OpContext::outs`]. Not yet:
+//!    plans of several stages, which need a target whose outs are known only after apply.
+//! 6. *Secrets by reference*: a graph has holes, [`SecretStore`] gives names and keyed digests,
+//!    and [`SecretValue`] goes one way.
+//! 7. *Ownership is explicit*: [`Scope`] and the label that [`Backend::observe`] goes by. Not yet:
+//!    conflicts over single fields, which only a target with several writers has.
+//! 8. *A failed read is unknown*: [`Observed::Unknown`] blocks an object and all that waits for
+//!    it ([`Blocked`]).
+//! 9. *Deleting is careful*: `planner/objects.rs`. Inventory, label and uid agree, or it stays;
+//!    `protect` stands in the state ([`Recorded::protect`]); data has its own word ([`Words`]).
+//!    Not yet: a second word for a plan that deletes much.
+//! 10. *One versioned form of output*: [`PlanView`]; [`render_text`] is made from it. Not yet:
+//!     Markdown and SARIF.
+//! 11. *Reads in bulk, writes in parallel*: `engine.rs` and `apply.rs`. Not yet: parallelism that
+//!     adapts to throttling; what is throttled is tried again, more slowly.
+//! 12. *Interrupts*: [`Interrupts`].
+//! 13. *Readiness, then next*: what [`Backend::execute`] promises; the reason and the last lines of
+//!     the log are in [`OpError`].
+//! 14. *Releases*: each apply is one ([`Release`], with its graph). Not yet: going back to one, by
+//!     itself or by hand.
+//! 15. *Identity is (app, environment, path)*: [`Scope`], [`ObjectId`]; what changing a field does
+//!     comes with the graph (`planner/semantic.rs`), and from the backend for its own specs
+//!     ([`OnChange`]).
+//! 16. *Adoption leaves alone what the source doesn't say*: the backend's digest of an observed
+//!     spec covers only what a spec says. Not yet: `leave`.
+//! 17. *Jobs run again only when what they are made of changed*: their spec is that, and they come
+//!     `after` like anything else.
+//!
 //! Start reading at [`Object`], then [`Backend`], then [`Plan`], then [`Engine`].
 
 mod apply;

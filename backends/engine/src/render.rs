@@ -332,7 +332,12 @@ impl Page {
             (NoteKind::NotBuilt, "  without effect on this target yet:"),
             (NoteKind::Info, "  good to know:"),
         ] {
-            let notes: Vec<&Note> = view.notes.iter().filter(|n| n.kind == kind).collect();
+            // What changes is worth its notes; of the rest they were told before.
+            let told = |note: &&Note| {
+                note.kind == kind
+                    && (note.node.is_none() || view.changes.iter().any(|c| c.node == note.node))
+            };
+            let notes: Vec<&Note> = view.notes.iter().filter(told).collect();
             if notes.is_empty() {
                 continue;
             }

@@ -1,6 +1,8 @@
 //! A plan as it is shown: the one versioned form that the terminal, JSON and everything else
 //! are made from.
 
+use std::collections::BTreeSet;
+
 use plat_model::{FieldPath, NodePath, Place};
 use serde::{Deserialize, Serialize};
 
@@ -143,12 +145,12 @@ impl PlanView {
             };
             *count += 1;
         }
-        let touched = |path: &NodePath| {
-            plan.changes.iter().any(|c| c.node.as_ref() == Some(path))
-                || plan.blocked.iter().any(|b| b.node.as_ref() == Some(path))
-        };
+        let changed = plan.changes.iter().filter_map(|c| c.node.as_ref());
+        let blocked = plan.blocked.iter().filter_map(|b| b.node.as_ref());
+        let touched: BTreeSet<&NodePath> = changed.chain(blocked).collect();
         counts.unchanged = plan.graph.as_ref().map_or(plan.unchanged, |graph| {
-            graph.nodes.keys().filter(|path| !touched(path)).count()
+            let paths = graph.nodes.keys();
+            paths.filter(|path| !touched.contains(path)).count()
         });
         Self {
             format: Self::FORMAT,

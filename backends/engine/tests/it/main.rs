@@ -1,5 +1,14 @@
 //! The engine through its public door, on a target in memory.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unimplemented,
+    reason = "a test that fails may panic"
+)]
+
 mod app;
 mod crash;
 mod memory;
