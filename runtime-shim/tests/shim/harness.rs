@@ -65,6 +65,18 @@ pub fn kill(pid: i64, signal: i32) {
     assert_eq!(sent, 0, "signal {signal} to {pid}");
 }
 
+/// Ends a process that the test holds no [`Shim`] of, also when the test fails.
+pub struct Killed(pub i64);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It is its shim's number, or nobody's yet: numbers are not given anew so soon.
+        if runs(self.0) {
+            kill(self.0, libc::SIGKILL);
+        }
+    }
+}
+
 /// Writes a file that can be run. Another process does it: were it open for writing here, a fork
 /// for another test could carry that on, and nobody could run it (`Text file busy`).
 pub fn executable(path: &Path, contents: &str) {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use plat_shim::signal::Signal;
 use plat_shim::spec::{Policy, Spec};
 
-use crate::harness::{command, eventually, program, script, skip};
+use crate::harness::{Killed, command, eventually, program, script, skip};
 
 /// What the shim means by itself (stop), can't catch, or can't be told apart from its own.
 const NOT_FORWARDED: [&str; 6] = ["INT", "QUIT", "TERM", "KILL", "STOP", "CHLD"];
@@ -140,6 +140,7 @@ fn hears(spec: &str, n: u32) -> bool {
         });
     }
     let mut shim = launcher.spawn().unwrap();
+    let _killed = Killed(shim.id().into());
     shim.stdin
         .take()
         .unwrap()

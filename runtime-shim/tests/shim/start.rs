@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use plat_shim::spec::{Policy, Secrets, User};
 
-use crate::harness::{Setup, command, eventually, is_root, program, runs, script, skip};
+use crate::harness::{Killed, Setup, command, eventually, is_root, program, runs, script, skip};
 
 #[test]
 fn the_child_gets_what_the_spec_says_and_nothing_else() {
@@ -142,6 +142,7 @@ fn a_terminal_that_goes_away_is_nothing_to_the_child() {
         });
     }
     let mut child = launcher.spawn().unwrap();
+    let _killed = Killed(child.id().into());
     let read = || fs::read_to_string(setup.dir.path().join("log")).unwrap_or_default();
     eventually("the start", || read().contains(" O up\n").then_some(()));
     drop(slave);
@@ -392,6 +393,7 @@ fn nobody_looks_into_its_memory_but_everybody_into_the_childs_use() {
         .stdin(Stdio::null())
         .spawn()
         .unwrap();
+    let _killed = Killed(shim.id().into());
     let answer = eventually("an answer", || {
         let socket = &setup.spec.control;
         socket
