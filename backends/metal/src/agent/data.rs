@@ -207,11 +207,9 @@ impl Agent {
             role(reader(one), postgres::Rights::ReadsAll)?,
         ];
         for (login, rights) in &one.roles {
-            // Who may change a schema may read it too.
-            let rights = if rights.owns.is_empty() {
-                postgres::Rights::Reads(rights.reads.clone())
-            } else {
-                postgres::Rights::Owns(rights.owns.clone())
+            let rights = postgres::Rights::Schemas {
+                owns: rights.owns.clone(),
+                reads: rights.reads.clone(),
             };
             roles.push(role(login.clone(), rights)?);
         }

@@ -100,6 +100,19 @@ impl Services {
                 .map(|(_, e)| e);
             known.chain(leaving).find(|e| same(e)).cloned()
         };
+        // One that becomes ready is believed to be reachable.
+        let was_ready = |endpoint: &Arc<Endpoint>| {
+            let all = self.known.values().flatten();
+            all.into_iter()
+                .any(|(e, ready)| *ready && Arc::ptr_eq(e, endpoint))
+        };
+        let found = |service: &str, wanted: &config::Endpoint| {
+            let endpoint = old(service, wanted).unwrap_or_else(|| Endpoint::new(wanted));
+            if wanted.ready && !was_ready(&endpoint) {
+                endpoint.worked();
+            }
+            (endpoint, wanted.ready)
+        };
         let known: BTreeMap<String, Vec<(Arc<Endpoint>, bool)>> = config
             .services
             .iter()
@@ -107,12 +120,7 @@ impl Services {
                 let endpoints = service
                     .endpoints
                     .iter()
-                    .map(|wanted| {
-                        (
-                            old(name, wanted).unwrap_or_else(|| Endpoint::new(wanted)),
-                            wanted.ready,
-                        )
-                    })
+                    .map(|wanted| found(name, wanted))
                     .collect();
                 (name.clone(), endpoints)
             })
@@ -136,16 +144,20 @@ impl Services {
         }
     }
 
-    /// The copy that has the least to do of those that are ready, reachable and not in `tried`; in
-    /// turn where several have. `None` if there is none.
+    /// The copy that has the least to do of those that are ready and not in `tried`; in turn where
+    /// several have. One that could not be reached only if there is no other. `None` if there is
+    /// none.
     pub(super) fn take(&self, service: &str, tried: &[SocketAddr]) -> Option<Taken> {
-        let able: Vec<&Arc<Endpoint>> = self
-            .known
-            .get(service)?
-            .iter()
-            .filter(|(e, ready)| *ready && !e.is_out() && !tried.contains(&e.address))
-            .map(|(endpoint, _)| endpoint)
-            .collect();
+        let ready = || {
+            let all = self.known.get(service).into_iter().flatten();
+            all.filter(|(e, ready)| *ready && !tried.contains(&e.address))
+                .map(|(endpoint, _)| endpoint)
+        };
+        let mut able: Vec<&Arc<Endpoint>> = ready().filter(|e| !e.is_out()).collect();
+        if able.is_empty() {
+            // Rather one that may be back already than none.
+            able = ready().collect();
+        }
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let start = usize::try_from(turn % able.len().max(1) as u64).unwrap_or(0);
         let (before, after) = able.split_at_checked(start)?;
@@ -269,6 +281,12 @@ mod tests {
         for _ in 0..4 {
             assert_ne!(names(&services, &[]).unwrap(), failed.0.name);
         }
+        // Alone, it is tried all the same: it may be back.
+        let other = services.known["api"]
+            .iter()
+            .find(|(e, _)| e.name != failed.0.name)
+            .unwrap();
+        assert_eq!(names(&services, &[other.0.address]).unwrap(), failed.0.name);
         failed.0.worked();
         let other = services.take("api", &[]).unwrap();
         assert_ne!(other.0.name, failed.0.name);

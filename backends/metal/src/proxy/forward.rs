@@ -121,10 +121,7 @@ async fn attempts(
     loop {
         let current = shared.current();
         let Some(taken) = current.services.take(service, &tried) else {
-            if !tried.is_empty() {
-                tried.clear();
-                continue;
-            }
+            tried.clear();
             let give_up = started + Duration::from_millis(current.config.hold_ms);
             let why = || unavailable(service, &current.services.why_none(service));
             let _waiting = shared.wait_in_line().ok_or_else(why)?;

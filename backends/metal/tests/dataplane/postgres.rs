@@ -15,8 +15,12 @@ fn role(name: &str, rights: Rights) -> Role {
     }
 }
 
-fn schemas(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
+fn schemas(owns: &[&str], reads: &[&str]) -> Rights {
+    let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    Rights::Schemas {
+        owns: list(owns),
+        reads: list(reads),
+    }
 }
 
 fn settings(dir: &Path) -> Settings {
@@ -29,8 +33,8 @@ fn settings(dir: &Path) -> Settings {
         roles: vec![
             role("shop", Rights::OwnsAll),
             role("shop_reader", Rights::ReadsAll),
-            role("app", Rights::Owns(schemas(&["billing"]))),
-            role("report", Rights::Reads(schemas(&["billing"]))),
+            role("app", schemas(&["billing"], &["stock"])),
+            role("report", schemas(&[], &["billing"])),
         ],
         extensions: Vec::new(),
     }
@@ -130,7 +134,15 @@ async fn rights(settings: &Settings) {
         "permission denied for schema public"
     );
 
-    // A role for one schema: all of it there, nothing elsewhere.
+    // A role for one schema: all of it there, reading in another, nothing elsewhere.
+    shop.batch_execute("CREATE TABLE stock.items (id int)")
+        .await
+        .unwrap();
+    assert_eq!(count(&app, "stock.items").await, 0);
+    assert_eq!(
+        refused(&app, "INSERT INTO stock.items VALUES (1)").await,
+        "permission denied for table items"
+    );
     assert_eq!(
         refused(&app, "SELECT * FROM public.orders").await,
         "permission denied for schema public"
@@ -213,7 +225,7 @@ async fn works(tool: plat_metal::tools::Found) {
     // A new password, narrower rights, a role that is gone: the next converge sees to it.
     let old = settings.roles[0].password.clone();
     settings.roles[0].password = Secret::new("new");
-    settings.roles[2].rights = Rights::Reads(schemas(&["billing"]));
+    settings.roles[2].rights = schemas(&[], &["billing"]);
     let report = settings.roles.pop().unwrap();
     converge(&settings, PATIENCE).await.unwrap();
     assert!(

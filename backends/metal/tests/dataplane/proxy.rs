@@ -41,7 +41,11 @@ struct Copy {
 
 impl Copy {
     async fn start(name: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at(name, ([127, 0, 0, 1], 0).into()).await
+    }
+
+    async fn start_at(name: &str, address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (accepting, tracker, own) = (stop.clone(), tasks.clone(), name.to_owned());
@@ -632,6 +636,36 @@ async fn a_copy_that_dies_is_passed_over_and_what_is_safe_is_sent_again() {
     sleep(Duration::from_millis(100)).await;
     proxy.set(&[&a]).await;
     assert!(waiting.await.unwrap().starts_with("a POST /late 5 "));
+}
+
+#[tokio::test]
+async fn a_service_of_one_copy_that_comes_back_is_found_at_once() {
+    let a = Copy::start("a").await;
+    let mut proxy = Proxy::start(vec![rule("/", api())], &[&a]);
+    proxy.config.hold_ms = 30_000;
+    proxy.reload().await;
+    let address = a.address;
+    assert_eq!(proxy.get("/").await.0, 200);
+    a.stop().await;
+    let requests: Vec<_> = (0..8)
+        .map(|_| tokio::spawn(proxy.http.post(proxy.url("/")).body("x").send()))
+        .collect();
+    // Long enough for several attempts to fail.
+    until("it is found to be away", async || {
+        control::status(proxy.socket()).await.unwrap().services["api"][0].unreachable
+    })
+    .await;
+    sleep(Duration::from_millis(1_500)).await;
+    let _back = Copy::start_at("a", address).await;
+    let came_back = Instant::now();
+    for request in requests {
+        assert_eq!(request.await.unwrap().unwrap().status(), 200);
+    }
+    assert!(
+        came_back.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        came_back.elapsed()
+    );
 }
 
 #[tokio::test]

@@ -12,6 +12,10 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error, NoTls};
 
+/// What is given on a schema, its tables and its sequences, to read and to do everything.
+const READ: [&str; 3] = ["USAGE", "SELECT", "SELECT"];
+const WRITE: [&str; 3] = ["USAGE, CREATE", "ALL", "ALL"];
+
 /// Marks the roles that are ours, so that others' are left alone.
 const OURS: &str = "made by plat";
 
@@ -134,7 +138,7 @@ impl Sql<'_> {
             } else {
                 "CREATE"
             };
-            let read_only = if matches!(role.rights, Rights::ReadsAll | Rights::Reads(_)) {
+            let read_only = if !role.rights.writes() {
                 format!("ALTER ROLE {quoted} SET default_transaction_read_only = on;")
             } else {
                 format!("ALTER ROLE {quoted} RESET default_transaction_read_only;")
@@ -188,9 +192,10 @@ impl Sql<'_> {
             name(owner)
         );
         for role in &self.settings.roles {
-            let rights = match role.rights {
-                Rights::OwnsAll | Rights::Owns(_) => "CONNECT, TEMPORARY",
-                Rights::ReadsAll | Rights::Reads(_) => "CONNECT",
+            let rights = if role.rights.writes() {
+                "CONNECT, TEMPORARY"
+            } else {
+                "CONNECT"
             };
             let role = name(&role.name);
             statements.push_str(&format!(
@@ -284,13 +289,19 @@ impl Sql<'_> {
             }
         }
         for role in &self.settings.roles {
-            for schema in role.rights.schemas() {
-                statements.push_str(&self.grant(&role.name, schema, &role.rights));
+            let (owns, reads) = match &role.rights {
+                Rights::OwnsAll => (schemas.iter().collect(), Vec::new()),
+                Rights::ReadsAll => (Vec::new(), Vec::new()),
+                Rights::Schemas { owns, reads } => (owns.iter().collect(), reads.iter().collect()),
+            };
+            let reads = reads
+                .into_iter()
+                .filter(|schema: &&String| !owns.contains(schema));
+            for schema in reads {
+                statements.push_str(&self.grant(&role.name, schema, READ));
             }
-            if role.rights == Rights::OwnsAll {
-                for schema in &schemas {
-                    statements.push_str(&self.grant(&role.name, schema, &role.rights));
-                }
+            for schema in &owns {
+                statements.push_str(&self.grant(&role.name, schema, WRITE));
             }
         }
         statements.push_str("COMMIT;");
@@ -318,16 +329,9 @@ impl Sql<'_> {
         statements
     }
 
-    fn grant(&self, role: &str, schema: &str, rights: &Rights) -> String {
+    fn grant(&self, role: &str, schema: &str, rights: [&str; 3]) -> String {
         let (role, schema) = (name(role), name(schema));
-        let (on_schema, on_tables, on_sequences) = match rights {
-            Rights::OwnsAll | Rights::Owns(_) => (
-                "USAGE, CREATE",
-                "SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER",
-                "USAGE, SELECT, UPDATE",
-            ),
-            Rights::ReadsAll | Rights::Reads(_) => ("USAGE", "SELECT", "SELECT"),
-        };
+        let [on_schema, on_tables, on_sequences] = rights;
         let mut statements = format!(
             "GRANT {on_schema} ON SCHEMA {schema} TO {role};\
              GRANT {on_tables} ON ALL TABLES IN SCHEMA {schema} TO {role};\
@@ -351,7 +355,7 @@ impl Sql<'_> {
         self.settings
             .roles
             .iter()
-            .filter(|role| matches!(role.rights, Rights::OwnsAll | Rights::Owns(_)))
+            .filter(|role| role.rights.writes())
             .map(|role| role.name.as_str())
     }
 
@@ -365,10 +369,19 @@ impl Sql<'_> {
 }
 
 impl Rights {
-    fn schemas(&self) -> &[String] {
+    fn schemas(&self) -> impl Iterator<Item = &String> {
+        let (owns, reads) = match self {
+            Self::Schemas { owns, reads } => (owns.as_slice(), reads.as_slice()),
+            Self::OwnsAll | Self::ReadsAll => (&[][..], &[][..]),
+        };
+        owns.iter().chain(reads)
+    }
+
+    fn writes(&self) -> bool {
         match self {
-            Self::Owns(schemas) | Self::Reads(schemas) => schemas,
-            Self::OwnsAll | Self::ReadsAll => &[],
+            Self::OwnsAll => true,
+            Self::ReadsAll => false,
+            Self::Schemas { owns, .. } => !owns.is_empty(),
         }
     }
 }

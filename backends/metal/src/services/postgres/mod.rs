@@ -57,10 +57,13 @@ pub enum Rights {
     OwnsAll,
     /// Reads everything, also what is made later; writes nothing (for `read_only_url`).
     ReadsAll,
-    /// Makes, reads and writes whatever is in these schemas.
-    Owns(Vec<String>),
-    /// Reads whatever is in these schemas, also what is made later.
-    Reads(Vec<String>),
+    /// Only what is in some schemas, also what is made there later.
+    Schemas {
+        /// Makes, reads and writes whatever is in these.
+        owns: Vec<String>,
+        /// Reads whatever is in these.
+        reads: Vec<String>,
+    },
 }
 
 impl Settings {
