@@ -168,11 +168,15 @@ impl Instance {
     }
 }
 
-/// When the process `pid` started, in clock ticks since boot; `None` where there is none.
+/// When the process `pid` started, in clock ticks since boot; `None` where there is none, or
+/// where it has ended and only waits to be reaped.
 pub fn started(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the command in parentheses and may hold anything, spaces too.
     let rest = stat.get(stat.rfind(')')? + 2..)?;
+    if rest.starts_with(['Z', 'X']) {
+        return None;
+    }
     rest.split(' ').nth(19)?.parse().ok()
 }
 

@@ -90,6 +90,9 @@ impl Agent {
         let (paths, files) = self.lay_down(scope, process, instance, whom)?;
         spec.env = self.base_env(&record.path);
         for (name, text) in &process.env {
+            if self.left_out(scope, text)? {
+                continue;
+            }
             let value = self.filled(scope, text, whom)?;
             // A path that the source names lies elsewhere on this machine.
             let value = match paths.get(value.expose()) {
@@ -207,6 +210,11 @@ impl Agent {
         let mut paths = BTreeMap::new();
         let mut files = BTreeMap::new();
         for (path, mount) in &process.files {
+            if let Mount::Text(text) = mount
+                && self.left_out(scope, text)?
+            {
+                continue;
+            }
             let failed =
                 |e: dirs::DirsError| Failure::new(format!("cannot give `{whom}` its {path}"), e);
             let real = match mount {

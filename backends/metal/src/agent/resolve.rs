@@ -42,22 +42,38 @@ impl Agent {
         text.fill(|hole| self.value(scope, hole, whom))
     }
 
+    /// Whether a text is nothing but a secret that may be unset, and is.
+    pub(super) fn left_out(&self, scope: &Scope, text: &Text) -> Result<bool, Failure> {
+        let Text::Pieces(pieces) = text else {
+            return Ok(false);
+        };
+        let [plat_model::Piece::Hole(hole)] = pieces.as_slice() else {
+            return Ok(false);
+        };
+        let record = self.store.of_node(scope, &hole.producer);
+        match record.as_ref().map(Record::spec) {
+            Some(Ok(Spec::Secret(secret))) if secret.optional => {
+                Ok(self.secrets(scope).get(hole.producer.as_str())?.is_none())
+            }
+            _ => Ok(false),
+        }
+    }
+
     fn value(&self, scope: &Scope, hole: &Hole, whom: &str) -> Result<Secret, Failure> {
         let what = || format!("cannot give `{whom}` the value of `{hole}`");
         let missing = || Failure::new(what(), "there is no such value on this target");
         let Some(record) = self.store.of_node(scope, &hole.producer) else {
-            // A secret that somebody sets has no object of its own.
-            return match self.secrets(scope).get(hole.producer.as_str())? {
-                Some(value) => Ok(value),
-                None => Err(
-                    Failure::new(what(), format!("`{}` is not there", hole.producer)).next(
-                        format!(
-                            "if it is a secret, set it: platc secret set {} {}",
-                            hole.producer, scope.environment
-                        ),
-                    ),
-                ),
-            };
+            // Workloads may read each other's addresses before either runs: the port is kept for
+            // whoever comes. What is known only after apply is there by now, or not at all.
+            if !hole.secret && !hole.later {
+                let id = format!("process/{}", hole.producer);
+                let (port, out) = port_and_out(&hole.out);
+                return address_out(out, self.keep_port(scope, &id, port)?).ok_or_else(missing);
+            }
+            return Err(Failure::new(
+                what(),
+                format!("`{}` is not there", hole.producer),
+            ));
         };
         let spec = record
             .spec()
@@ -102,11 +118,8 @@ impl Agent {
                 }
             }
             Spec::Workload(_) => {
-                let (port, rest) = match out.strip_prefix("ports.") {
-                    Some(rest) => rest.split_once('.').unwrap_or((rest, "address")),
-                    None => ("main", out),
-                };
-                address_out(rest, self.port_of(&record, port)?)
+                let (port, out) = port_and_out(out);
+                address_out(out, self.port_of(&record, port)?)
             }
             Spec::Volume(_) if out == "path" => Some(
                 self.volume(scope, node)
@@ -225,6 +238,14 @@ pub(super) fn queue_user(queue: &Queue, right: &str) -> String {
 /// Who asks a bucket.
 pub(super) fn access_key(node: &NodePath) -> String {
     node.external_name()
+}
+
+/// Which port an out of a workload is about, and what of it: `ports.admin.url`, `url`.
+fn port_and_out(out: &str) -> (&str, &str) {
+    match out.strip_prefix("ports.") {
+        Some(rest) => rest.split_once('.').unwrap_or((rest, "address")),
+        None => ("main", out),
+    }
 }
 
 fn address_out(out: &str, port: u16) -> Option<Secret> {

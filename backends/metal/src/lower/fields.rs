@@ -1,7 +1,7 @@
 //! Reading a node's fields, and telling what can't be kept of them.
 
 use plat_engine::{Note, NoteKind, Refusal};
-use plat_model::{Data, FieldPath, Graph, Node, NodePath, Value};
+use plat_model::{Data, FieldPath, Graph, Node, NodePath, SiteKind, Value};
 
 /// What there is to tell people.
 #[derive(Default)]
@@ -85,8 +85,16 @@ impl<'a> Fields<'a> {
         items.iter().filter_map(node_of).collect()
     }
 
-    /// Says that a field is kept only in part.
+    /// Says that a field is kept only in part, if anybody asked for it: a default is no promise.
     pub(super) fn weaken(&mut self, field: &str, message: &str) {
+        let (first, _) = field.split_once('.').unwrap_or((field, ""));
+        let said = self.node.fields.get(first).and_then(|v| {
+            let origin = self.graph.origins.get(v.origin)?;
+            Some(origin.chain.first()?.kind != SiteKind::Default)
+        });
+        if said == Some(false) {
+            return;
+        }
         let (place, path) = self.at(field);
         self.told.notes.push(Note {
             kind: NoteKind::Weakened,

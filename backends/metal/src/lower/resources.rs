@@ -29,6 +29,12 @@ impl<'a> Lowering<'a> {
                 "processor and memory are not limited on this machine",
             );
         }
+        if fields.get("storage").is_some() {
+            fields.weaken(
+                "storage",
+                "the room of a database is not limited on this machine",
+            );
+        }
         if fields.get("replica_of").is_some() {
             fields.not_built("replica_of", "a copy of another database");
         }

@@ -156,9 +156,13 @@ fn copies(fields: &mut Fields<'_>) -> u32 {
         // With none there would be nobody to take what comes.
         let copies = number(least).unwrap_or(1).max(1);
         if number(most) != Some(copies) {
-            let message = format!(
-                "{copies} run: the number of copies does not follow the load on this machine"
-            );
+            let copies_run = if copies == 1 {
+                "1 copy runs"
+            } else {
+                "as many as at least run"
+            };
+            let message =
+                format!("{copies_run}: the number does not follow the load on this machine");
             fields.weaken("scale", &message);
         }
         return copies;
