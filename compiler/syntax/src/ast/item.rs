@@ -200,7 +200,7 @@ ast_node! {
 }
 
 impl<'t> TypeDef<'t> {
-    /// What it stands for. A variant of several cases is a [`TypeUnion`], of one a [`VariantCase`].
+    /// What it stands for. A variant of several cases is a [`super::TypeUnion`], of one a [`super::VariantCase`].
     pub fn ty(self) -> Option<Type<'t>> {
         type_of(self.0)
     }
