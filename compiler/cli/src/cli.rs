@@ -84,6 +84,17 @@ Examples:
     )]
     New(New),
 
+    /// Check the program in every environment; no target is asked
+    #[command(
+        override_usage = "platc check [PATH…] [flags]",
+        after_help = "\
+Examples:
+  platc check                the package here, or the nearest above
+  platc check ~/src/shop     another one
+  platc check --json         for an editor or a build"
+    )]
+    Check(Check),
+
     /// Format .plat files
     #[command(
         override_usage = "platc fmt [PATH…] [flags]",
@@ -106,6 +117,111 @@ Examples:
     )]
     Explain(Explain),
 
+    /// Show the app: its declarations, and who reaches whom
+    #[command(
+        override_usage = "platc graph [ENV] [flags]",
+        after_help = "\
+Examples:
+  platc graph                the environment that runs here
+  platc graph prod --json    every value and its origin, for a program
+  platc graph --dot | dot -Tsvg > shop.svg"
+    )]
+    Graph(Graph),
+
+    /// Tell where a value comes from, and what it overrode
+    #[command(
+        override_usage = "platc why [ENV] PATH [flags]",
+        after_help = "\
+Examples:
+  platc why prod api.scale
+  platc why dev api.env.LOG_LEVEL
+  platc why dev 'public.paths[\"/api\"]'
+  platc why dev api          every field of api
+  platc why dev target.port  a field of the environment's target"
+    )]
+    Why(Why),
+
+    /// Show what apply would do
+    #[command(
+        override_usage = "platc plan [ENV] [flags]",
+        after_help = "\
+Examples:
+  platc plan                 the environment that runs here
+  platc plan prod -o x.plan  keeps it: `platc apply x.plan` does exactly that
+  platc plan prod --json --detailed-exitcode"
+    )]
+    Plan(Plan),
+
+    /// Show how everything is that runs
+    #[command(
+        override_usage = "platc status [ENV] [flags]",
+        after_help = "\
+Examples:
+  platc status
+  platc status prod --json"
+    )]
+    Status(Status),
+
+    /// Show what workloads write
+    #[command(
+        override_usage = "platc logs [ENV] [NODE…] [flags]",
+        after_help = "\
+Examples:
+  platc logs                 the last lines of all
+  platc logs -f api mailer   of these two, and what they go on to write
+  platc logs prod api --since 10min"
+    )]
+    Logs(Logs),
+
+    /// Bring the app up: plan, ask, apply, wait until it answers, print where
+    #[command(
+        override_usage = "platc up [ENV] [flags]",
+        after_help = "\
+Examples:
+  platc up                   the environment that runs here
+  platc up --yes             asks nothing"
+    )]
+    Up(Up),
+
+    /// Do what a plan says: plan, ask, do; or exactly a plan made before
+    #[command(
+        override_usage = "platc apply [ENV | FILE | PLAN] [flags]",
+        after_help = "\
+Examples:
+  platc apply                plans, asks, does
+  platc apply x.plan         does exactly what `platc plan -o x.plan` wrote
+  platc apply 7f3c9a         does the recent plan of that id"
+    )]
+    Apply(Apply),
+
+    /// Take an environment away; its data only where that is said aloud
+    #[command(
+        override_usage = "platc destroy [ENV] [flags]",
+        after_help = "\
+Examples:
+  platc destroy              asks; data is kept for the next `platc up`
+  platc destroy --data       asks for each database and bucket by its name
+  platc destroy --yes        asks nothing, and keeps the data
+  platc destroy --yes --data asks nothing, and removes the data for good"
+    )]
+    Destroy(Destroy),
+
+    /// Set, list, remove and rotate secrets
+    #[command(
+        override_usage = "platc secret set|list|rm|rotate [NAME] [flags]",
+        after_help = "\
+Examples:
+  platc secret set stripe_key              asks for the value, and does not show it
+  platc secret set stripe_key < key.txt    reads it from a file
+  platc secret list --env prod             names and digests, never values
+  platc secret rotate session_key          makes a generated one anew"
+    )]
+    Secret(Secret),
+
+    /// What platc runs as processes of its own
+    #[command(hide = true)]
+    Internal(Internal),
+
     /// Print a script that completes commands and flags in your shell
     #[command(
         override_usage = "platc completions SHELL",
@@ -124,7 +240,9 @@ Examples:
 
 /// The commands by what they are for, in the order of the help.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Write", &["new", "fmt", "explain"]),
+    ("Write", &["new", "check", "fmt", "explain"]),
+    ("Understand", &["graph", "why", "plan", "status", "logs"]),
+    ("Do", &["up", "apply", "destroy", "secret"]),
     ("Around it", &["completions", "version"]),
 ];
 
@@ -133,6 +251,17 @@ const GROUPS: &[(&str, &[&str])] = &[
 pub struct New {
     /// The app's name: lower-case letters, digits, `-` and `_`
     pub name: String,
+}
+
+/// `platc check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Packages: directories, or files in them [default: the package here]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Print the diagnostics as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `platc fmt`.
@@ -156,6 +285,214 @@ pub struct Explain {
     pub code: Option<String>,
 }
 
+/// `platc graph`.
+#[derive(Debug, Args)]
+pub struct Graph {
+    #[command(flatten)]
+    pub env: Env,
+    /// Print the whole graph as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print it for Graphviz
+    #[arg(long, conflicts_with = "json")]
+    pub dot: bool,
+}
+
+/// `platc why`.
+#[derive(Debug, Args)]
+pub struct Why {
+    /// The environment [default: as everywhere], and the path of the value: `api.scale`
+    #[arg(value_name = "[ENV] PATH", num_args = 1..=2, required = true)]
+    pub words: Vec<String>,
+    /// Print the chain of origins as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `platc plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    #[command(flatten)]
+    pub env: Env,
+    /// Write the plan to a file, for `platc apply FILE`
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print it as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Exit code 2 where there is something to do
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// `platc status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    #[command(flatten)]
+    pub env: Env,
+    /// Print it as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `platc logs`.
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// Of which declarations [default: all]
+    #[arg(value_name = "NODE")]
+    pub nodes: Vec<String>,
+    /// Of which environment [default: the one on `local {}`, or the only one]
+    #[arg(short, long)]
+    pub env: Option<String>,
+    /// Go on with what is written from now on
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only what was written since: 30s, 10min, 2h, 1d
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Ago>,
+    /// At most so many of the last lines [default: 200, or all with --since]
+    #[arg(short = 'n', long, value_name = "N")]
+    pub lines: Option<usize>,
+}
+
+/// `platc up`.
+#[derive(Debug, Args)]
+pub struct Up {
+    #[command(flatten)]
+    pub env: Env,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Wait for another apply that is under way
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// `platc apply`.
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// An environment, a plan file, or a recent plan's id [default: as for ENV]
+    #[arg(value_name = "ENV | FILE | PLAN")]
+    pub what: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Wait for another apply that is under way
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// `platc destroy`.
+#[derive(Debug, Args)]
+pub struct Destroy {
+    #[command(flatten)]
+    pub env: Env,
+    /// Do not ask; this alone never removes data
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Remove data too, for good (no environment variable sets this)
+    #[arg(long)]
+    pub data: bool,
+    /// Wait for another apply that is under way
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// `platc secret`.
+#[derive(Debug, Args)]
+#[command(subcommand_value_name = "WHAT", subcommand_help_heading = "What")]
+pub struct Secret {
+    #[command(subcommand)]
+    pub command: SecretCommand,
+    /// In which environment [default: the one on `local {}`, or the only one]
+    #[arg(short, long, global = true)]
+    pub env: Option<String>,
+}
+
+/// What is done with secrets.
+#[derive(Debug, Subcommand)]
+pub enum SecretCommand {
+    /// Set a secret; its value is asked for, or read from stdin
+    #[command(override_usage = "platc secret set NAME [flags]")]
+    Set {
+        /// The secret's declaration
+        name: String,
+    },
+    /// List the secrets: which are set, and digests of their values
+    #[command(override_usage = "platc secret list [flags]")]
+    List {
+        /// Print them as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a secret's value
+    #[command(override_usage = "platc secret rm NAME [flags]")]
+    Rm {
+        /// The secret's name
+        name: String,
+    },
+    /// Make a new value for a generated secret
+    #[command(override_usage = "platc secret rotate NAME [flags]")]
+    Rotate {
+        /// The secret's name
+        name: String,
+    },
+}
+
+/// `platc internal`.
+#[derive(Debug, Args)]
+pub struct Internal {
+    /// Which process.
+    #[command(subcommand)]
+    pub what: InternalCommand,
+}
+
+/// The processes that platc itself is.
+#[derive(Debug, Subcommand)]
+pub enum InternalCommand {
+    /// The agent of this user.
+    Agent,
+    /// A reverse proxy.
+    Proxy {
+        /// Its configuration.
+        config: PathBuf,
+    },
+    /// An S3 server.
+    S3 {
+        /// Its configuration.
+        config: PathBuf,
+    },
+}
+
+/// A time that has passed, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ago(pub u64);
+
+impl std::str::FromStr for Ago {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let end = text
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len());
+        let (number, unit) = text.split_at(end);
+        let seconds = match unit {
+            "s" => 1,
+            "min" | "m" => 60,
+            "h" => 3600,
+            "d" => 86400,
+            _ => return Err("say a number and s, min, h or d: `10min`".to_owned()),
+        };
+        let number: u64 = number
+            .parse()
+            .map_err(|_| "say how many: `10min`".to_owned())?;
+        number
+            .checked_mul(seconds * 1000)
+            .map(Self)
+            .ok_or_else(|| "that is longer ago than time has been counted".to_owned())
+    }
+}
+
 /// `platc completions`.
 #[derive(Debug, Args)]
 pub struct Completions {
@@ -170,6 +507,14 @@ pub struct Version {
     /// Print it as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// The environment that a command is about.
+#[derive(Debug, Args)]
+pub struct Env {
+    /// The environment [default: the one on `local {}`, or the only one]
+    #[arg(value_name = "ENV")]
+    pub env: Option<String>,
 }
 
 /// The flags that no environment variable sets: each is a word to be said for one call.
@@ -204,21 +549,25 @@ pub fn command() -> clap::Command {
         .placeholder(AnsiColor::Cyan.on_default())
         .valid(AnsiColor::Green.on_default())
         .invalid(AnsiColor::Yellow.on_default());
-    let tree = with_environment(Arguments::command()).mut_subcommands(with_environment_below);
+    let tree = dressed(Arguments::command());
     let overview = overview(&tree);
     tree.styles(styles)
         .max_term_width(100)
         .help_template(format!(
             "{{about}}\n\n{{usage-heading}} {{usage}}\n\n{overview}\
-             \x1b[1m\x1b[32mFlags of every command:\x1b[0m\n{{options}}\n\n\
-                 `platc COMMAND --help` tells more of a command. Every flag has an environment variable:\n\
-             PLAT_QUIET=1, PLAT_JSON=1; one that is given on the command line wins.\n\
-             Exit codes: 0 done or nothing to do, 1 error, 2 changes (`plan --detailed-exitcode`),\n\
-             130 interrupted.\n"
+         \x1b[1m\x1b[32mFlags of every command:\x1b[0m\n{{options}}\n\n\
+         `platc COMMAND --help` tells more of a command. Every flag has an environment variable:\n\
+         PLAT_QUIET=1, PLAT_JSON=1; one that is given on the command line wins.\n\
+         Exit codes: 0 done or nothing to do, 1 error, 2 changes (`plan --detailed-exitcode`),\n\
+         130 interrupted.\n"
         ))
-        .mut_subcommands(|sub| {
-            sub.help_template("{about}\n\n{usage-heading} {usage}\n\n{all-args}{after-help}")
-        })
+}
+
+/// A command and those below it, with our layout of help and each flag's variable.
+fn dressed(command: clap::Command) -> clap::Command {
+    with_environment(command)
+        .help_template("{about}\n\n{usage-heading} {usage}\n\n{all-args}{after-help}")
+        .mut_subcommands(dressed)
 }
 
 /// Gives every flag its heading and its variable: `--detailed-exitcode` is `PLAT_DETAILED_EXITCODE`.
@@ -241,10 +590,6 @@ fn with_environment(command: clap::Command) -> clap::Command {
             _ => arg,
         }
     })
-}
-
-fn with_environment_below(command: clap::Command) -> clap::Command {
-    with_environment(command).mut_subcommands(with_environment_below)
 }
 
 /// The commands in their groups, one line each, as the tree itself describes them.

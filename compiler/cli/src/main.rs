@@ -13,10 +13,15 @@
 
 mod cli;
 mod commands;
+mod deploy;
 mod failure;
+mod program;
+mod progress;
 mod project;
 mod report;
+mod shim;
 mod suggest;
+mod targets;
 mod terminal;
 
 use std::process::ExitCode;

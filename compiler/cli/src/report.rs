@@ -133,7 +133,7 @@ pub fn render(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> Str
         .map(|d| (*d).clone())
         .collect();
     if !rest.is_empty() {
-        let _ = writeln!(text, "and {} more, not shown\n", Counts::of(&rest));
+        let _ = writeln!(text, "and {} more\n", Counts::of(&rest));
     }
     text
 }
@@ -274,6 +274,12 @@ fn fixed_line(diagnostic: &Diagnostic, sources: &Sources) -> Option<String> {
     let [edit] = fix.edits.as_slice() else {
         return Some(title);
     };
+    // What the help says already is not said twice.
+    let written = edit.new_text.trim();
+    let help = diagnostic.help.as_deref().unwrap_or_default();
+    if !written.is_empty() && help.contains(written) {
+        return None;
+    }
     let text = sources.text(&edit.file);
     let range = within(text, edit.range);
     let replaced = text.get(range.clone()).unwrap_or_default();

@@ -104,11 +104,6 @@ impl Terminal {
         self.tell(text);
     }
 
-    /// Warns.
-    pub fn warn(&self, text: impl Display) {
-        self.tell(format!("{}: {text}", self.err.warning("warning")));
-    }
-
     /// Whether somebody sits there who can answer.
     pub fn can_ask(&self) -> bool {
         self.err_is_terminal && io::stdin().is_terminal()
@@ -117,11 +112,6 @@ impl Terminal {
     /// Whether lines that move are of use.
     pub const fn shows_progress(&self) -> bool {
         self.err_is_terminal && !self.quiet
-    }
-
-    /// Whether only data and failures are wanted.
-    pub const fn is_quiet(&self) -> bool {
-        self.quiet
     }
 
     /// How wide the terminal is, in characters; 100 where there is none.

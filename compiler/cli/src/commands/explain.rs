@@ -37,6 +37,7 @@ pub fn run(explain: &Explain, terminal: &Terminal) -> Result<Outcome, Stop> {
 /// Every phase's codes, sorted.
 fn registry() -> Vec<Explanation> {
     let mut known: Vec<Explanation> = plat_syntax::EXPLANATIONS.to_vec();
+    known.extend(plat_semantics::explanations());
     known.sort_by_key(|e| e.code);
     known
 }

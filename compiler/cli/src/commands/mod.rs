@@ -1,10 +1,21 @@
 //! One file for each command.
 
+mod apply;
+mod check;
 mod completions;
+mod destroy;
 mod explain;
 mod fmt;
+mod graph;
+mod internal;
+mod logs;
 mod new;
+mod plan;
+mod secret;
+mod status;
+mod up;
 mod version;
+mod why;
 
 use crate::cli::{Arguments, Command};
 use crate::failure::{Outcome, Stop};
@@ -18,9 +29,20 @@ pub fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Outcome, Stop> 
     let global = &arguments.global;
     match &arguments.command {
         Command::New(new) => new::run(new, global, terminal),
+        Command::Check(check) => check::run(check, global, terminal),
         Command::Fmt(fmt) => fmt::run(fmt, global, terminal),
         Command::Explain(explain) => explain::run(explain, terminal),
+        Command::Graph(graph) => graph::run(graph, global, terminal),
+        Command::Why(why) => why::run(why, global, terminal),
+        Command::Plan(plan) => plan::run(plan, global, terminal),
+        Command::Status(status) => status::run(status, global, terminal),
+        Command::Logs(logs) => logs::run(logs, global, terminal),
+        Command::Up(up) => up::run(up, global, terminal),
+        Command::Apply(apply) => apply::run(apply, global, terminal),
+        Command::Destroy(destroy) => destroy::run(destroy, global, terminal),
+        Command::Secret(secret) => secret::run(secret, global, terminal),
         Command::Completions(completions) => completions::run(completions, terminal),
         Command::Version(version) => version::run(version, terminal),
+        Command::Internal(internal) => internal::run(internal),
     }
 }

@@ -13,6 +13,8 @@ pub fn run(version: &Version, terminal: &Terminal) -> Result<Outcome, Stop> {
             "version": own,
             "editions": [crate::EDITION],
             "graph_format": plat_model::Graph::FORMAT,
+            "plan_format": plat_engine::Plan::FORMAT,
+            "shim": crate::shim::DIGEST,
         }))?;
     } else {
         terminal.print(format!("platc {own} (edition {})\n", crate::EDITION))?;

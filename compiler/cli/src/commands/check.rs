@@ -1,0 +1,64 @@
+//! `platc check`.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::{Check, Global};
+use crate::failure::{Outcome, Stop};
+use crate::program;
+use crate::report::{self, Counts};
+use crate::suggest::{count, listed};
+use crate::terminal::Terminal;
+
+/// Checks packages: every environment, every policy.
+pub fn run(check: &Check, global: &Global, terminal: &Terminal) -> Result<Outcome, Stop> {
+    let base = global.dir.as_deref();
+    let packages: Vec<Option<PathBuf>> = if check.paths.is_empty() {
+        vec![base.map(Path::to_path_buf)]
+    } else {
+        let base = base.unwrap_or(Path::new(""));
+        check
+            .paths
+            .iter()
+            .map(|path| Some(base.join(path)))
+            .collect()
+    };
+    let mut failed = false;
+    let mut reports = Vec::new();
+    for package in &packages {
+        let program = program::read(package.as_deref(), terminal)?;
+        let diagnostics = program.diagnostics();
+        let counts = Counts::of(&diagnostics);
+        failed |= counts.errors > 0;
+        if check.json {
+            reports.push(report::to_json(
+                &diagnostics,
+                &program.sources(&diagnostics),
+            ));
+            continue;
+        }
+        program.show(&diagnostics, terminal);
+        if counts.errors == 0 {
+            let environments = program.environment_names();
+            let checked = match environments.as_slice() {
+                [] => format!("{}: no environment, and nothing wrong", program.name()),
+                names => format!(
+                    "{}: {} checked, nothing wrong ({})",
+                    program.name(),
+                    count(names.len(), "environment", "environments"),
+                    listed(names)
+                ),
+            };
+            terminal.say(checked);
+        }
+    }
+    match reports.as_mut_slice() {
+        [] => {}
+        [one] => terminal.print_json(one)?,
+        several => terminal.print_json(&serde_json::json!({ "format": 1, "packages": several }))?,
+    }
+    if failed {
+        Err(Stop::Reported)
+    } else {
+        Ok(Outcome::Done)
+    }
+}

@@ -1,0 +1,396 @@
+//! Plans and applies of one environment: the engine and its targets, as the commands use them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use plat_engine::{
+    ApplyOptions, Backend, BackendError, DataWord, Engine, EngineError, Host as _, Inspect,
+    Interrupts, NodeStatus, Outcome, Plan, PlanView, Refusal, Scope, StateError, Style,
+    ThisMachine, Words, render_text,
+};
+use plat_model::{Graph, TargetId};
+use tokio::runtime::Runtime;
+
+use crate::failure::{Failure, Stop};
+use crate::progress::Progress;
+use crate::suggest::count;
+use crate::targets;
+use crate::terminal::{Paint, Terminal, harmless};
+
+/// One environment of an app, where it runs.
+pub struct Deployment {
+    /// Whose things these are.
+    pub scope: Scope,
+    /// Shows what runs.
+    pub inspect: Arc<dyn Inspect>,
+    /// The environment's own target.
+    pub backend: Arc<dyn Backend>,
+    engine: Engine,
+    runtime: Runtime,
+}
+
+impl Deployment {
+    /// The environment of this scope on a target of this kind, for the package at `root`.
+    ///
+    /// # Errors
+    /// The target is not built yet, or can't be used.
+    pub fn open(
+        scope: Scope,
+        target: &str,
+        root: &Path,
+        terminal: &Terminal,
+    ) -> Result<Self, Failure> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|error| crate::failure::io("starting the runtime", &error))?;
+        let target = targets::reach(target, root)?;
+        let store = target
+            .backend
+            .state(&scope)
+            .map_err(|error| backend_failure(&error))?;
+        terminal.detail(format!("state of {scope}: {}", store.place()));
+        let backends = BTreeMap::from([(TargetId::main(), Arc::clone(&target.backend))]);
+        let engine = Engine::new(scope.clone(), backends, store, Arc::new(ThisMachine));
+        Ok(Self {
+            scope,
+            inspect: target.inspect,
+            backend: target.backend,
+            engine,
+            runtime,
+        })
+    }
+
+    /// Waits for something of the target.
+    pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// How each declaration is.
+    ///
+    /// # Errors
+    /// The target can't be asked.
+    pub fn status(&self) -> Result<Vec<NodeStatus>, Failure> {
+        self.wait(self.inspect.status(&self.scope))
+            .map_err(|error| backend_failure(&error))
+    }
+
+    /// What was last applied; nothing where that can't be read, since it only tells more of what
+    /// is there.
+    pub fn applied(&self) -> Option<Graph> {
+        let ledger = self.engine.ledger();
+        self.wait(async {
+            let number = ledger.load().await.ok()?.last_release()?.number;
+            ledger.release(number).await.ok()??.graph
+        })
+    }
+
+    /// Plans to make the world what the graph says.
+    ///
+    /// # Errors
+    /// It is refused, or something can't be read.
+    pub fn plan(&self, graph: &Graph) -> Result<Plan, Failure> {
+        self.wait(self.engine.plan(graph, &Words::default()))
+            .map_err(|error| engine_failure(&error))
+    }
+
+    /// Plans to take everything away.
+    ///
+    /// # Errors
+    /// Something can't be read.
+    pub fn plan_destroy(&self, data: DataWord) -> Result<Plan, Failure> {
+        self.wait(self.engine.plan_destroy(&Words { data }))
+            .map_err(|error| engine_failure(&error))
+    }
+
+    /// Keeps a plan, so that it can be applied by its id.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn keep(&self, plan: &Plan) -> Result<(), Failure> {
+        self.wait(self.engine.ledger().keep_plan(plan, &ThisMachine))
+            .map_err(|error| state_failure(&error))
+    }
+
+    /// The recent plan of that id.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn recent(&self, id: &str) -> Result<Option<Plan>, Failure> {
+        self.wait(self.engine.ledger().recent_plan(id))
+            .map_err(|error| state_failure(&error))
+    }
+
+    /// Does exactly this plan, showing what happens. What went wrong has been told when it
+    /// returns.
+    ///
+    /// # Errors
+    /// It could not be begun, or not all of it was done.
+    pub fn apply(
+        &self,
+        plan: &Plan,
+        command: &str,
+        wait: bool,
+        terminal: &Terminal,
+    ) -> Result<(), Stop> {
+        let progress = Arc::new(Progress::new(plan, terminal));
+        let interrupts = Interrupts::default();
+        let options = ApplyOptions {
+            command: command.to_owned(),
+            wait,
+            ..ApplyOptions::default()
+        };
+        let begun = std::time::Instant::now();
+        let outcome = self.wait(async {
+            let listener = tokio::spawn(listen(interrupts.clone(), Arc::clone(&progress)));
+            let shown = Arc::clone(&progress);
+            let outcome = self
+                .engine
+                .apply(plan, &options, &interrupts, move |event| {
+                    shown.event(&event)
+                })
+                .await;
+            listener.abort();
+            outcome
+        });
+        progress.end();
+        let outcome = outcome.map_err(|error| engine_failure(&error))?;
+        tell_outcome(plan, &outcome, begun.elapsed(), terminal);
+        if outcome.is_complete() {
+            Ok(())
+        } else if outcome.interrupted {
+            Err(Stop::Interrupted)
+        } else {
+            Err(Stop::Reported)
+        }
+    }
+}
+
+async fn listen(interrupts: Interrupts, progress: Arc<Progress>) {
+    let Ok(mut terminate) =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    else {
+        return;
+    };
+    let mut times = 0u8;
+    loop {
+        tokio::select! {
+            heard = tokio::signal::ctrl_c() => if heard.is_err() { return },
+            _ = terminate.recv() => {}
+        }
+        times = times.saturating_add(1);
+        interrupts.interrupt();
+        progress.interrupted(times);
+    }
+}
+
+/// The plan as text.
+pub fn shown(plan: &Plan, paint: Paint, width: usize, kept: bool) -> String {
+    let style = Style {
+        color: paint.is_on(),
+        width,
+        kept,
+    };
+    harmless_but_colours(&render_text(&PlanView::of(plan), &style))
+}
+
+/// A plan holds values of the source; its colours are the engine's own.
+fn harmless_but_colours(text: &str) -> String {
+    text.split_inclusive("\x1b[")
+        .map(|piece| match piece.strip_suffix("\x1b[") {
+            Some(text) => format!("{}\x1b[", harmless(text)),
+            None => harmless(piece).into_owned(),
+        })
+        .collect()
+}
+
+/// Refuses a plan that is sure to fail; the problems stand in the plan already.
+///
+/// # Errors
+/// There is a problem that stops it.
+pub fn refuse_sure_failure(plan: &Plan) -> Result<(), Failure> {
+    let stoppers: Vec<String> = plan
+        .stoppers()
+        .map(|p| harmless(&p.to_string()).into_owned())
+        .collect();
+    if stoppers.is_empty() {
+        return Ok(());
+    }
+    let mut failure = Failure::new(format!(
+        "this plan would fail, so nothing was changed: {}",
+        count(stoppers.len(), "problem", "problems")
+    ));
+    failure.notes = stoppers;
+    Err(failure)
+}
+
+/// Asks before anything is done; `--yes` answers for scripts.
+///
+/// # Errors
+/// The answer is no, or nobody can answer.
+pub fn approve(plan: &Plan, yes: bool, terminal: &Terminal) -> Result<(), Stop> {
+    if yes {
+        return Ok(());
+    }
+    if !terminal.can_ask() {
+        return Err(Failure::new(
+            "nobody approved this plan: there is no terminal to ask on, so nothing was changed",
+        )
+        .next("say --yes where nobody sits: `platc apply --yes`")
+        .into());
+    }
+    let changes = plan.changes.len().max(1);
+    let what = if changes == 1 {
+        "this change".to_owned()
+    } else {
+        format!("these {changes} changes")
+    };
+    if terminal.confirm(format!("Apply {what}?"))? {
+        Ok(())
+    } else {
+        Err(Failure::new("not approved, so nothing was changed").into())
+    }
+}
+
+/// Tells what came of an apply.
+fn tell_outcome(plan: &Plan, outcome: &Outcome, took: Duration, terminal: &Terminal) {
+    let paint = terminal.err();
+    for (id, error) in &outcome.failed {
+        let operation = plan.operation(*id);
+        let place = operation.and_then(|o| o.place.as_ref());
+        let place = place.map(|p| format!("{p}: ")).unwrap_or_default();
+        let mut failure = Failure::new(format!(
+            "{place}{}: {}",
+            harmless(&error.what),
+            harmless(&error.why)
+        ));
+        if !error.log.is_empty() {
+            failure = failure.note("the last lines it wrote:");
+            for line in &error.log {
+                failure = failure.note(format!("  {}", paint.dim(harmless(line))));
+            }
+        }
+        if let Some(next) = &error.next {
+            failure = failure.next(harmless(next));
+        }
+        if let Some(node) = operation.and_then(|o| o.node.as_ref())
+            && !error.log.is_empty()
+        {
+            failure = failure.next(format!("platc logs {node}"));
+        }
+        terminal.failure(&failure);
+    }
+    if let Some(trouble) = &outcome.trouble {
+        terminal.failure(&state_failure(trouble));
+    }
+    for (object, at) in &outcome.data_kept {
+        let what = plan
+            .operations
+            .iter()
+            .find(|o| o.object == *object)
+            .and_then(|o| o.previous.as_ref())
+            .and_then(|o| o.holds_data.as_ref());
+        let what = what.map_or_else(|| object.to_string(), |held| held.what.clone());
+        terminal.tell(format!(
+            "kept: {} in {}",
+            harmless(&what),
+            paint.bold(harmless(at))
+        ));
+    }
+    let done = count(outcome.done.len(), "operation", "operations");
+    let took = crate::progress::seconds(took);
+    if outcome.is_complete() {
+        let release = outcome
+            .release
+            .map(|n| format!(" · release {n}"))
+            .unwrap_or_default();
+        terminal.say(format!("{} {done} in {took}{release}", paint.good("done:")));
+        return;
+    }
+    let mut rest = Vec::new();
+    let mut add = |n: usize, what: &str| {
+        if n > 0 {
+            rest.push(format!("{n} {what}"));
+        }
+    };
+    add(outcome.done.len(), "done");
+    add(outcome.failed.len(), "failed");
+    add(outcome.skipped.len(), "not begun");
+    add(outcome.left.len(), "left under way");
+    add(outcome.blocked, "not planned");
+    terminal.tell(format!("not all was done: {}", rest.join(", ")));
+    terminal.tell(format!(
+        "  {} what is done stays; `platc apply {}` goes on from there",
+        paint.hint("→"),
+        plan.scope.environment
+    ));
+}
+
+/// What the engine says, as a failure.
+pub fn engine_failure(error: &EngineError) -> Failure {
+    match error {
+        EngineError::Refused(refusals) => refused(refusals),
+        EngineError::Problems(problems) => {
+            let mut failure = Failure::new("this plan would fail, so nothing was changed");
+            failure.notes = problems
+                .iter()
+                .map(|p| harmless(&p.to_string()).into_owned())
+                .collect();
+            failure
+        }
+        EngineError::State(error) => state_failure(error),
+        EngineError::Backend(error) => backend_failure(error),
+        other => {
+            let failure = Failure::new(harmless(&other.to_string()));
+            match other.next() {
+                Some(next) => failure.next(next),
+                None => failure,
+            }
+        }
+    }
+}
+
+fn refused(refusals: &[Refusal]) -> Failure {
+    if let [only] = refusals {
+        let mut told = only.clone();
+        let offers = std::mem::take(&mut told.offers);
+        let mut failure = Failure::new(harmless(&told.to_string()));
+        failure.next = offers.iter().map(|o| harmless(o).into_owned()).collect();
+        return failure;
+    }
+    let mut failure = Failure::new(format!(
+        "{} can't be done on this target",
+        count(refusals.len(), "thing", "things")
+    ));
+    failure.notes = refusals
+        .iter()
+        .map(|r| harmless(&r.to_string()).into_owned())
+        .collect();
+    failure
+}
+
+/// What a state says, as a failure.
+pub fn state_failure(error: &StateError) -> Failure {
+    let failure = Failure::new(harmless(&error.to_string()));
+    match error.next() {
+        Some(next) => failure.next(next),
+        None => failure,
+    }
+}
+
+/// What a target says, as a failure.
+pub fn backend_failure(error: &BackendError) -> Failure {
+    let failure = Failure::new(harmless(&error.to_string()));
+    match &error.next {
+        Some(next) => failure.next(harmless(next)),
+        None => failure,
+    }
+}
+
+/// Milliseconds since 1970.
+pub fn now() -> u64 {
+    ThisMachine.now()
+}

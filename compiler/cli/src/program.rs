@@ -1,0 +1,372 @@
+//! An app's program: read from its package and understood.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::ManuallyDrop;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use plat_engine::Scope;
+use plat_model::{Graph, TargetId};
+use plat_semantics::{Database, EnvironmentInfo, PackageInput, Project, parse_manifest};
+use plat_syntax::{Diagnostic, Label, Severity};
+
+use crate::deploy::Deployment;
+use crate::failure::{Failure, Stop};
+use crate::project::{self, MANIFEST};
+use crate::report::{self, Sources};
+use crate::suggest::{listed, nearest};
+use crate::terminal::{Terminal, harmless};
+
+/// A program.
+pub struct Program {
+    root: PathBuf,
+    name: String,
+    /// It lives as long as platc does: taking it apart would be work for nobody.
+    database: ManuallyDrop<Database>,
+    /// What could not even be read; nothing is checked before that is repaired.
+    unreadable: Vec<Diagnostic>,
+    /// Texts that the database does not have, by the names that diagnostics use.
+    texts: BTreeMap<String, String>,
+}
+
+/// Reads the program that `dir`, or the current directory, is in.
+///
+/// # Errors
+/// There is none, or a file of it can't be read.
+pub fn read(dir: Option<&Path>, terminal: &Terminal) -> Result<Program, Failure> {
+    let root = project::find(dir)?;
+    terminal.detail(format!("package {}", root.display()));
+    let mut reader = Reader::default();
+    reader.package(&root, "", None)?;
+    let mut seen = BTreeSet::from([root.clone()]);
+    // Each package is read once, however many depend on it.
+    let mut next = 0;
+    while let Some(package) = reader.packages.get(next) {
+        let (dir, below) = (
+            reader.dirs.get(next).cloned().unwrap_or_default(),
+            package.root.clone(),
+        );
+        let wanted: Vec<(String, String)> = package
+            .manifest
+            .dependencies
+            .iter()
+            .map(|(name, dependency)| (name.clone(), dependency.path.clone()))
+            .collect();
+        next += 1;
+        for (name, path) in wanted {
+            let at = dir.join(&path);
+            let manifest = at.join(MANIFEST);
+            let found = at
+                .canonicalize()
+                .ok()
+                .filter(|_| manifest.is_file())
+                .ok_or_else(|| {
+                    Failure::new(format!(
+                        "the package `{name}`, which {} depends on, is not there: no {}",
+                        dir.join(MANIFEST).display(),
+                        manifest.display()
+                    ))
+                    .next(format!("repair the path of `{name}` under [dependencies]"))
+                })?;
+            if seen.insert(found.clone()) {
+                terminal.detail(format!("package {}", found.display()));
+                reader.package(&found, &format!("{below}/{path}"), Some(&name))?;
+            }
+        }
+    }
+    let name = reader
+        .packages
+        .first()
+        .map(|package| package.manifest.name.clone())
+        .unwrap_or_default();
+    let mut database = Database::default();
+    database.set_project(Project {
+        packages: reader.packages,
+    });
+    Ok(Program {
+        root,
+        name,
+        database: ManuallyDrop::new(database),
+        unreadable: reader.unreadable,
+        texts: reader.texts,
+    })
+}
+
+#[derive(Default)]
+struct Reader {
+    packages: Vec<PackageInput>,
+    dirs: Vec<PathBuf>,
+    unreadable: Vec<Diagnostic>,
+    texts: BTreeMap<String, String>,
+}
+
+impl Reader {
+    /// Reads a package; `root` is its directory relative to the main one, `name` what the one that
+    /// depends on it calls it.
+    fn package(&mut self, dir: &Path, root: &str, name: Option<&str>) -> Result<(), Failure> {
+        let prefix = name.map(|name| format!("{name}:")).unwrap_or_default();
+        let shown = format!("{prefix}{MANIFEST}");
+        let text = match project::read(&dir.join(MANIFEST), &shown)? {
+            Ok(text) => text,
+            Err(error) => {
+                self.texts.insert(shown, error.shown);
+                self.unreadable.push(*error.diagnostic);
+                return Ok(());
+            }
+        };
+        let manifest = match parse_manifest(&text) {
+            Ok(manifest) => manifest,
+            Err(diagnostic) => {
+                self.unreadable.push(renamed(*diagnostic, &shown));
+                self.texts.insert(shown, text);
+                return Ok(());
+            }
+        };
+        let files = project::list(dir)?;
+        let mut programs = Vec::with_capacity(files.programs.len());
+        for path in files.programs {
+            let shown = format!("{prefix}{path}");
+            match project::read(&dir.join(&path), &shown)? {
+                Ok(text) => programs.push((path, text)),
+                Err(error) => {
+                    self.texts.insert(shown, error.shown);
+                    self.unreadable.push(*error.diagnostic);
+                }
+            }
+        }
+        self.dirs.push(dir.to_path_buf());
+        self.packages.push(PackageInput {
+            manifest,
+            root: root.to_owned(),
+            files: programs,
+            listing: files.others,
+        });
+        Ok(())
+    }
+}
+
+/// The diagnostic under another file name: a manifest does not know whose it is.
+fn renamed(mut diagnostic: Diagnostic, shown: &str) -> Diagnostic {
+    let file: Arc<str> = Arc::from(shown);
+    diagnostic.primary.file = Arc::clone(&file);
+    for label in &mut diagnostic.related {
+        label.file = Arc::clone(&file);
+    }
+    diagnostic
+}
+
+/// As [`read`], and nothing of it is unreadable.
+///
+/// # Errors
+/// There is none, or it can't be read; what is wrong with the files has been shown.
+pub fn load(dir: Option<&Path>, terminal: &Terminal) -> Result<Program, Stop> {
+    let program = read(dir, terminal)?;
+    if program.unreadable.is_empty() {
+        Ok(program)
+    } else {
+        program.show(&program.unreadable, terminal);
+        Err(Stop::Reported)
+    }
+}
+
+/// The constructor of the environment's target: `local`.
+pub fn target(graph: &Graph) -> &str {
+    graph
+        .targets
+        .get(&TargetId::main())
+        .map_or("", |target| target.kind.as_str())
+}
+
+impl Program {
+    /// The package's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Everything that is wrong with it.
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        if self.unreadable.is_empty() {
+            self.database.diagnostics()
+        } else {
+            self.unreadable.clone()
+        }
+    }
+
+    /// The texts that these diagnostics speak of.
+    pub fn sources(&self, diagnostics: &[Diagnostic]) -> Sources {
+        let mut sources = Sources::default();
+        let labels = diagnostics
+            .iter()
+            .flat_map(|d| std::iter::once(&d.primary).chain(&d.related));
+        let mut files: Vec<&str> = labels.map(|label: &Label| &*label.file).collect();
+        files.sort_unstable();
+        files.dedup();
+        for file in files {
+            let text = self.texts.get(file).map(String::as_str);
+            if let Some(text) = text.or_else(|| self.database.source(file)) {
+                sources.add(file, text);
+            }
+        }
+        sources
+    }
+
+    /// Shows diagnostics with their source.
+    pub fn show(&self, diagnostics: &[Diagnostic], terminal: &Terminal) {
+        report::show(diagnostics, &self.sources(diagnostics), terminal);
+    }
+
+    /// The environments' names, with `[…]` behind those that are families.
+    pub fn environment_names(&self) -> Vec<String> {
+        self.database
+            .environments()
+            .into_iter()
+            .map(|env| {
+                if env.keys.is_empty() {
+                    env.name
+                } else {
+                    format!("{}[…]", env.name)
+                }
+            })
+            .collect()
+    }
+
+    /// Whether there is an environment of that name, or a family that it is a member of.
+    pub fn has_environment(&self, said: &str) -> bool {
+        let name = family(said);
+        self.database
+            .environments()
+            .iter()
+            .any(|env| env.name == name)
+    }
+
+    /// The graph of an environment: the one that was said, else the one on `local {}`, else the
+    /// only one.
+    ///
+    /// # Errors
+    /// There is no such environment, or the program has errors, which have been shown.
+    pub fn graph(&self, said: Option<&str>, terminal: &Terminal) -> Result<Graph, Stop> {
+        let env = self.choose(said, terminal)?;
+        terminal.detail(format!("environment {env}"));
+        self.database.graph(&env).map_err(|diagnostics| {
+            self.show(&diagnostics, terminal);
+            Stop::Reported
+        })
+    }
+
+    /// Where the environment of that graph runs.
+    ///
+    /// # Errors
+    /// The target is not built yet, or can't be used.
+    pub fn deployment(&self, graph: &Graph, terminal: &Terminal) -> Result<Deployment, Failure> {
+        Deployment::open(Scope::of(graph), target(graph), &self.root, terminal)
+    }
+
+    /// Where an environment runs that need not be evaluated: what runs can be looked at and taken
+    /// away however wrong the rest of the program is.
+    ///
+    /// # Errors
+    /// There is no such environment, or its target is not built yet or can't be used.
+    pub fn deployed(&self, said: Option<&str>, terminal: &Terminal) -> Result<Deployment, Stop> {
+        let environment = self.choose(said, terminal)?;
+        let infos = self.database.environments();
+        let target = infos
+            .into_iter()
+            .find(|info| info.name == environment)
+            .and_then(|info| info.target);
+        match (self.database.app_name(), target) {
+            (Some(app), Some(target)) => {
+                let scope = Scope { app, environment };
+                Ok(Deployment::open(scope, &target, &self.root, terminal)?)
+            }
+            _ => {
+                let graph = self.graph(Some(&environment), terminal)?;
+                Ok(self.deployment(&graph, terminal)?)
+            }
+        }
+    }
+
+    fn choose(&self, said: Option<&str>, terminal: &Terminal) -> Result<String, Stop> {
+        let infos = self.database.environments();
+        let chosen = match said {
+            Some(said) => named(said, &infos),
+            None => default(&infos),
+        };
+        chosen.map_err(|failure| {
+            // What can't be understood may be what declares it.
+            let errors: Vec<Diagnostic> = self
+                .database
+                .diagnostics()
+                .into_iter()
+                .filter(|d| d.severity == Severity::Error)
+                .collect();
+            if errors.is_empty() {
+                failure.into()
+            } else {
+                self.show(&errors, terminal);
+                Stop::Reported
+            }
+        })
+    }
+}
+
+/// The family's name of `preview[214]`; the name itself of others.
+fn family(said: &str) -> &str {
+    said.split_once('[').map_or(said, |(name, _)| name)
+}
+
+fn named(said: &str, infos: &[EnvironmentInfo]) -> Result<String, Failure> {
+    let name = family(said);
+    let Some(info) = infos.iter().find(|info| info.name == name) else {
+        let names: Vec<&str> = infos.iter().map(|info| info.name.as_str()).collect();
+        let failure = Failure::new(format!("there is no environment `{}`", harmless(said)));
+        return Err(match nearest(name, names.iter().copied()) {
+            Some(near) => failure.next(format!("did you mean `{near}`?")),
+            None if names.is_empty() => {
+                failure.next("declare one: `env dev { target = local {} }`")
+            }
+            None => failure.note(format!("there is {}", listed(&names))),
+        });
+    };
+    match (info.keys.is_empty(), said.len() == name.len()) {
+        (true, true) | (false, false) => Ok(said.to_owned()),
+        (true, false) => Err(
+            Failure::new(format!("`{name}` is one environment, not a family"))
+                .next(format!("say `{name}`")),
+        ),
+        (false, true) => Err(
+            Failure::new(format!("`{name}` is a family of environments"))
+                .next(format!("say which: `'{name}[{}]'`", info.keys.join(", "))),
+        ),
+    }
+}
+
+fn default(infos: &[EnvironmentInfo]) -> Result<String, Failure> {
+    let single: Vec<&EnvironmentInfo> = infos.iter().filter(|info| info.keys.is_empty()).collect();
+    let local: Vec<&EnvironmentInfo> = single
+        .iter()
+        .copied()
+        .filter(|info| info.target.as_deref() == Some("local"))
+        .collect();
+    match (local.as_slice(), single.as_slice()) {
+        ([one], _) | (_, [one]) => Ok(one.name.clone()),
+        (_, []) => Err(Failure::new("the app has no environment")
+            .next("declare one: `env dev { target = local {} }`")),
+        _ => {
+            let mut failure = Failure::new("say which environment");
+            for info in infos {
+                let keys = if info.keys.is_empty() {
+                    String::new()
+                } else {
+                    format!("[{}]", info.keys.join(", "))
+                };
+                let target = info
+                    .target
+                    .as_deref()
+                    .map(|target| format!("   on {target}"))
+                    .unwrap_or_default();
+                failure = failure.note(format!("{}{keys}{target}", info.name));
+            }
+            Err(failure)
+        }
+    }
+}
