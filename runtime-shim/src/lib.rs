@@ -7,11 +7,14 @@
 //!
 //! # What it costs
 //! Measured on x86-64 (two cores, Linux 6.18), as platc carries it (static, musl, profile `shim`):
-//! 239 KB on disk; 300 KB resident, of which 70 KB are its own and the rest is the file; 0.8 ms
-//! from the start of the shim to the first byte its child writes, more than without it; a child
-//! that is killed runs again 51 ms later, with the 50 ms of the first backoff in it; 160 MB a
-//! second of log lines. The tests' `figures.rs` measures the first four again and says how to call
-//! it.
+//! 239,616 bytes on disk; 300 KB resident just after the start, of which 70 KB are its own and the
+//! rest is the file; a child that is killed runs again after 52 to 56 ms, with the 50 ms of the
+//! first backoff in it.
+//!
+//! What it adds from its start to the first byte its child writes depends on who else wants the
+//! processor, since it hands over to the child and back several times: 0.5 to 0.8 ms (medians of
+//! 300) when the two cores were little used, 3 to 6 ms when builds kept three or four processes
+//! waiting for them. The tests' `figures.rs` measures all of this again and says how to call it.
 //!
 //! # What it can't do
 //! - When the shim itself is killed (`kill -9`), its child is killed with it; what the child had
