@@ -206,6 +206,7 @@ async fn works(tool: &Found) {
     // Kept over a restart; a new user without one, by a signal, without breaking connections.
     running.stop();
     let running = Running::start(&launch);
+    let running = running.kill_and_restart(&launch);
     converge(&settings, PATIENCE).await.unwrap();
     let (mailer, _c) = connect(&settings, "mailer-emails").await;
     let mut more = settings.clone();

@@ -262,6 +262,9 @@ async fn works(tool: plat_metal::tools::Found) {
     let running = Running::start(&launch);
     converge(&settings, PATIENCE).await.unwrap();
     assert_eq!(count(&client(&settings, "shop").await, "orders").await, 1);
+    let running = running.kill_and_restart(&launch);
+    converge(&settings, PATIENCE).await.unwrap();
+    assert_eq!(count(&client(&settings, "shop").await, "orders").await, 1);
     let log = running.log();
     for secret in ["admin's", "shop's", "'new'"] {
         assert!(!log.contains(secret), "{secret} in the log:\n{log}");

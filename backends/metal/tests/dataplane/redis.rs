@@ -79,6 +79,13 @@ async fn works(tool: &Found) {
         ["+OK", "1"]
     );
 
+    let running = running.kill_and_restart(&launch);
+    converge(&settings, PATIENCE).await.unwrap();
+    assert_eq!(
+        ask(settings.port, &[&["AUTH", secret], &["GET", "a"]]),
+        ["+OK", "1"]
+    );
+
     // More memory needs no restart; another password does.
     let mut more = settings.clone();
     more.memory = 128 << 20;

@@ -122,6 +122,26 @@ impl Running {
         running
     }
 
+    /// Kills it, and runs it again, and again if it does not come up, as a shim does.
+    pub fn kill_and_restart(mut self, launch: &Launch) -> Self {
+        self.signal("SIGKILL");
+        let _ = self.child.wait();
+        let deadline = Instant::now() + PATIENCE;
+        let mut again = Self::spawn(launch);
+        while !is_ready(&launch.ready) {
+            assert!(
+                Instant::now() < deadline,
+                "not back in time:\n{}",
+                again.log()
+            );
+            if again.child.try_wait().unwrap().is_some() {
+                again = Self::spawn(launch);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        again
+    }
+
     /// Runs it without waiting.
     pub fn spawn(launch: &Launch) -> Self {
         let log = launch.dir.join("log.test");
