@@ -17,7 +17,9 @@ pub fn plan_to_bytes(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
 /// It is no plan, of a newer platc, or was cut short or edited.
 pub fn plan_from_bytes(bytes: &[u8]) -> Result<Plan, SealError> {
     let plan: Plan = sealed::open("plan", Plan::FORMAT, bytes)?;
-    if plan.sealed().digest == plan.digest {
+    let says = plan.digest.clone();
+    let plan = plan.sealed();
+    if plan.digest == says {
         Ok(plan)
     } else {
         Err(SealError::Damaged {

@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use crate::recover::replay;
 use crate::sealed;
 use crate::state::{Release, ReleaseHead, State};
-use crate::store::{Blob, Expect, Store};
+use crate::store::{Blob, Expect, Store, StoreError};
 
 const STATE: &str = "state.json";
 const JOURNAL: &str = "journal";
@@ -155,23 +155,28 @@ impl Ledger {
     /// # Errors
     /// [`StateError::Busy`] when a living one holds it; that the store can't be used.
     pub(crate) async fn take(&self, host: &dyn Host, command: &str) -> Result<Held, StateError> {
-        let read = self.read().await?;
-        let (lease, expected) = self.lease().await?;
-        if let Some(holder) = lease.as_ref().and_then(|lease| lease.holder_at(host)) {
-            return Err(StateError::Busy {
-                holder: Box::new(holder.clone()),
-            });
-        }
-        let fence = lease.map_or(0, |l| l.fence).max(read.state.fence) + 1;
-        let me = host.me(command);
-        let lease = Lease {
-            fence,
-            holder: Some(me.clone()),
-            renewed: host.now(),
-            ttl: TTL,
+        let (lease, bytes) = loop {
+            let read = self.read().await?;
+            let (lease, expected) = self.lease().await?;
+            if let Some(holder) = lease.as_ref().and_then(|lease| lease.holder_at(host)) {
+                return Err(StateError::Busy {
+                    holder: Box::new(holder.clone()),
+                });
+            }
+            let lease = Lease {
+                fence: lease.map_or(0, |l| l.fence).max(read.state.fence) + 1,
+                holder: Some(host.me(command)),
+                renewed: host.now(),
+                ttl: TTL,
+            };
+            let bytes = self.sealed("lease", Lease::FORMAT, LEASE, &lease)?;
+            match self.store.write(LEASE, &bytes, &expected).await {
+                // Another was a little faster: look again who it is.
+                Err(StoreError::Moved { .. }) => {}
+                Err(error) => return Err(error.into()),
+                Ok(()) => break (lease, bytes),
+            }
         };
-        let bytes = self.sealed("lease", Lease::FORMAT, LEASE, &lease)?;
-        self.store.write(LEASE, &bytes, &expected).await?;
         let mut held = Held {
             ledger: self.clone(),
             lease_tag: Digest::of(&bytes),
@@ -182,7 +187,7 @@ impl Ledger {
             seq: 0,
         };
         // From here on the slower of two writers is out: the state, then the journal, move.
-        match held.claim(me).await {
+        match held.claim().await {
             Ok(state) => {
                 held.generation = state.1.generation;
                 held.state_tag = Some(state.0);
@@ -279,7 +284,7 @@ impl Held {
         self.lease.fence
     }
 
-    async fn claim(&mut self, me: Holder) -> Result<(Digest, State), StateError> {
+    async fn claim(&mut self) -> Result<(Digest, State), StateError> {
         let ledger = self.ledger.clone();
         // A slower writer may still get a write in before the claim: look again, as often as it
         // can have begun one.
@@ -294,7 +299,7 @@ impl Held {
             let bytes = ledger.sealed("state", State::FORMAT, STATE, &state)?;
             let expected = expect(read.state_tag.as_ref());
             match ledger.store.write(STATE, &bytes, &expected).await {
-                Err(crate::StoreError::Moved { .. }) => continue,
+                Err(StoreError::Moved { .. }) => continue,
                 other => other?,
             }
             let last = read.journal.records.last().map_or(0, |r| r.seq);
@@ -302,7 +307,7 @@ impl Held {
             let took = Record {
                 seq: self.seq,
                 fence: self.lease.fence,
-                event: Event::Took { holder: me.clone() },
+                event: self.took()?,
             };
             // Written whole: what a crash cut short goes.
             let mut journal = Vec::new();
@@ -311,7 +316,7 @@ impl Held {
             }
             let expected = expect(read.journal_tag.as_ref());
             match ledger.store.write(JOURNAL, &journal, &expected).await {
-                Err(crate::StoreError::Moved { .. }) => continue,
+                Err(StoreError::Moved { .. }) => continue,
                 other => other?,
             }
             self.journal_len = journal.len() as u64;
@@ -319,6 +324,11 @@ impl Held {
             return Ok((Digest::of(&bytes), state));
         }
         Err(StateError::LeaseLost)
+    }
+
+    fn took(&self) -> Result<Event, StateError> {
+        let holder = self.lease.holder.clone().ok_or(StateError::LeaseLost)?;
+        Ok(Event::Took { holder })
     }
 
     fn encoded(&self, record: &Record) -> Result<Vec<u8>, StateError> {
@@ -359,9 +369,7 @@ impl Held {
         let took = Record {
             seq: self.seq + 1,
             fence: self.lease.fence,
-            event: Event::Took {
-                holder: self.lease.holder.clone().ok_or(StateError::LeaseLost)?,
-            },
+            event: self.took()?,
         };
         let journal = self.encoded(&took)?;
         let old = self.ledger.store.read(JOURNAL).await?;

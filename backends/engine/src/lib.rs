@@ -65,6 +65,7 @@ mod plan;
 mod planner;
 mod recover;
 mod render;
+mod run;
 mod sealed;
 mod specdiff;
 mod state;

@@ -60,12 +60,11 @@ impl Plan {
 
     /// The same with the digest that its content has.
     #[must_use]
-    pub(crate) fn sealed(&self) -> Self {
-        let mut plan = self.clone();
-        plan.digest = Digest::of(b"");
+    pub(crate) fn sealed(mut self) -> Self {
+        self.digest = Digest::of(b"");
         // Plain data with string keys: it has a JSON form.
-        plan.digest = Digest::of(&serde_json::to_vec(&plan).unwrap_or_default());
-        plan
+        self.digest = Digest::of(&serde_json::to_vec(&self).unwrap_or_default());
+        self
     }
 
     /// The operation of that id.

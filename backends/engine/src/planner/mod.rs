@@ -35,7 +35,7 @@ pub(crate) struct Inputs<'a> {
     pub notes: Vec<Note>,
 }
 
-/// Makes the plan.
+/// Makes the plan, not yet sealed.
 pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
     let mut refusals = Vec::new();
     let nodes = semantic::Nodes::new(inputs.graph, inputs.previous);
@@ -53,7 +53,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
     notes.extend(decided.notes);
     notes.sort();
     notes.dedup();
-    let plan = Plan {
+    Ok(Plan {
         format: Plan::FORMAT,
         scope: inputs.scope.clone(),
         goal: inputs.goal,
@@ -75,8 +75,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
         problems: Vec::new(),
         budget: inputs.graph.and_then(budget),
         digest: Digest::of(b""),
-    };
-    Ok(plan.sealed())
+    })
 }
 
 fn budget(graph: &Graph) -> Option<String> {

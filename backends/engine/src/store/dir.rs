@@ -150,16 +150,16 @@ fn lock(root: &Path, path: &Path) -> Result<File, Trouble> {
     let parent = path.parent().unwrap_or(root);
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o700);
-    if !root.exists() {
-        if let Some(above) = root.parent() {
-            // What lies above is not ours to close: others may have to pass through it.
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o755)
-                .create(above)?;
-            builder.create(root)?;
-            File::open(above)?.sync_all()?;
-        }
+    if !root.exists()
+        && let Some(above) = root.parent()
+    {
+        // What lies above is not ours to close: others may have to pass through it.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(above)?;
+        builder.create(root)?;
+        File::open(above)?.sync_all()?;
     }
     own(root)?;
     if parent != root && !parent.exists() {

@@ -262,3 +262,100 @@ async fn conditions_hold_between_two_writers_of_a_directory() {
     store.remove("folder/b").await.unwrap();
     assert_eq!(store.list("folder").await.unwrap(), [""; 0]);
 }
+
+/// Takes the file system away again, also when the test fails.
+struct Mounted<'a>(&'a Path);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn a_really_full_disk_is_told_and_finished_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=64k", "none"])
+        .arg(dir.path())
+        .output();
+    if !mounted.is_ok_and(|output| output.status.success()) {
+        // Only root may mount, and not in every container.
+        return;
+    }
+    let _mounted = Mounted(dir.path());
+    let root = dir.path().join("state");
+    let filler = dir.path().join("filler");
+    let fake = Fake::new();
+    up(&engine(&fake, &root), SHOP).await.unwrap();
+    fake.log();
+    // All the room there is.
+    let mut room = fs::File::create(&filler).unwrap();
+    while std::io::Write::write_all(&mut room, &[0; 4096]).is_ok() {}
+    drop(room);
+    let changed = format!("{SHOP}\nthing more needs=api");
+    insta::assert_snapshot!(said(dir.path(), up(&engine(&fake, &root), &changed).await), @r"
+    writing DIR/state/lease.json: there is no space left
+      free some space there, then run the command again: it goes on where it stopped
+    ");
+    assert_eq!(fake.log(), [""; 0]);
+    let plan = engine(&fake, &root)
+        .plan(&graph(&changed), &Words::default())
+        .await;
+    assert_eq!(plan.unwrap().operations.len(), 1, "planning needs no room");
+    fs::remove_file(&filler).unwrap();
+    assert!(
+        up(&engine(&fake, &root), &changed)
+            .await
+            .unwrap()
+            .is_complete()
+    );
+    assert_eq!(fake.log(), ["create thing/more"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_applies_at_once_one_wins_and_none_is_done_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = Fake::new();
+    let many: String = (0..20).map(|i| format!("thing t{i}\n")).collect();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let engine = engine(&fake, dir.path());
+        let many = many.clone();
+        tasks.spawn(async move { up(&engine, &many).await });
+    }
+    let mut complete = 0;
+    while let Some(ended) = tasks.join_next().await {
+        match ended.unwrap() {
+            Ok(outcome) => {
+                assert!(outcome.is_complete(), "{outcome:#?}");
+                complete += 1;
+            }
+            Err(EngineError::State(StateError::Busy { .. }) | EngineError::Stale { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(complete >= 1);
+    fake.with(|w| {
+        assert_eq!(w.violations, [""; 0]);
+        assert_eq!(w.log.len(), 20, "each was made once");
+    });
+    let plan = engine(&fake, dir.path())
+        .plan(&graph(&many), &Words::default())
+        .await;
+    assert!(plan.unwrap().is_empty());
+}
+
+/// Not a promise of a time: what grows with the square of it would take minutes.
+#[tokio::test]
+async fn thousands_of_things_are_planned_and_shown() {
+    let bench = Bench::new();
+    let many: String = (1..=3_000)
+        .map(|i| format!("thing t{i} scale=1 needs=t{}\n", i / 10))
+        .collect();
+    let plan = bench.plan(&many).await.unwrap();
+    assert_eq!(plan.operations.len(), 3_000);
+    let view = plat_engine::PlanView::of(&plan);
+    let text = plat_engine::render_text(&view, &plat_engine::Style::default());
+    assert!(text.contains("3000 to create"));
+}

@@ -1,9 +1,8 @@
 //! A plan on a terminal. Pure: colours and width are given.
 
-use std::fmt::Write as _;
+mod page;
 
-use plat_model::Place;
-
+use self::page::{Line, Page, Role, columns};
 use crate::backend::{Note, NoteKind};
 use crate::plan::{Action, DataFate, DriftKind, Goal, NodeAction};
 use crate::view::{ChangeView, FieldView, OperationView, PlanView};
@@ -30,112 +29,43 @@ impl Default for Style {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Plain,
-    Strong,
-    Dim,
-    Add,
-    Change,
-    Remove,
-}
-
-impl Role {
-    const fn code(self) -> &'static str {
-        match self {
-            Self::Plain => "",
-            Self::Strong => "1",
-            Self::Dim => "2",
-            Self::Add => "32",
-            Self::Change => "33",
-            Self::Remove => "31",
-        }
-    }
-}
-
-/// A line: pieces of text, and what stands in the column of places.
-#[derive(Default)]
-struct Line {
-    pieces: Vec<(Role, String)>,
-    place: String,
-    /// A message is folded at the width; anything else is shortened.
-    folds: bool,
-}
-
-impl Line {
-    fn new() -> Self {
-        Self::default()
-    }
-
-    fn push(mut self, role: Role, text: impl Into<String>) -> Self {
-        self.pieces.push((role, text.into()));
-        self
-    }
-
-    fn at(mut self, place: Option<&Place>, set_by: Option<&str>) -> Self {
-        if let Some(place) = place {
-            self.place = match set_by {
-                Some(env) => format!("{place}  ({env})"),
-                None => place.to_string(),
-            };
-        }
-        self
-    }
-
-    fn folding(mut self) -> Self {
-        self.folds = true;
-        self
-    }
-
-    fn len(&self) -> usize {
-        self.pieces.iter().map(|(_, text)| columns(text)).sum()
-    }
-}
-
-fn columns(text: &str) -> usize {
-    text.chars().count()
-}
-
 /// The longest value that is shown whole.
 const VALUE: usize = 60;
 
 /// The plan as text, each line ended.
 pub fn render_text(view: &PlanView, style: &Style) -> String {
-    let mut page = Page {
-        style: *style,
-        lines: Vec::new(),
+    let mut writer = Writer {
+        page: Page::new(*style),
         new: false,
     };
-    page.head(view);
-    page.drift(view);
+    writer.head(view);
+    writer.drift(view);
     for change in &view.changes {
-        page.change(change);
+        writer.change(change);
     }
-    page.blocked(view);
+    writer.blocked(view);
     if !view.nothing_to_do {
-        page.notes(view);
+        writer.notes(view);
     }
-    page.problems(view);
-    page.foot(view);
-    page.text()
+    writer.problems(view);
+    writer.foot(view);
+    writer.page.text()
 }
 
-struct Page {
-    style: Style,
-    lines: Vec<Line>,
+/// The plan as it is written down, section by section.
+struct Writer {
+    page: Page,
     /// Whether the declaration that is being told of is a new one.
     new: bool,
 }
 
-impl Page {
+impl Writer {
     fn add(&mut self, line: Line) {
-        self.lines.push(line);
+        self.page.add(line);
     }
 
     fn gap(&mut self) {
-        if self.lines.last().is_some_and(|l| !l.pieces.is_empty()) {
-            self.add(Line::new());
-        }
+        self.page.gap();
     }
 
     fn head(&mut self, view: &PlanView) {
@@ -236,7 +166,7 @@ impl Page {
             .at(field.place.as_ref(), field.set_by.as_deref());
         // Two values and an arrow share what the name and the place leave.
         let taken = line.len() + columns(&line.place) + 8;
-        let most = (self.style.width.saturating_sub(taken) / 2).clamp(12, VALUE);
+        let most = (self.page.style.width.saturating_sub(taken) / 2).clamp(12, VALUE);
         let new = field.new.as_deref().unwrap_or("none");
         line = match &field.old {
             Some(old) => {
@@ -421,111 +351,11 @@ impl Page {
         );
         if !view.nothing_to_do {
             let mut line = Line::new().push(Role::Dim, format!("  plan {}", view.id));
-            if self.style.kept && !view.problems.iter().any(|p| p.stops) {
+            if self.page.style.kept && !view.problems.iter().any(|p| p.stops) {
                 let hint = format!(" · apply it with: platc apply {}", view.id);
                 line = line.push(Role::Dim, hint);
             }
             self.add(line);
-        }
-    }
-
-    fn text(&self) -> String {
-        let width = self.style.width.max(40);
-        let places = self
-            .lines
-            .iter()
-            .map(|l| columns(&l.place))
-            .max()
-            .unwrap_or(0);
-        let widest = self
-            .lines
-            .iter()
-            .filter(|l| !l.place.is_empty())
-            .map(Line::len)
-            .max()
-            .unwrap_or(0);
-        // The column begins where the widest line leaves room, and never so far to the right
-        // that a place is cut.
-        let room = width.saturating_sub(places);
-        let column = (widest + 3).clamp(30, room.max(30));
-        let mut out = String::new();
-        for line in &self.lines {
-            if line.pieces.is_empty() {
-                out.push('\n');
-                continue;
-            }
-            let limit = if line.place.is_empty() {
-                width
-            } else {
-                column.saturating_sub(2)
-            };
-            if line.folds && line.len() > limit {
-                self.folded(line, limit, column, &mut out);
-            } else {
-                self.single(line, limit, column, &mut out);
-            }
-        }
-        out
-    }
-
-    fn single(&self, line: &Line, limit: usize, column: usize, out: &mut String) {
-        let mut used = 0;
-        for (role, text) in &line.pieces {
-            let left = limit.saturating_sub(used);
-            let text = clipped(text, left);
-            used += columns(&text);
-            self.paint(*role, &text, out);
-        }
-        self.place(line, used, column, out);
-    }
-
-    fn place(&self, line: &Line, used: usize, column: usize, out: &mut String) {
-        if !line.place.is_empty() {
-            let gap = column.saturating_sub(used).max(2);
-            let _ = write!(out, "{:gap$}", "");
-            self.paint(Role::Dim, &line.place, out);
-        }
-        while out.ends_with(' ') {
-            out.pop();
-        }
-        out.push('\n');
-    }
-
-    /// Folds between words; what follows the first line stands a little further in.
-    fn folded(&self, line: &Line, limit: usize, column: usize, out: &mut String) {
-        let text: String = line.pieces.iter().map(|(_, text)| text.as_str()).collect();
-        let indent = text.len() - text.trim_start().len();
-        let role = line.pieces.first().map_or(Role::Plain, |(role, _)| *role);
-        let mut rows: Vec<String> = Vec::new();
-        let mut row = " ".repeat(indent);
-        let mut empty = true;
-        for word in text.split_whitespace() {
-            if !empty && columns(&row) + 1 + columns(word) > limit {
-                rows.push(std::mem::replace(&mut row, " ".repeat(indent + 2)));
-                empty = true;
-            }
-            if !empty {
-                row.push(' ');
-            }
-            row.push_str(word);
-            empty = false;
-        }
-        rows.push(row);
-        for (i, row) in rows.iter().enumerate() {
-            self.paint(role, row, out);
-            if i == 0 {
-                self.place(line, columns(row), column, out);
-            } else {
-                out.push('\n');
-            }
-        }
-    }
-
-    fn paint(&self, role: Role, text: &str, out: &mut String) {
-        if self.style.color && role != Role::Plain && !text.trim().is_empty() {
-            let _ = write!(out, "\x1b[{}m{text}\x1b[0m", role.code());
-        } else {
-            out.push_str(text);
         }
     }
 }
@@ -607,16 +437,4 @@ fn clipped_to(text: &str, most: usize) -> String {
     let head: String = text.chars().take(keep.div_ceil(2)).collect();
     let tail: String = text.chars().skip(length - keep / 2).collect();
     format!("{head}…{tail}")
-}
-
-fn clipped(text: &str, most: usize) -> String {
-    let length = columns(text);
-    if length <= most {
-        return text.to_owned();
-    }
-    let mut out: String = text.chars().take(most.saturating_sub(1)).collect();
-    if most > 0 {
-        out.push('…');
-    }
-    out
 }
