@@ -24,7 +24,7 @@ class Pool:
     effect than what it asks of the connection.
     """
 
-    def __init__(self, connect: Callable[[], Any], size: int = 5, patience: float = 5.0):
+    def __init__(self, connect: Callable[[], Any], size: int = 5, patience: float = 10.0):
         self._connect = connect
         self._patience = patience
         self._free = threading.BoundedSemaphore(size)
