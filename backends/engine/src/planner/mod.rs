@@ -51,6 +51,11 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
     let changes = semantic::changes(&nodes, &ordered.operations, &inputs, partial);
     let mut notes = inputs.notes;
     notes.extend(decided.notes);
+    notes.extend(semantic::renames(
+        &changes,
+        &ordered.operations,
+        inputs.previous,
+    ));
     notes.sort();
     notes.dedup();
     Ok(Plan {

@@ -8,7 +8,7 @@ use plat_model::{
 
 use super::Inputs;
 use super::objects::heals;
-use crate::backend::Refusal;
+use crate::backend::{Note, NoteKind, Refusal};
 use crate::plan::{Action, FieldChange, NodeAction, NodeChange, OpId, Operation};
 
 /// The nodes of two graphs, matched by what is deployed: a node that moved is the one it was.
@@ -306,25 +306,24 @@ fn walk(path: FieldPath, old: Of<'_>, new: Of<'_>, out: &mut Vec<FieldChange>) {
     }
     if let (Some((old, previous)), Some((new, graph))) = (old, new) {
         let parts = match (&old.data, &new.data) {
-            (Data::Map(a), Data::Map(b)) => Some((a, b)),
+            (Data::Map(a), Data::Map(b)) => Some((a, b, false)),
             (Data::Variant { case: x, fields: a }, Data::Variant { case: y, fields: b })
-                if x == y
-                    && a.values()
-                        .chain(b.values())
-                        .filter(|v| !v.is_none())
-                        .count()
-                        > 2 =>
+                if x == y =>
             {
-                Some((a, b))
+                let given = a.iter().chain(b).filter(|(_, v)| !v.is_none());
+                let names: BTreeSet<_> = given.map(|(name, _)| name).collect();
+                // `fixed(count: 2)` is written `2`: its one part goes by the field's own name.
+                Some((a, b, names.len() == 1))
             }
             _ => None,
         };
-        if let Some((a, b)) = parts {
+        if let Some((a, b, alone)) = parts {
             let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
             for key in keys {
                 let old = a.get(key).map(|v| (v, previous));
                 let new = b.get(key).map(|v| (v, graph));
-                walk(path.join(key), old, new, out);
+                let path = if alone { path.clone() } else { path.join(key) };
+                walk(path, old, new, out);
             }
             return;
         }
@@ -361,4 +360,53 @@ fn winner(graph: &Graph, id: OriginId) -> Option<(Place, Option<String>)> {
         path.split(['.', ' ']).next().unwrap_or(path).to_owned()
     });
     Some((site.place.clone(), env))
+}
+
+/// What looks like a rename that nobody told of: of one kind that holds data, one declaration
+/// goes and one comes.
+pub(super) fn renames(
+    changes: &[NodeChange],
+    operations: &[Operation],
+    previous: Option<&Graph>,
+) -> Vec<Note> {
+    let with_data = |what: NodeAction| {
+        changes.iter().filter(move |change| {
+            let mut own = change
+                .operations
+                .iter()
+                .filter_map(|id| operations.get(id.0));
+            let holds = own.any(|operation| {
+                let object = operation.desired.as_ref().or(operation.previous.as_ref());
+                object.is_some_and(|o| o.holds_data.is_some())
+            });
+            change.what == what && holds
+        })
+    };
+    let mut notes = Vec::new();
+    for gone in with_data(NodeAction::Destroy) {
+        let alike = |change: &&NodeChange| change.kind == gone.kind;
+        let mut come = with_data(NodeAction::Create).filter(alike);
+        let mut go = with_data(NodeAction::Destroy).filter(alike);
+        let (Some(new), None) = (come.next(), come.next()) else {
+            continue;
+        };
+        let (Some(_), None) = (go.next(), go.next()) else {
+            continue;
+        };
+        if let (Some(from), Some(to)) = (&gone.node, &new.node) {
+            let was = previous.and_then(|graph| graph.nodes.get(from));
+            let name = was.map_or_else(|| from.external_name(), |node| node.name.clone());
+            notes.push(Note {
+                kind: NoteKind::Info,
+                node: Some(to.clone()),
+                field: None,
+                place: new.place.clone(),
+                message: format!(
+                    "it is new and empty. If it is `{from}` under another name, write `moved \
+                     {from} to {to}`, and `name = \"{name}\"` in `{to}`"
+                ),
+            });
+        }
+    }
+    notes
 }

@@ -386,6 +386,12 @@ fn spec_changes(operation: &OperationView) -> String {
     const SHOWN: usize = 3;
     let json = |value: &Option<serde_json::Value>| match value {
         None | Some(serde_json::Value::Null) => "none".to_owned(),
+        // Of a digest, what tells it from another.
+        Some(serde_json::Value::String(s))
+            if s.len() >= 32 && s.chars().all(|c| c.is_ascii_hexdigit()) =>
+        {
+            s.chars().take(6).collect()
+        }
         Some(serde_json::Value::String(s)) if s.chars().all(|c| c.is_ascii_graphic()) => s.clone(),
         Some(value) => value.to_string(),
     };

@@ -166,6 +166,24 @@ fn a_move_and_a_narrow_terminal() {
 }
 
 #[test]
+fn what_looks_like_a_rename_is_asked_about() {
+    run(async {
+        let bench = Bench::new();
+        bench.up("store db size=1GiB\nthing api needs=db").await;
+        let plan = bench
+            .plan("store main size=1GiB\nthing api needs=main")
+            .await
+            .unwrap();
+        insta::assert_snapshot!("rename", shown(&plan, 100));
+        let plan = bench
+            .plan("store main\nstore more\nthing api needs=main")
+            .await
+            .unwrap();
+        assert!(plan.notes.is_empty());
+    });
+}
+
+#[test]
 fn colours_are_added_and_nothing_else() {
     run(async {
         let plan = Bench::new().plan(SHOP).await.unwrap();
