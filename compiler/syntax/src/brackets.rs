@@ -91,6 +91,8 @@ struct Repair<'a> {
     /// The group that is too deep: its opening, and how many brackets are open in it.
     deep: Option<(Token, Vec<K>)>,
     indentation: u32,
+    /// How many more braces are closed than opened.
+    excess: usize,
 }
 
 impl<'a> Repair<'a> {
@@ -112,10 +114,13 @@ impl<'a> Repair<'a> {
             open: Vec::new(),
             deep: None,
             indentation: 0,
+            excess: 0,
         }
     }
 
     fn run(mut self, tokens: &[Token]) -> Vec<Token> {
+        let count = |kind| tokens.iter().filter(|t| t.kind == kind).count();
+        self.excess = count(K::RBrace).saturating_sub(count(K::LBrace));
         for (i, token) in tokens.iter().enumerate() {
             let next = tokens.get(i + 1);
             if token.newline && token.kind != K::Eof {
@@ -224,7 +229,25 @@ impl<'a> Repair<'a> {
             .iter()
             .rposition(fits)
             .filter(|at| token.kind == K::InterpEnd || *at >= hole);
-        match by_layout.filter(|at| *at >= hole).or(innermost) {
+        let by_layout = by_layout.filter(|at| *at >= hole);
+        // One `}` too many: the one that is indented further than the line of what it would close.
+        let deeper = self
+            .open
+            .last()
+            .is_some_and(|o| fits(o) && self.indentation > o.indentation);
+        if token.kind == K::RBrace
+            && self.excess > 0
+            && token.newline
+            && by_layout.is_none()
+            && deeper
+        {
+            self.excess -= 1;
+            self.mistakes.push(Mistake::StrayCloser {
+                range: token.range(),
+            });
+            return;
+        }
+        match by_layout.or(innermost) {
             Some(at) => {
                 // Where an end was put in for a string that was cut off, all has been said.
                 if token.start == token.end {

@@ -61,6 +61,8 @@ struct Builder<'t> {
     mistakes: Vec<Mistake>,
     /// Something was told of the element that is being read: what follows from it stays untold.
     told: bool,
+    /// Something was told of the element before.
+    told_before: bool,
     /// Nothing is told: what is being read was most likely meant to stand elsewhere.
     muted: bool,
     depth: u32,
@@ -212,6 +214,7 @@ fn build(balanced: &Balanced, docs: Vec<TextRange>) -> Builder<'_> {
         nodes: Vec::with_capacity(balanced.tokens.len()),
         mistakes: Vec::new(),
         told: false,
+        told_before: false,
         muted: false,
         depth: 0,
         head: false,

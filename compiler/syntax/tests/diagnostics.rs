@@ -56,6 +56,18 @@ check! {
     dash_in_a_name: "service shop-api {\n    port = 80\n}\n";
     spaced_quantity: "postgres db {\n    storage = 20 GiB\n}\n";
     string_after_a_dot: "service api {\n    env.\"A-B\" = 1\n}\n";
+    name_in_quotes: "service \"api\" {\n    port = 80\n}\n";
+    colon_for_a_body: "service api:\n    port = 80\n    scale = 2\n";
+    body_missing: "env prod\n    target = local {}\n    extends = dev\n";
+    text_without_quotes: "service api {\n    run = image(ghcr.io/acme/x:1)\n}\n";
+    ternary: "let x = c ? a : b\n";
+    arrow_function: "let x = xs.map(y => y + 1)\n";
+    function_with_braces: "fn f(x: Int): Int { x + 1 }\n";
+    single_equals: "test t {\n    assert = a = b\n}\n";
+    two_commas: "let xs = [1,, 2]\n";
+    no_declaration: "secret a\n\n1 + 2\nsecret b\n";
+    unclosed_row: "let xs = [\n    { a = 1,\n    { a = 2 },\n]\nlet y = 2\n";
+    brace_too_many: "service api {\n    env = {\n        A = 1\n    }\n    }\n    port = 80\n}\n";
     brace_on_its_own: "service api\n{\n    port = 80\n}\n";
     missing_name: "postgres {\n    version = 17\n}\n";
     missing_kind: "api {\n    port = 80\n}\n";

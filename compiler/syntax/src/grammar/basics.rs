@@ -181,6 +181,9 @@ pub(super) fn complain(state: &mut Builder<'_>, mistake: Mistake) {
                 || before.kind == K::Unknown
                 || matches!(found.kind, K::Unknown | K::Skipped)
         }
+        Mistake::Unexpected { found, .. } => {
+            state.told || matches!(found.kind, K::Unknown | K::Skipped)
+        }
         Mistake::NoElse { .. } | Mistake::Misplaced { .. } | Mistake::Chained { .. } => state.told,
         _ => false,
     };
@@ -194,7 +197,9 @@ pub(super) fn complain(state: &mut Builder<'_>, mistake: Mistake) {
 fn element<'t>(inp: &mut Ref<'t, '_>, parse: impl FnOnce(&mut Ref<'t, '_>)) {
     let outer = std::mem::replace(&mut inp.state().told, false);
     parse(inp);
-    inp.state().told = outer;
+    let state = inp.state();
+    state.told_before = state.told;
+    state.told = outer;
 }
 
 /// The rule, or a note that `what` is missing.
@@ -348,7 +353,23 @@ pub(super) fn deeper<'t>(
 
 /// A bracketed group. What the inner rule leaves over is noted and skipped; the closing bracket is always
 /// there, because the tokens are balanced.
+///
+/// Nothing is told of what stands in a bracket that is never closed: it was most likely meant to stand elsewhere.
 pub(super) fn bracketed<'t>(open: K, close: &'static str, inner: impl Rule<'t>) -> impl Rule<'t> {
+    group(open, close, inner, true)
+}
+
+/// The same for `{ … }` with items: of these all is told, closed or not.
+pub(super) fn block<'t>(inner: impl Rule<'t>) -> impl Rule<'t> {
+    group(K::LBrace, "}", inner, false)
+}
+
+fn group<'t>(
+    open: K,
+    close: &'static str,
+    inner: impl Rule<'t>,
+    mute_unclosed: bool,
+) -> impl Rule<'t> {
     custom(move |inp: &mut Ref<'t, '_>| {
         if peek(inp, 0).kind != open {
             return no();
@@ -357,8 +378,7 @@ pub(super) fn bracketed<'t>(open: K, close: &'static str, inner: impl Rule<'t>) 
         let partner = inp.state().partner.get(at).copied().unwrap_or(0) as usize;
         let closing = inp.state().token(partner);
         bump(inp);
-        // Within `(`, `[` or `${` that is never closed, the rest of the file would be misread.
-        let unclosed = closing.start == closing.end && open != K::LBrace;
+        let unclosed = closing.start == closing.end && mute_unclosed;
         let muted = inp.state().muted;
         inp.state().muted |= unclosed;
         let head = std::mem::replace(&mut inp.state().head, false);
@@ -398,7 +418,13 @@ pub(super) fn separated<'t>(element_rule: impl Rule<'t>, what: &'static str) -> 
             }
             let at = here(inp);
             element(inp, |inp| {
-                if !attempt(inp, &element_rule, what) || here(inp) == at {
+                let found = tried(inp, &element_rule);
+                if !found {
+                    let state = inp.state();
+                    let found = state.found(at);
+                    complain(state, Mistake::Unexpected { what, found });
+                }
+                if !found || here(inp) == at {
                     skip_element(inp);
                     if here(inp) == at && peek(inp, 0).kind != K::Comma {
                         skip_one(inp);

@@ -209,7 +209,11 @@ impl<'t, R: Rule<'t>> Rules<R> {
     fn item(&self, inp: &mut Ref<'t, '_>) -> Done {
         let first = mark(inp);
         let start = push_docs(inp);
-        let head = peek(inp, 0).range();
+        let token = peek(inp, 0);
+        let head = Head {
+            range: token.range(),
+            indented: token.newline && !token.column_zero,
+        };
         modifiers(inp);
         let Some(form) = form_of(inp) else {
             return no();
@@ -243,25 +247,36 @@ impl<'t, R: Rule<'t>> Rules<R> {
     }
 }
 
+/// The word that an item begins with.
+struct Head {
+    range: TextRange,
+    indented: bool,
+}
+
 /// What may not stand here becomes an error node, so that nobody after the parser meets it.
-fn place(inp: &mut Ref<'_, '_>, form: K, first: usize, head: TextRange) {
+fn place(inp: &mut Ref<'_, '_>, form: K, first: usize, head: Head) {
     let context = inp.state().context;
     if allowed(context, form) {
         return;
     }
+    // Indented fields after something that was told of were its fields.
+    if form == K::Field && context == Context::File && inp.state().told_before && head.indented {
+        inp.state().told = true;
+    }
+    let range = head.range;
     complain(
         inp.state(),
         Mistake::Misplaced {
             kind: form,
             context,
-            range: head,
+            range,
         },
     );
     let state = inp.state();
     let range = state
         .nodes
         .last()
-        .map_or(head, |n| TextRange::new(n.start, n.end));
+        .map_or(range, |n| TextRange::new(n.start, n.end));
     state.nodes.truncate(first);
     state.push_leaf(K::Error, range);
 }
@@ -333,7 +348,7 @@ fn body<'t>(context: Context, item: impl Rule<'t>) -> impl Rule<'t> {
         inp.state().context = outer;
         done
     });
-    let braces = bracketed(K::LBrace, "}", inner);
+    let braces = block(inner);
     let braces = custom(move |inp: &mut Ref<'t, '_>| {
         let at = here(inp);
         let token = peek(inp, 0);
@@ -441,8 +456,13 @@ fn fn_rule<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
             token(K::Colon),
             must_or(ty, "the type of the result", K::TypeError)
         )),
-        must(token(K::Eq), "`=` and the function's value"),
-        must_or(expr, A_VALUE, K::Error),
+        custom(move |inp: &mut Ref<'t, '_>| {
+            let given = attempt(inp, &token(K::Eq), "`=` and the function's value");
+            if !given || !attempt(inp, &expr, A_VALUE) {
+                push_error(inp, K::Error);
+            }
+            Ok(())
+        }),
     )
 }
 
