@@ -81,7 +81,7 @@ pub fn pids(home: &Home, script: &str) -> Vec<i32> {
     processes_naming(script)
         .into_iter()
         .filter(|(pid, command)| {
-            command.starts_with("python3")
+            command.contains("python3")
                 && std::fs::read_link(format!("/proc/{pid}/cwd"))
                     .is_ok_and(|cwd| cwd.starts_with(home.path()))
         })

@@ -136,11 +136,11 @@ impl Ports {
     }
 
     fn choose(&self, owner: &str) -> Result<u16, PortsError> {
-        // Where the search begins depends on the owner alone, so that a thing that is made
-        // again most often has its old port again.
-        let start = u16::from_str_radix(names::short_id(&[owner]).get(..4).unwrap_or("0"), 16)
-            .unwrap_or(0)
-            % COUNT;
+        // Where the search begins depends on the owner and on whose list this is: a thing that is
+        // made again most often has its old port again, and two agents on one machine, which know
+        // nothing of each other's lists, hardly ever try the same one at the same moment.
+        let id = names::short_id(&[&self.path.to_string_lossy(), owner]);
+        let start = u16::from_str_radix(id.get(..4).unwrap_or("0"), 16).unwrap_or(0) % COUNT;
         (0..COUNT)
             .map(|i| FIRST + (start + i) % COUNT)
             .find(|port| !self.taken(*port) && is_free(*port))
