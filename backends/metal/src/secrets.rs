@@ -366,6 +366,21 @@ impl Secrets {
         })
     }
 
+    /// Forgets every secret that was generated.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub fn forget_generated(&self) -> Result<(), SecretsError> {
+        let any = |f: &File| f.secrets.values().any(|e| e.made == Made::Generated);
+        if !self.read()?.as_ref().is_some_and(any) {
+            return Ok(());
+        }
+        self.change(|file| {
+            file.secrets.retain(|_, entry| entry.made == Made::Set);
+            Ok(())
+        })
+    }
+
     /// Whether nothing at all is kept here.
     ///
     /// # Errors

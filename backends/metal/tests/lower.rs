@@ -1,6 +1,6 @@
 //! Lowering: what a graph becomes on this machine.
 
-#![expect(clippy::unwrap_used, dead_code, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, dead_code, reason = "tests")]
 
 #[path = "common/graph.rs"]
 mod graph;
@@ -301,4 +301,63 @@ fn what_is_not_built_is_refused_at_its_field() {
         ],
     );
     insta::assert_snapshot!(shown(&graph));
+}
+
+/// What `stdlib/targets/local.plat` says of this target, entry by entry: each is a note or a
+/// refusal here, so that the compiler's data and this code can't tell different stories.
+#[test]
+fn the_data_of_the_compiler_is_kept_to() {
+    let text = include_str!("../../../stdlib/targets/local.plat");
+    let entry = |line: &str| -> Option<(String, String)> {
+        let (how, rest) = line.trim().split_once("(\"")?;
+        let (what, _) = rest.split_once('"')?;
+        ["weakens", "refuses", "lacks"]
+            .contains(&how)
+            .then(|| (how.to_owned(), what.to_owned()))
+    };
+    let run = || ("run", process(["x"], "./app"));
+    let mut seen = 0;
+    for (how, what) in text.lines().filter_map(entry) {
+        seen += 1;
+        let case = |name: &str| variant(name, []);
+        let (kind, fields): (&str, Vec<(&str, plat_model::Value)>) = match what.as_str() {
+            "program.needs" => ("service", vec![run(), ("needs", list([case("hsm")]))]),
+            "program.user" => ("service", vec![run(), ("user", case("root"))]),
+            "program.confine" => ("service", vec![run(), ("confine", text_value("required"))]),
+            "service.rollout.canary" => ("service", vec![run(), ("rollout", case("canary"))]),
+            "service.rollout.blue_green" => {
+                ("service", vec![run(), ("rollout", case("blue_green"))])
+            }
+            "worker.rollout.canary" => ("worker", vec![run(), ("rollout", case("canary"))]),
+            "worker.rollout.blue_green" => ("worker", vec![run(), ("rollout", case("blue_green"))]),
+            "postgres.replicas" => ("postgres", vec![("replicas", int(2))]),
+            "postgres.backup" => ("postgres", vec![("backup", case("daily"))]),
+            // The default: a plan that says so each time would say nothing.
+            "route.tls.auto" => continue,
+            "program.run.image" => ("service", vec![("run", case("image"))]),
+            "program.run.dockerfile" => ("service", vec![("run", case("dockerfile"))]),
+            "program.run.wasm" => ("service", vec![("run", case("wasm"))]),
+            "route.listen.tcp" => ("route", vec![("listen", case("tcp"))]),
+            "route.listen.udp" => ("route", vec![("listen", case("udp"))]),
+            "route.tls.files" => ("route", vec![("tls", case("files"))]),
+            "queue.protocol.sqs" => ("queue", vec![("protocol", case("sqs"))]),
+            "queue.protocol.kafka" => ("queue", vec![("protocol", case("kafka"))]),
+            kind @ ("vm" | "daemon" | "function" | "mysql" | "topic" | "smtp" | "network") => {
+                (kind, vec![])
+            }
+            other => panic!("{how} `{other}`: this test does not know it"),
+        };
+        let shown = shown(&graph(8088, [(kind, "x", fields)]));
+        let told = if how == "weakens" {
+            "note x."
+        } else {
+            "refused "
+        };
+        assert!(shown.contains(told), "{how} `{what}`:\n{shown}");
+    }
+    assert!(seen > 20, "the file has another form now");
+}
+
+fn text_value(text: &str) -> plat_model::Value {
+    graph::text(text)
 }

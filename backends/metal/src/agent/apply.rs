@@ -168,7 +168,9 @@ impl Agent {
         self.store
             .change(scope, id, |r| r.done = false)
             .map_err(failed)?;
-        if let Some(Spec::Workload(_)) = &spec {
+        if let Some(Spec::Workload(workload)) = &spec
+            && !workload.process.ports.is_empty()
+        {
             progress.say("lets requests end");
         }
         if let Some(spec) = &spec {
@@ -204,14 +206,21 @@ impl Agent {
             // What can't be removed is only litter.
             let _ = fs::remove_dir_all(dir.join(name));
         }
-        if self.secrets(scope).is_empty().unwrap_or(false) {
-            let _ = fs::remove_file(dir.join("secrets.json"));
-            let _ = fs::remove_file(dir.join("secrets.lock"));
-        }
         let data = self.dirs.data_of(&scope.app, &scope.environment);
         // Only where they are empty.
         let _ = fs::remove_dir(&data);
         let _ = data.parent().map(fs::remove_dir);
+        let secrets = self.secrets(scope);
+        if !data.exists()
+            && let Err(e) = secrets.forget_generated()
+        {
+            // With no data left there is nothing that generated values would open.
+            self.log.warn(format!("cannot forget secrets: {e}"));
+        }
+        if secrets.is_empty().unwrap_or(false) {
+            let _ = fs::remove_file(dir.join("secrets.json"));
+            let _ = fs::remove_file(dir.join("secrets.lock"));
+        }
     }
 
     fn fence(&self, call: &Call) -> Result<(), Failure> {

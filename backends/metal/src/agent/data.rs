@@ -306,8 +306,9 @@ impl Agent {
                 }],
             });
         }
-        let mut program = self.config.internal.clone();
-        program.push("s3".into());
+        let program = self
+            .internal("s3")
+            .map_err(|e| Failure::new("cannot keep the S3 server's program", e))?;
         Ok(objectstore::Settings {
             name: format!("{} {}", scope.app, scope.environment),
             dir: self.data_dir(scope, "_s3"),

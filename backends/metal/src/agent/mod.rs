@@ -205,10 +205,6 @@ pub async fn serve(dirs: Dirs, config: Config) -> Result<(), AgentError> {
         std::process::id(),
         config.program
     ));
-    let shim = keep_program(&dirs, "shim", "plat-shim", config.shim).map_err(io_error(format!(
-        "write the shim under {}",
-        dirs.cache.display()
-    )))?;
     let (store, broken) =
         Store::open(&dirs).map_err(io_error(format!("read {}", dirs.state.display())))?;
     for path in broken {
@@ -218,7 +214,7 @@ pub async fn serve(dirs: Dirs, config: Config) -> Result<(), AgentError> {
         ));
     }
     let ports = Ports::open(&dirs.state.join("ports.json"))?;
-    let (supervisor, events) = Supervisor::new(dirs.clone(), shim, log.clone())
+    let (supervisor, events) = Supervisor::new(dirs.clone(), config.shim, log.clone())
         .map_err(io_error("watch its processes"))?;
     let tools = Tools::new(dirs.cache.clone(), crate::tools::Config::from_env());
     let agent = Arc::new(Agent {
@@ -275,6 +271,26 @@ impl Agent {
         lock.lock_owned().await
     }
 
+    /// The command for a process that is this program itself: `proxy`, `s3`. Where somebody
+    /// emptied the cache it runs from, it is put back there.
+    fn internal(&self, what: &str) -> io::Result<Vec<String>> {
+        let mut command = self.config.internal.clone();
+        if let Some(program) = command.first_mut() {
+            let path = program.trim_end_matches(" (deleted)").to_owned();
+            *program = path;
+            let path = Path::new(program.as_str());
+            if let Some(dir) = path.parent()
+                && !path.exists()
+            {
+                make_executable(dir, path, |fresh| {
+                    fs::copy("/proc/self/exe", fresh).map(|_| ())
+                })?;
+            }
+        }
+        command.push(what.to_owned());
+        Ok(command)
+    }
+
     fn ports(&self) -> MutexGuard<'_, Ports> {
         // A panic while it was held can't have left half a list.
         self.ports.lock().unwrap_or_else(PoisonError::into_inner)
@@ -320,10 +336,12 @@ pub(crate) fn make_executable(
         write(&fresh)?;
         fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755))?;
         fs::File::open(&fresh)?.sync_all()?;
-        fs::rename(&fresh, path)
+        // Never in the place of one that is there: somebody may be running it.
+        match fs::hard_link(&fresh, path) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
+            _ => Ok(()),
+        }
     })();
-    if made.is_err() {
-        let _ = fs::remove_file(&fresh);
-    }
+    let _ = fs::remove_file(&fresh);
     made
 }

@@ -139,6 +139,12 @@ impl Agent {
         ports
     }
 
+    /// Whether the proxy of a port answers.
+    pub(super) fn proxy_is_up(&self, port: u16) -> bool {
+        let id = self.proxy_instance(&port_name(port)).id;
+        self.supervisor.get(&id).is_some_and(|s| s.ready())
+    }
+
     /// Keeps the proxies at what is to be, for ever.
     pub(super) async fn keep_routes(self: Arc<Self>) {
         loop {
@@ -209,8 +215,7 @@ impl Agent {
         config: &proxy::Config,
         mut instance: Instance,
     ) -> io::Result<()> {
-        let mut program = self.config.internal.clone();
-        program.push("proxy".into());
+        let program = self.internal("proxy")?;
         let launch =
             proxy::prepare(&self.proxy_dir(name), &program, config).map_err(io::Error::other)?;
         for address in &config.listen {

@@ -75,6 +75,11 @@ impl Agent {
             Some(Spec::Route(route)) => {
                 seen.urls = self.urls_of(record, route);
                 seen.summary = seen.urls.first().cloned().unwrap_or_default();
+                if !self.proxy_is_up(route.port) {
+                    seen.state = RunState::Starting;
+                    let why = format!("its proxy at port {} does not answer", route.port);
+                    seen.health = Health::Ailing { why };
+                }
             }
             Some(Spec::Site(site)) => seen.summary = site.dir.display().to_string(),
             Some(Spec::Volume(_)) => seen.summary = "there".into(),

@@ -86,7 +86,6 @@ pub struct Store {
 #[derive(Default)]
 struct Inner {
     records: BTreeMap<(Scope, String), Record>,
-    fences: BTreeMap<Scope, u64>,
 }
 
 impl Store {
@@ -105,11 +104,6 @@ impl Store {
                     app: app.clone(),
                     environment,
                 };
-                if let Ok(text) = fs::read_to_string(dir.join("fence"))
-                    && let Ok(fence) = text.trim().parse()
-                {
-                    inner.fences.insert(scope.clone(), fence);
-                }
                 let objects = dir.join("objects");
                 if !objects.is_dir() {
                     continue;
@@ -228,16 +222,26 @@ impl Store {
     /// # Errors
     /// When it can't be written.
     pub fn fence(&self, scope: &Scope, fence: u64) -> io::Result<Result<(), u64>> {
-        let mut inner = self.lock();
-        match inner.fences.get(scope) {
-            Some(highest) if *highest > fence => return Ok(Err(*highest)),
-            Some(highest) if *highest == fence => return Ok(Ok(())),
-            _ => {}
+        // Beside the lease whose number it is: where the engine's state is lost, and its leases
+        // are counted anew, this is lost with it.
+        let dir = self
+            .dirs
+            .scope(&scope.app, &scope.environment)
+            .join("engine");
+        let file = dir.join("agent-fence");
+        let _turn = self.lock();
+        let highest = match fs::read_to_string(&file) {
+            Ok(text) => text.trim().parse().unwrap_or(0),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
+            Err(e) => return Err(e),
+        };
+        if highest > fence {
+            return Ok(Err(highest));
         }
-        let dir = self.dirs.scope(&scope.app, &scope.environment);
-        dirs::own_dir(&dir, 0o700).map_err(io::Error::other)?;
-        dirs::write_atomic(&dir.join("fence"), fence.to_string().as_bytes())?;
-        inner.fences.insert(scope.clone(), fence);
+        if highest < fence {
+            dirs::own_dir(&dir, 0o700).map_err(io::Error::other)?;
+            dirs::write_atomic(&file, fence.to_string().as_bytes())?;
+        }
         Ok(Ok(()))
     }
 

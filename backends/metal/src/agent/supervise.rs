@@ -10,7 +10,6 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -78,7 +77,8 @@ struct Held {
 /// All shims of one agent.
 pub struct Supervisor {
     dirs: Dirs,
-    shim: PathBuf,
+    /// The program that each instance is run by.
+    shim: &'static [u8],
     log: Log,
     held: Mutex<BTreeMap<String, Held>>,
     events: mpsc::UnboundedSender<Event>,
@@ -91,7 +91,7 @@ impl Supervisor {
     /// When the system gives no inotify watch.
     pub fn new(
         dirs: Dirs,
-        shim: PathBuf,
+        shim: &'static [u8],
         log: Log,
     ) -> io::Result<(Arc<Self>, mpsc::UnboundedReceiver<Event>)> {
         let fd = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC)?;
@@ -233,9 +233,11 @@ impl Supervisor {
         // First on disk, then started: an agent that dies here finds it by its socket.
         instance.process = None;
         let dirs = self.dirs.clone();
-        let shim = self.shim.clone();
+        let shim = self.shim;
         let saved = instance.clone();
         let spawned = tokio::task::spawn_blocking(move || {
+            // Where somebody emptied the cache it is put back.
+            let shim = super::keep_program(&dirs, "shim", "plat-shim", shim)?;
             saved.save(&dirs)?;
             spawn(&shim, &spec)
         })

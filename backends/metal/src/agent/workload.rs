@@ -66,14 +66,7 @@ impl Agent {
                 self.part_with(others.clone(), workload).await;
             }
         }
-        let wanted = 0..workload.copies;
-        progress.say(format!(
-            "starts {}",
-            copies(workload.copies, if same { "copy" } else { "new copy" })
-        ));
-        let started = self
-            .start_copies(&record, workload, wanted, within, progress)
-            .await;
+        let started = self.start_copies(&record, workload, within, progress).await;
         if let Err(failure) = started {
             if !same {
                 for seen in self.instances(&record) {
@@ -106,7 +99,11 @@ impl Agent {
             })
             .collect::<Vec<_>>();
         if !surplus.is_empty() {
-            progress.say("lets the old copies finish their requests");
+            progress.say(if workload.process.ports.is_empty() {
+                "lets the old copies end"
+            } else {
+                "lets the old copies finish their requests"
+            });
             self.part_with(surplus, workload).await;
         }
         self.route_now()
@@ -129,12 +126,21 @@ impl Agent {
         self: &Arc<Self>,
         record: &Record,
         workload: &Workload,
-        wanted: std::ops::Range<u32>,
         within: Duration,
         progress: &Progress,
     ) -> Result<(), Failure> {
+        let running = self
+            .instances(record)
+            .iter()
+            .filter(|s| s.instance.generation == record.generation && !s.gone)
+            .count();
+        match (workload.copies as usize).saturating_sub(running) {
+            0 => {}
+            1 => progress.say("starts a copy"),
+            more => progress.say(format!("starts {more} copies")),
+        }
         let mut ids = Vec::new();
-        for copy in wanted.clone() {
+        for copy in 0..workload.copies {
             ids.push(self.start_copy(record, workload, copy).await?);
         }
         if !ids.is_empty() {
@@ -320,12 +326,4 @@ fn template(record: &Record) -> Option<String> {
 /// How long a copy may take to stop in all before its shim is killed.
 fn grace(workload: &Workload) -> Duration {
     Duration::from_millis(workload.process.grace) + Duration::from_secs(10)
-}
-
-fn copies(count: u32, what: &str) -> String {
-    match (count, what) {
-        (1, what) => format!("1 {what}"),
-        (n, "copy") => format!("{n} copies"),
-        (n, _) => format!("{n} new copies"),
-    }
 }
