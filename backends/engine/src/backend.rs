@@ -26,6 +26,12 @@ pub trait Backend: Send + Sync {
     /// Where this target is, for the head of a plan: `local`, `kubernetes prod-eu/shop`.
     fn describe(&self, graph: &Graph) -> String;
 
+    /// Whether the ids of its objects come from the `name` of their declarations: then one that
+    /// moved stays what it was by keeping its `name`. Else they come from its path.
+    fn ids_from_names(&self) -> bool {
+        false
+    }
+
     /// Reads what lowering needs of the local world (digests of source directories, versions of
     /// tools). It must change nothing and ask no target.
     ///

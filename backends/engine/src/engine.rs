@@ -85,6 +85,12 @@ impl Engine {
             scope: &self.scope,
             goal,
             targets: self.described(graph.or(previous.as_ref())),
+            by_name: self
+                .backends
+                .iter()
+                .filter(|(_, backend)| backend.ids_from_names())
+                .map(|(id, _)| id.clone())
+                .collect(),
             graph,
             desired: &desired,
             previous: previous.as_ref(),

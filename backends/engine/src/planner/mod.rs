@@ -7,7 +7,7 @@ mod objects;
 mod order;
 mod semantic;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plat_model::{Digest, Graph, TargetId};
 
@@ -21,6 +21,8 @@ pub(crate) struct Inputs<'a> {
     pub scope: &'a Scope,
     pub goal: Goal,
     pub targets: BTreeMap<TargetId, String>,
+    /// The targets whose ids come from names.
+    pub by_name: BTreeSet<TargetId>,
     /// What is to be; `None` for a destroy.
     pub graph: Option<&'a Graph>,
     /// Its objects, of all targets, by id.
@@ -49,13 +51,9 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
     }
     let partial = inputs.state.last_release().is_some_and(|r| !r.complete);
     let changes = semantic::changes(&nodes, &ordered.operations, &inputs, partial);
-    let mut notes = inputs.notes;
+    let mut notes = inputs.notes.clone();
     notes.extend(decided.notes);
-    notes.extend(semantic::renames(
-        &changes,
-        &ordered.operations,
-        inputs.previous,
-    ));
+    notes.extend(semantic::renames(&changes, &ordered.operations, &inputs));
     notes.sort();
     notes.dedup();
     Ok(Plan {

@@ -303,17 +303,28 @@ impl Decider<'_, '_> {
             return;
         }
         if let Some(new) = self.moved_with_data(object, &present) {
-            let name = object.node.as_ref().map(NodePath::external_name);
+            let what = held(object, &present).map_or("its data", |h| h.what.as_str());
             let message = format!(
-                "it moved to `{new}`, and this target can't give it its new name: {} would stay \
-                 behind",
-                held(object, &present).map_or("its data", |h| h.what.as_str())
+                "it moved to `{new}`, and this target can't give it its new name: {what} would \
+                 stay behind"
             );
-            let offer = format!(
-                "Keep the name where its data is: `name = \"{}\"` in `{new}`",
-                name.unwrap_or_default()
-            );
-            self.refuse(object, message, vec![offer]);
+            let old = object.node.as_ref().map_or("", NodePath::as_str);
+            let offers = if self.inputs.by_name.contains(&object.target) {
+                let name = object.node.as_ref().map(NodePath::external_name);
+                let name = name.unwrap_or_default();
+                vec![format!(
+                    "Keep the name where its data is: `name = \"{name}\"` in `{new}`"
+                )]
+            } else {
+                vec![
+                    format!("Let it be `{old}` as before"),
+                    format!(
+                        "Or leave the `moved` out: then `{new}` begins empty, and what `{old}` \
+                         holds is kept for when it is made again"
+                    ),
+                ]
+            };
+            self.refuse(object, message, offers);
             return;
         }
         draft.precondition = be(&present);

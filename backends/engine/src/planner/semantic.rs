@@ -9,7 +9,7 @@ use plat_model::{
 use super::Inputs;
 use super::objects::heals;
 use crate::backend::{Note, NoteKind, Refusal};
-use crate::plan::{Action, FieldChange, NodeAction, NodeChange, OpId, Operation};
+use crate::plan::{Action, DataFate, FieldChange, NodeAction, NodeChange, OpId, Operation};
 
 /// The nodes of two graphs, matched by what is deployed: a node that moved is the one it was.
 pub(super) struct Nodes<'a> {
@@ -367,46 +367,62 @@ fn winner(graph: &Graph, id: OriginId) -> Option<(Place, Option<String>)> {
 pub(super) fn renames(
     changes: &[NodeChange],
     operations: &[Operation],
-    previous: Option<&Graph>,
+    inputs: &Inputs<'_>,
 ) -> Vec<Note> {
-    let with_data = |what: NodeAction| {
-        changes.iter().filter(move |change| {
-            let mut own = change
-                .operations
-                .iter()
-                .filter_map(|id| operations.get(id.0));
-            let holds = own.any(|operation| {
-                let object = operation.desired.as_ref().or(operation.previous.as_ref());
-                object.is_some_and(|o| o.holds_data.is_some())
-            });
-            change.what == what && holds
-        })
-    };
-    let mut notes = Vec::new();
-    for gone in with_data(NodeAction::Destroy) {
-        let alike = |change: &&NodeChange| change.kind == gone.kind;
-        let mut come = with_data(NodeAction::Create).filter(alike);
-        let mut go = with_data(NodeAction::Destroy).filter(alike);
-        let (Some(new), None) = (come.next(), come.next()) else {
-            continue;
-        };
-        let (Some(_), None) = (go.next(), go.next()) else {
-            continue;
-        };
-        if let (Some(from), Some(to)) = (&gone.node, &new.node) {
-            let was = previous.and_then(|graph| graph.nodes.get(from));
-            let name = was.map_or_else(|| from.external_name(), |node| node.name.clone());
-            notes.push(Note {
-                kind: NoteKind::Info,
-                node: Some(to.clone()),
-                field: None,
-                place: new.place.clone(),
-                message: format!(
-                    "it is new and empty. If it is `{from}` under another name, write `moved \
-                     {from} to {to}`, and `name = \"{name}\"` in `{to}`"
-                ),
-            });
+    let only = |kind: &str, what: NodeAction| {
+        let mut all = changes
+            .iter()
+            .filter(|change| change.kind == kind && change.what == what)
+            .filter(|change| concerns_data(change, operations));
+        match (all.next(), all.next()) {
+            (Some(one), None) => Some(one),
+            _ => None,
         }
+    };
+    let kinds: BTreeSet<&str> = changes.iter().map(|c| c.kind.as_str()).collect();
+    let mut notes = Vec::new();
+    for kind in kinds {
+        let gone = only(kind, NodeAction::Destroy);
+        let come = only(kind, NodeAction::Create);
+        let (Some(gone), Some(come)) = (gone, come) else {
+            continue;
+        };
+        let (Some(from), Some(to)) = (&gone.node, &come.node) else {
+            continue;
+        };
+        let target = inputs.graph.and_then(|g| Some(&g.nodes.get(to)?.target));
+        let message = if target.is_some_and(|target| inputs.by_name.contains(target)) {
+            let was = inputs.previous.and_then(|graph| graph.nodes.get(from));
+            let name = was.map_or_else(|| from.external_name(), |node| node.name.clone());
+            format!(
+                "it is new and empty. If it is `{from}` under another name, write `moved {from} \
+                 to {to}`, and `name = \"{name}\"` in `{to}`"
+            )
+        } else {
+            format!(
+                "it is new and empty, also if it is `{from}` under another name: what `{from}` \
+                 holds is kept for when `{from}` is made again"
+            )
+        };
+        notes.push(Note {
+            kind: NoteKind::Info,
+            node: Some(to.clone()),
+            field: None,
+            place: come.place.clone(),
+            message,
+        });
     }
     notes
+}
+
+/// Whether one comes with room for data, or goes and leaves its data.
+fn concerns_data(change: &NodeChange, operations: &[Operation]) -> bool {
+    let mut own = change
+        .operations
+        .iter()
+        .filter_map(|id| operations.get(id.0));
+    own.any(|operation| {
+        let comes = operation.desired.as_ref();
+        operation.data == DataFate::Kept || comes.is_some_and(|o| o.holds_data.is_some())
+    })
 }

@@ -159,6 +159,10 @@ impl Backend for Fake {
         "fake".into()
     }
 
+    fn ids_from_names(&self) -> bool {
+        true
+    }
+
     async fn gather(&self, _: &TargetId, _: &Graph) -> Result<Facts, Vec<Refusal>> {
         Ok(Facts::default())
     }
