@@ -188,7 +188,11 @@ impl Database {
     /// The environments, in the order of files and text.
     pub fn environments(&self) -> Vec<EnvironmentInfo> {
         stacker::grow(STACK, || {
-            app(self).envs.iter().map(|env| self.environment_info(*env)).collect()
+            app(self)
+                .envs
+                .iter()
+                .map(|env| self.environment_info(*env))
+                .collect()
         })
     }
 
@@ -209,7 +213,11 @@ impl Database {
             return Err(sorted(all));
         }
         let (name, keys) = split_key(env);
-        let Some(item) = app(self).envs.iter().find(|e| e.name(self).as_ref() == name) else {
+        let Some(item) = app(self)
+            .envs
+            .iter()
+            .find(|e| e.name(self).as_ref() == name)
+        else {
             return Err(vec![self.no_environment(name)]);
         };
         let key = EnvKey::new(self, *item, keys);
@@ -226,15 +234,39 @@ impl Database {
             None => {
                 let mut found = resolve(self, &evaluated.diags);
                 if found.is_empty() {
-                    found.push(self.at_start("E0603", format!("the environment `{env}` has no target")));
+                    found.push(
+                        self.at_start("E0603", format!("the environment `{env}` has no target")),
+                    );
                 }
                 Err(sorted(found))
             }
         }
     }
 
+    /// The type and, in the app's first environment, the value of a `let` of the main package, as
+    /// they would be written. `None` if the file has no such `let`.
+    pub fn reveal(&self, file: &str, name: &str) -> Option<(String, String)> {
+        stacker::grow(STACK, || {
+            let file = self
+                .own_files()
+                .into_iter()
+                .find(|f| f.path(self).as_ref() == file)?;
+            let item = items(self, file)
+                .iter()
+                .copied()
+                .find(|i| i.space(self) == Space::Value && i.name(self).as_ref() == name)?;
+            let ty = lower(self, item).value.as_ref()?.ty.show(self);
+            let env = *app(self).envs.first()?;
+            Some((ty, crate::eval::show_let(self, env, item)))
+        })
+    }
+
     fn no_environment(&self, name: &str) -> Diagnostic {
-        let names: Vec<String> = app(self).envs.iter().map(|e| e.name(self).to_string()).collect();
+        let names: Vec<String> = app(self)
+            .envs
+            .iter()
+            .map(|e| e.name(self).to_string())
+            .collect();
         let diag = self.at_start("E0211", format!("there is no environment `{name}`"));
         let near = crate::suggest::nearest(name, names.iter().map(String::as_str));
         match near {
@@ -284,10 +316,10 @@ impl Database {
 
     /// A diagnostic about the package as a whole, shown at the head of its first file.
     fn at_start(&self, code: &'static str, message: String) -> Diagnostic {
-        let file = self.own_files().first().map_or_else(
-            || Arc::from("plat.toml"),
-            |file| display_path(self, *file),
-        );
+        let file = self
+            .own_files()
+            .first()
+            .map_or_else(|| Arc::from("plat.toml"), |file| display_path(self, *file));
         Diagnostic::error(code, &file, TextRange::empty(0), message)
     }
 
@@ -304,14 +336,32 @@ impl Database {
     pub fn std_diagnostics(&self) -> Vec<Diagnostic> {
         stacker::grow(STACK, || {
             let files = self.std_files.clone();
-            sorted(files.into_iter().flat_map(|f| self.file_diagnostics(f)).collect())
+            sorted(
+                files
+                    .into_iter()
+                    .flat_map(|f| self.file_diagnostics(f))
+                    .collect(),
+            )
         })
     }
 
     fn file_diagnostics(&self, file: SourceFile) -> Vec<Diagnostic> {
         let mut out = parsed(self, file).parse.diagnostics.clone();
         out.extend(resolve(self, &uses(self, file).diags));
-        for item in items(self, file) {
+        let broken: Vec<u32> = out.iter().map(|d| d.primary.range.start).collect();
+        let read = parsed(self, file);
+        let starts: Vec<u32> = read.parse.items.iter().map(|i| i.offset).collect();
+        for (position, item) in items(self, file).iter().enumerate() {
+            // Where an item could not be read, what follows from that is not said.
+            let start = if position == 0 {
+                0
+            } else {
+                starts.get(position).copied().unwrap_or(0)
+            };
+            let end = starts.get(position + 1).copied().unwrap_or(u32::MAX);
+            if broken.iter().any(|at| (start..end).contains(at)) {
+                continue;
+            }
             out.extend(resolve(self, &lower(self, *item).diags));
         }
         for (second, name, first) in &scope(self, module_of(self, file)).doubled {
@@ -319,7 +369,10 @@ impl Database {
                 continue;
             }
             // Several files may say `app shop`; their inputs are one set.
-            if second.space(self) == Space::App && first.space(self) == Space::App && name.is_empty() {
+            if second.space(self) == Space::App
+                && first.space(self) == Space::App
+                && name.is_empty()
+            {
                 continue;
             }
             let spot = crate::types::name_spot(self, *second);
@@ -331,7 +384,10 @@ impl Database {
     }
 
     fn is_plain_env(&self, env: ItemId) -> bool {
-        lower(self, env).env.as_ref().is_some_and(|e| e.params.is_empty())
+        lower(self, env)
+            .env
+            .as_ref()
+            .is_some_and(|e| e.params.is_empty())
     }
 
     fn environment_info(&self, env: ItemId) -> EnvironmentInfo {
@@ -339,7 +395,9 @@ impl Database {
         let keys = body
             .map(|b| b.params.iter().map(|(n, ..)| n.to_string()).collect())
             .unwrap_or_default();
-        let doc = crate::db::tree(self, env).as_ref().and_then(|t| t.item().docs());
+        let doc = crate::db::tree(self, env)
+            .as_ref()
+            .and_then(|t| t.item().docs());
         EnvironmentInfo {
             name: env.name(self).to_string(),
             keys,
@@ -409,7 +467,9 @@ fn split_key(env: &str) -> (&str, Arc<[String]>) {
     match env.split_once('[') {
         Some((name, rest)) => {
             let inner = rest.strip_suffix(']').unwrap_or(rest);
-            let keys = inner.split(',').map(|k| k.trim().trim_matches('"').to_owned());
+            let keys = inner
+                .split(',')
+                .map(|k| k.trim().trim_matches('"').to_owned());
             (name, keys.collect())
         }
         None => (env, Arc::from([])),

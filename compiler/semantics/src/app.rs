@@ -92,7 +92,9 @@ fn app_values(db: &dyn Db) -> BTreeMap<Arc<str>, ValueDef> {
         let module = module_of(db, head.file(db));
         for (name, def) in &scope(db, module).values {
             if matches!(def.what, ValueDef::Decl(_) | ValueDef::AppInput(..)) {
-                values.entry(name.clone()).or_insert_with(|| def.what.clone());
+                values
+                    .entry(name.clone())
+                    .or_insert_with(|| def.what.clone());
             }
         }
     }

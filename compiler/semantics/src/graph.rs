@@ -50,6 +50,7 @@ pub fn link_vals(eval: &mut Eval<'_>, world: usize) -> Vec<LinkVal> {
 }
 
 /// What a value refers to.
+#[derive(Clone, Copy)]
 enum Refers<'a> {
     Node(InstId),
     Out(&'a OutRef),
@@ -110,10 +111,16 @@ fn within(eval: &Eval<'_>, world: usize, inst: InstId) -> Vec<InstId> {
             None => return false,
         }
     };
-    if eval.kind_of(world, inst).is_some_and(|k| kind_head(eval.db, k).external) {
+    if eval
+        .kind_of(inst)
+        .is_some_and(|k| kind_head(eval.db, k).external)
+    {
         return vec![inst];
     }
-    nodes(eval, world).into_iter().filter(|id| is_inside(*id)).collect()
+    nodes(eval, world)
+        .into_iter()
+        .filter(|id| is_inside(*id))
+        .collect()
 }
 
 /// The declarations that backends make real.
@@ -123,7 +130,8 @@ fn nodes(eval: &Eval<'_>, world: usize) -> Vec<InstId> {
     };
     w.ids()
         .filter(|id| {
-            w.instance(*id).is_some_and(|i| kind_head(eval.db, i.kind).external)
+            w.instance(*id)
+                .is_some_and(|i| kind_head(eval.db, i.kind).external)
         })
         .collect()
 }
@@ -196,13 +204,13 @@ impl Build {
         let places = self.places(eval, &mut targets);
         let mut all = BTreeMap::new();
         for inst in nodes(eval, self.world) {
-            let path = NodePath::new(eval.path_of(self.world, inst));
+            let path = NodePath::new(eval.path_of(inst));
             let node = self.node(eval, inst, &places)?;
             all.insert(path, node);
         }
         names_collide(eval, self.world);
         for inst in nodes(eval, self.world) {
-            let path = NodePath::new(eval.path_of(self.world, inst));
+            let path = NodePath::new(eval.path_of(inst));
             if let Some(node) = all.get(&path) {
                 let kind = match targets.get(&node.target) {
                     Some(target) if target.kind != target_kind.name(db).as_ref() => {
@@ -255,13 +263,23 @@ impl Build {
         let spot = crate::types::name_spot(db, env);
         Some(Environment {
             name,
-            extends: chain.iter().skip(1).map(|e| e.name(db).to_string()).collect(),
+            extends: chain
+                .iter()
+                .skip(1)
+                .map(|e| e.name(db).to_string())
+                .collect(),
             fields,
             origin: self.declared(env, spot.range),
         })
     }
 
-    fn target(&mut self, eval: &Eval<'_>, kind: ItemId, fields: &Entries<'_>, value: &Val<'_>) -> Target {
+    fn target(
+        &mut self,
+        eval: &Eval<'_>,
+        kind: ItemId,
+        fields: &Entries<'_>,
+        value: &Val<'_>,
+    ) -> Target {
         Target {
             kind: kind.name(eval.db).to_string(),
             fields: fields
@@ -316,7 +334,11 @@ impl Build {
             kind: NodeKind {
                 package: instance.kind.file(db).package(db).to_string(),
                 name: instance.kind.name(db).to_string(),
-                is: head.parents.iter().map(|p| p.name(db).to_string()).collect(),
+                is: head
+                    .parents
+                    .iter()
+                    .map(|p| p.name(db).to_string())
+                    .collect(),
             },
             name: name.as_deref().unwrap_or_default().to_owned(),
             target: place.0.unwrap_or_else(TargetId::main),
@@ -349,7 +371,9 @@ impl Build {
                     .iter()
                     .map(|piece| match piece {
                         Piece::Literal(text) => ModelPiece::Literal(text.to_string()),
-                        Piece::Hole(out, encoders, _) => ModelPiece::Hole(self.hole(eval, out, encoders)),
+                        Piece::Hole(out, encoders, _) => {
+                            ModelPiece::Hole(self.hole(eval, out, encoders))
+                        }
                     })
                     .collect(),
             ),
@@ -372,13 +396,13 @@ impl Build {
                 case: case.to_string(),
                 fields: self.entries(eval, parts),
             },
-            Data::Node(inst) => ModelData::Node(NodePath::new(eval.path_of(self.world, *inst))),
+            Data::Node(inst) => ModelData::Node(NodePath::new(eval.path_of(*inst))),
             Data::Out(out) => {
                 if is_scalar(&out.ty.plain(eval.db).1) {
                     ModelData::Text(vec![ModelPiece::Hole(self.hole(eval, out, &[]))])
                 } else {
                     ModelData::Out {
-                        node: NodePath::new(eval.path_of(self.world, out.inst)),
+                        node: NodePath::new(eval.path_of(out.inst)),
                         out: out.path.to_string(),
                     }
                 }
@@ -388,8 +412,8 @@ impl Build {
             | Data::Family(..)
             | Data::Closure(_)
             | Data::Env(_)
-            | Data::Here
-            | Data::Link(_)
+            | Data::Here(_)
+            | Data::Link(..)
             | Data::Target(..) => ModelData::None,
         };
         Value::new(data, origin)
@@ -400,7 +424,7 @@ impl Build {
         within(eval, self.world, inst)
             .into_iter()
             .map(|id| {
-                let path = NodePath::new(eval.path_of(self.world, id));
+                let path = NodePath::new(eval.path_of(id));
                 Value::new(ModelData::Node(path), origin)
             })
             .collect()
@@ -415,7 +439,7 @@ impl Build {
 
     fn hole(&self, eval: &Eval<'_>, out: &OutRef, encoders: &[&'static str]) -> Hole {
         Hole {
-            producer: NodePath::new(eval.path_of(self.world, out.inst)),
+            producer: NodePath::new(eval.path_of(out.inst)),
             out: out.path.to_string(),
             encoders: encoders.iter().map(|e| (*e).to_owned()).collect(),
             secret: out.labels.secret,
@@ -425,16 +449,19 @@ impl Build {
 
     fn links(&mut self, eval: &mut Eval<'_>) -> Vec<Link> {
         eval.need_links(self.world);
-        let vals = eval.world(self.world).map(|w| w.links.clone()).unwrap_or_default();
+        let vals = eval
+            .world(self.world)
+            .map(|w| w.links.clone())
+            .unwrap_or_default();
         let mut links: Vec<Link> = vals
             .into_iter()
             .map(|link| {
                 let later = self.is_later(eval, &link);
                 Link {
-                    from: NodePath::new(eval.path_of(self.world, link.from)),
+                    from: NodePath::new(eval.path_of(link.from)),
                     before: later || link.field.split('.').next() == Some(AFTER),
                     field: FieldPath::new(link.field),
-                    to: NodePath::new(eval.path_of(self.world, link.to)),
+                    to: NodePath::new(eval.path_of(link.to)),
                     out: link.out.to_string(),
                     grant: link.grant.as_deref().map(str::to_owned),
                     origin: self.origin(link.origin.sites()),
@@ -450,7 +477,7 @@ impl Build {
 
     /// Is what a link reads known only after the other was applied?
     fn is_later(&self, eval: &Eval<'_>, link: &LinkVal) -> bool {
-        let Some(kind) = eval.kind_of(self.world, link.to) else {
+        let Some(kind) = eval.kind_of(link.to) else {
             return false;
         };
         let mut names = link.out.split('.');
@@ -523,7 +550,10 @@ impl Build {
                 let Some(path) = eval.decl_path(entry.root, &entry.path, &cx, &locals) else {
                     continue;
                 };
-                if !eval.world(self.world).is_some_and(|w| w.paths.contains_key(&path)) {
+                if !eval
+                    .world(self.world)
+                    .is_some_and(|w| w.paths.contains_key(&path))
+                {
                     let message = format!("there is no `{path}` in this environment to place");
                     let spot = eval.spot(&cx, entry.span);
                     eval.error(&cx, Diag::error("E0606", spot, message));
@@ -545,7 +575,9 @@ impl Build {
                         let value = eval.eval(host, &cx, &locals);
                         if let Some(main) = targets.get(&TargetId::main()).cloned() {
                             let mut target = main;
-                            target.fields.insert("on".to_owned(), self.value(eval, &value));
+                            target
+                                .fields
+                                .insert("on".to_owned(), self.value(eval, &value));
                             place.0 = Some(intern_target(targets, target));
                         }
                     }
@@ -691,7 +723,10 @@ fn supported(eval: &mut Eval<'_>, world: usize, inst: InstId, target: ItemId) {
             continue;
         };
         let mut path = what.split('.');
-        if !path.next().is_some_and(|k| own.iter().any(|o| o.as_ref() == k)) {
+        if !path
+            .next()
+            .is_some_and(|k| own.iter().any(|o| o.as_ref() == k))
+        {
             continue;
         }
         let span = instance.decl.name_span;
@@ -705,8 +740,8 @@ fn supported(eval: &mut Eval<'_>, world: usize, inst: InstId, target: ItemId) {
         let Some(spot) = asked else { continue };
         let why = text("why").unwrap_or_default();
         let message = format!("the target `{}` has no `{what}`: {why}", target.name(db));
-        let mut diag = Diag::error("E0610", spot, message)
-            .label(format!("asked for by `{}`", instance.path));
+        let mut diag =
+            Diag::error("E0610", spot, message).label(format!("asked for by `{}`", instance.path));
         if let Some(instead) = text("instead") {
             diag = diag.help(format!("it offers {instead}"));
         }

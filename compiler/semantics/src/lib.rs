@@ -33,5 +33,5 @@ mod units;
 
 pub use api::{Database, EnvironmentInfo};
 pub use diagnostics::{explain, explanations};
-pub use plat_syntax::Diagnostic;
+pub use plat_syntax::{Diagnostic, Explanation};
 pub use project::{Dependency, Manifest, PackageInput, Project, parse_manifest};

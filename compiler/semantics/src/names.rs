@@ -205,7 +205,15 @@ fn add_item(db: &dyn Db, scope: &mut Scope, item: ItemId) {
         ),
         Space::Unit => insert(doubled, &mut scope.units, name, item, public, item, |i| *i),
         Space::Env => insert(doubled, &mut scope.envs, name, item, public, item, |i| *i),
-        Space::Policy => insert(doubled, &mut scope.policies, name, item, public, item, |i| *i),
+        Space::Policy => insert(
+            doubled,
+            &mut scope.policies,
+            name,
+            item,
+            public,
+            item,
+            |i| *i,
+        ),
         Space::Value | Space::Block | Space::App => {
             for (name, def) in &shape.values {
                 insert(
@@ -223,10 +231,6 @@ fn add_item(db: &dyn Db, scope: &mut Scope, item: ItemId) {
     }
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one place where a double name is noticed"
-)]
 fn insert<T>(
     doubled: &mut Vec<(ItemId, Arc<str>, ItemId)>,
     map: &mut BTreeMap<Arc<str>, Def<T>>,
@@ -358,7 +362,10 @@ fn read_use(db: &dyn Db, file: SourceFile, item: ItemId, ast: ast::Use<'_>, uses
                 Diag::error(
                     "E0204",
                     name_spot,
-                    format!("`{text}` of the package `{}` is not `pub`", module.package(db)),
+                    format!(
+                        "`{text}` of the package `{}` is not `pub`",
+                        module.package(db)
+                    ),
                 )
                 .help("only what is `pub` can be used by other packages"),
             ),
@@ -413,9 +420,9 @@ impl NoModule {
                 let near = crate::suggest::nearest(&name, names.iter().copied());
                 let help = match near {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!(
-                        "add `{name} = {{ path = \"…\" }}` to [dependencies] in plat.toml"
-                    ),
+                    None => {
+                        format!("add `{name} = {{ path = \"…\" }}` to [dependencies] in plat.toml")
+                    }
                 };
                 Diag::error(
                     "E0803",
@@ -434,11 +441,7 @@ impl NoModule {
 }
 
 /// The module that a path names, as seen from a file.
-pub fn find_module(
-    db: &dyn Db,
-    file: SourceFile,
-    path: &[Arc<str>],
-) -> Result<ModuleId, NoModule> {
+pub fn find_module(db: &dyn Db, file: SourceFile, path: &[Arc<str>]) -> Result<ModuleId, NoModule> {
     let own = file.package(db);
     let Some((first, rest)) = path.split_first() else {
         return Ok(module_of(db, file));
@@ -449,13 +452,18 @@ pub fn find_module(
     } else if let Some(name) = dependencies.and_then(|d| d.get(first.as_ref())) {
         Arc::from(name.as_str())
     } else {
-        let mut there: Vec<String> = dependencies.into_iter().flatten().map(|(k, _)| k.clone()).collect();
+        let mut there: Vec<String> = dependencies
+            .into_iter()
+            .flatten()
+            .map(|(k, _)| k.clone())
+            .collect();
         there.push(own.to_string());
         return Err(NoModule::Package(first.clone(), there));
     };
     let dir: Arc<str> = Arc::from(rest.join("/"));
     let module = ModuleId::new(db, package.clone(), dir.clone());
-    if module_files(db, module).is_empty() && !(rest.is_empty() && package_info(db, &package).is_some())
+    if module_files(db, module).is_empty()
+        && !(rest.is_empty() && package_info(db, &package).is_some())
     {
         return Err(NoModule::Directory(package, dir.to_string()));
     }

@@ -84,12 +84,13 @@ pub fn parse_manifest(text: &str) -> Result<Manifest, Box<Diagnostic>> {
         TextRange::new(clamp(range.start), clamp(range.end))
     };
     let error = |code, range, message: String| Diagnostic::error(code, &file, at(range), message);
-    let raw: RawManifest = toml::from_str(text).map_err(|problem| {
-        let message = format!("this is no plat.toml: {}", problem.message().trim_end());
-        Box::new(error("E0801", problem.span(), message).with_help(
-            "it has `[package]` with name, version and edition, and `[dependencies]`",
-        ))
-    })?;
+    let raw: RawManifest =
+        toml::from_str(text).map_err(|problem| {
+            let message = format!("this is no plat.toml: {}", problem.message().trim_end());
+            Box::new(error("E0801", problem.span(), message).with_help(
+                "it has `[package]` with name, version and edition, and `[dependencies]`",
+            ))
+        })?;
     let name = raw.package.name.get_ref();
     let good = name.chars().next().is_some_and(|c| c.is_ascii_lowercase())
         && name
@@ -106,8 +107,10 @@ pub fn parse_manifest(text: &str) -> Result<Manifest, Box<Diagnostic>> {
     if !plat_stdlib::EDITIONS.contains(&edition.as_str()) {
         let message = format!("there is no edition `{edition}`");
         return Err(Box::new(
-            error("E0802", Some(raw.package.edition.span()), message)
-                .with_help(format!("the editions are {}", plat_stdlib::EDITIONS.join(", "))),
+            error("E0802", Some(raw.package.edition.span()), message).with_help(format!(
+                "the editions are {}",
+                plat_stdlib::EDITIONS.join(", ")
+            )),
         ));
     }
     let mut dependencies = BTreeMap::new();
@@ -125,7 +128,8 @@ pub fn parse_manifest(text: &str) -> Result<Manifest, Box<Diagnostic>> {
                     "no path"
                 };
                 let start = text.find(&name).unwrap_or(0);
-                let message = format!("the dependency `{name}` comes from {kind}, which is not built yet");
+                let message =
+                    format!("the dependency `{name}` comes from {kind}, which is not built yet");
                 return Err(Box::new(
                     error("E0804", Some(start..start + name.len()), message)
                         .with_help("write `{ path = \"…\" }`"),

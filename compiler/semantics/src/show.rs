@@ -18,7 +18,10 @@ pub fn origins(db: &dyn Db, sites: &[Vec<SiteKey>]) -> OriginTable {
     let mut lines = Lines::default();
     let mut table = OriginTable::default();
     for chain in sites {
-        let chain = chain.iter().map(|site| resolve(db, *site, &mut lines)).collect();
+        let chain = chain
+            .iter()
+            .map(|site| resolve(db, *site, &mut lines))
+            .collect();
         table.push(Origin { chain });
     }
     table
@@ -61,7 +64,11 @@ impl Lines {
 }
 
 fn line_starts(db: &dyn Db, file: SourceFile) -> Vec<u32> {
-    let ends = file.text(db).bytes().enumerate().filter(|(_, b)| *b == b'\n');
+    let ends = file
+        .text(db)
+        .bytes()
+        .enumerate()
+        .filter(|(_, b)| *b == b'\n');
     std::iter::once(0)
         .chain(ends.map(|(i, _)| u32::try_from(i + 1).unwrap_or(u32::MAX)))
         .collect()
@@ -103,7 +110,11 @@ fn site_path(db: &dyn Db, item: ItemId, span: Span) -> String {
     let mut node = tree.root();
     loop {
         match node.kind() {
-            SyntaxKind::Decl | SyntaxKind::FieldDecl | SyntaxKind::Param | SyntaxKind::VariantCase | SyntaxKind::Out => {
+            SyntaxKind::Decl
+            | SyntaxKind::FieldDecl
+            | SyntaxKind::Param
+            | SyntaxKind::VariantCase
+            | SyntaxKind::Out => {
                 let name = node.children().find_map(ast::Name::cast);
                 parts.extend(name.map(|n| n.text().to_owned()));
             }

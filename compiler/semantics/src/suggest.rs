@@ -47,9 +47,9 @@ mod tests {
 
     #[test]
     fn near_names_are_found_and_far_ones_not() {
-        let names = ["postgres", "redis", "service", "scale"];
-        assert_eq!(nearest("postgers", names), Some("postgres"));
-        assert_eq!(nearest("Redis", names), Some("redis"));
+        let names = ["database", "memory", "service_port", "scale"];
+        assert_eq!(nearest("databaes", names), Some("database"));
+        assert_eq!(nearest("Memory", names), Some("memory"));
         assert_eq!(nearest("scal", names), Some("scale"));
         assert_eq!(nearest("kafka", names), None);
         assert_eq!(nearest("x", ["y"]), None);

@@ -91,8 +91,18 @@ impl fmt::Display for Dim {
             }
             Ok(())
         };
-        let over: Vec<(&str, i32)> = self.0.iter().filter(|(_, p)| *p > 0).map(|(n, p)| (n.as_ref(), *p)).collect();
-        let under: Vec<(&str, i32)> = self.0.iter().filter(|(_, p)| *p < 0).map(|(n, p)| (n.as_ref(), -*p)).collect();
+        let over: Vec<(&str, i32)> = self
+            .0
+            .iter()
+            .filter(|(_, p)| *p > 0)
+            .map(|(n, p)| (n.as_ref(), *p))
+            .collect();
+        let under: Vec<(&str, i32)> = self
+            .0
+            .iter()
+            .filter(|(_, p)| *p < 0)
+            .map(|(n, p)| (n.as_ref(), -*p))
+            .collect();
         if over.is_empty() {
             f.write_str(if under.is_empty() { "Decimal" } else { "1" })?;
         }

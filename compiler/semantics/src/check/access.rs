@@ -14,7 +14,7 @@ impl<'db> Checker<'db> {
     pub(super) fn field_access(&mut self, access: ast::FieldAccess<'db>) -> (ExprKind, Ty) {
         let (base, ty) = self.infer_opt(access.base(), None);
         match access.name() {
-            Some(name) => self.field_of(base, &ty, name),
+            Some(name) => self.field_of(&base, &ty, name),
             None => (ExprKind::Poison, Ty::Unknown),
         }
     }
@@ -38,14 +38,14 @@ impl<'db> Checker<'db> {
             kind: ExprKind::Local(local),
             span,
         };
-        let (kind, ty) = self.field_of(here, &inner, name);
+        let (kind, ty) = self.field_of(&here, &inner, name);
         let span = crate::diag::Span::from(access.node().range());
         let body = Box::new(Expr { kind, span });
         (ExprKind::Safe(Box::new(base), local, body), ty.optional())
     }
 
     /// The field `name` of a value.
-    fn field_of(&mut self, base: Expr, ty: &Ty, name: ast::Name<'_>) -> (ExprKind, Ty) {
+    fn field_of(&mut self, base: &Expr, ty: &Ty, name: ast::Name<'_>) -> (ExprKind, Ty) {
         let text = name.text();
         let (labels, plain) = ty.plain(self.db);
         if plain.is_unknown() {
@@ -127,7 +127,8 @@ impl<'db> Checker<'db> {
             Ty::Instance(kind) => {
                 let head = kind_head(db, *kind);
                 let outs = head.outs.iter().map(|o| o.name.clone());
-                outs.chain(head.fields.iter().map(|f| f.name.clone())).collect()
+                outs.chain(head.fields.iter().map(|f| f.name.clone()))
+                    .collect()
             }
             Ty::Named(item) => type_def(db, *item).members.clone(),
             Ty::Range(_) => vec![Arc::from("min"), Arc::from("max")],

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use plat_syntax::ast;
 use plat_syntax::Node;
+use plat_syntax::ast;
 
 use super::Checker;
 use super::compound::count;
@@ -239,7 +239,9 @@ impl<'db> Checker<'db> {
                 let names: Vec<&str> = params.iter().map(|p| p.name.as_ref()).collect();
                 let mut diag = Diag::error("E0213", spot, format!("`{name}` has no `{text}`"))
                     .suggest(text, spot, &names);
-                if !names.is_empty() && crate::suggest::nearest(text, names.iter().copied()).is_none() {
+                if !names.is_empty()
+                    && crate::suggest::nearest(text, names.iter().copied()).is_none()
+                {
                     let list: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
                     diag = diag.note(format!("it takes {}", list.join(", ")));
                 }
@@ -280,7 +282,11 @@ impl<'db> Checker<'db> {
                 }
             },
             _ => {
-                self.error("E0211", node, "the first value of `in` is the name of an environment");
+                self.error(
+                    "E0211",
+                    node,
+                    "the first value of `in` is the name of an environment",
+                );
                 Expr::poison(node.range().into())
             }
         };

@@ -59,14 +59,21 @@ impl<'db> Checker<'db> {
         (ExprKind::List(values), Ty::List(Arc::new(ty)))
     }
 
-    pub(super) fn list_comp(&mut self, comp: ast::ListComp<'db>, hint: Option<&Ty>) -> (ExprKind, Ty) {
+    pub(super) fn list_comp(
+        &mut self,
+        comp: ast::ListComp<'db>,
+        hint: Option<&Ty>,
+    ) -> (ExprKind, Ty) {
         let hint = self.shaped(hint, |ty| matches!(ty, Ty::List(_)));
         self.scoped(|c| {
             let clauses = c.clauses(comp.clauses());
             if let Some(Ty::List(element)) = hint {
                 let purpose = "an element of the list".to_owned();
                 let value = c.for_purpose(purpose, |c| c.check(comp.element(), &element));
-                return (ExprKind::ListComp(clauses, Box::new(value)), Ty::List(element));
+                return (
+                    ExprKind::ListComp(clauses, Box::new(value)),
+                    Ty::List(element),
+                );
             }
             let (value, ty) = c.infer_opt(comp.element(), None);
             let kind = ExprKind::ListComp(clauses, Box::new(value));
@@ -74,7 +81,11 @@ impl<'db> Checker<'db> {
         })
     }
 
-    pub(super) fn map_comp(&mut self, comp: ast::MapComp<'db>, hint: Option<&Ty>) -> (ExprKind, Ty) {
+    pub(super) fn map_comp(
+        &mut self,
+        comp: ast::MapComp<'db>,
+        hint: Option<&Ty>,
+    ) -> (ExprKind, Ty) {
         let hint = self.shaped(hint, |ty| matches!(ty, Ty::Map(_)));
         self.scoped(|c| {
             let clauses = c.clauses(comp.clauses());
@@ -132,7 +143,8 @@ impl<'db> Checker<'db> {
         if labels.later
             && let Some(source) = source
         {
-            let message = "how often something is repeated must be known before anything is applied";
+            let message =
+                "how often something is repeated must be known before anything is applied";
             self.error("E0403", source.node(), message);
         }
         let (key_ty, value_ty) = match plain {
@@ -169,7 +181,11 @@ impl<'db> Checker<'db> {
         }
     }
 
-    pub(super) fn closure(&mut self, closure: ast::Closure<'db>, hint: Option<&Ty>) -> (ExprKind, Ty) {
+    pub(super) fn closure(
+        &mut self,
+        closure: ast::Closure<'db>,
+        hint: Option<&Ty>,
+    ) -> (ExprKind, Ty) {
         let wanted = match self.shaped(hint, |ty| matches!(ty, Ty::Fn(..))) {
             Some(Ty::Fn(params, result)) => Some((params, result)),
             _ => None,
@@ -237,7 +253,10 @@ impl<'db> Checker<'db> {
         let high = self.for_purpose(purpose(), |c| c.check(range.high(), &low_ty));
         let plain = low_ty.plain(self.db).1;
         if !matches!(plain, Ty::Int | Ty::Decimal | Ty::Quantity(_) | Ty::Unknown) {
-            let message = format!("a range goes between numbers, not `{}`", low_ty.show(self.db));
+            let message = format!(
+                "a range goes between numbers, not `{}`",
+                low_ty.show(self.db)
+            );
             self.error("E0301", range.node(), message);
         }
         (

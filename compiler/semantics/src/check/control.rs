@@ -68,10 +68,11 @@ impl<'db> Checker<'db> {
         } else if labels.later {
             let spot = self.spot(node);
             let message = format!("{what} must be known before anything is applied");
-            self.diags.push(
-                Diag::error("E0403", spot, message)
-                    .label(format!("this is `{}`: known only after apply", ty.show(self.db))),
-            );
+            self.diags
+                .push(Diag::error("E0403", spot, message).label(format!(
+                    "this is `{}`: known only after apply",
+                    ty.show(self.db)
+                )));
         }
     }
 
@@ -135,7 +136,8 @@ impl<'db> Checker<'db> {
             let list: Vec<String> = missing.iter().map(|m| format!("`{m}`")).collect();
             let message = format!("this `match` leaves out {}", list.join(", "));
             self.diags.push(
-                Diag::error("E0319", spot, message).help("add an arm for each, or `_ => …` for the rest"),
+                Diag::error("E0319", spot, message)
+                    .help("add an arm for each, or `_ => …` for the rest"),
             );
         }
         (ExprKind::Match(Box::new(subject), arms), ty)
@@ -160,7 +162,9 @@ fn missing_cases<'a>(
     }
     let has = |test: &dyn Fn(&Pattern) -> bool| flat.iter().any(|p| test(p));
     let equal_text = |text: &str| {
-        has(&|p| matches!(p, Pattern::Equal(Expr { kind: ExprKind::Text(t), .. }) if t.as_ref() == text))
+        has(
+            &|p| matches!(p, Pattern::Equal(Expr { kind: ExprKind::Text(t), .. }) if t.as_ref() == text),
+        )
     };
     match ty.plain(db).1 {
         Ty::Unknown => Vec::new(),

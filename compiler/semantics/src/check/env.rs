@@ -34,8 +34,16 @@ impl<'db> Checker<'db> {
                 _ => {}
             }
         }
-        let has_target = body.fields.iter().any(|(name, _)| name.as_ref() == "target");
-        if !has_target && body.extends.is_none() && !env.is_pub() {
+        let has_target = body
+            .fields
+            .iter()
+            .any(|(name, _)| name.as_ref() == "target");
+        let extends = env.fields().any(|f| {
+            f.path()
+                .and_then(ast::Path::as_name)
+                .is_some_and(|n| n.text() == "extends")
+        });
+        if !has_target && !extends && !env.is_pub() {
             let node = env.name().map_or(env.node(), |n| n.node());
             let spot = self.spot(node);
             let name = env.name().map_or("", ast::Name::text);
@@ -84,7 +92,9 @@ impl<'db> Checker<'db> {
             let message = format!("an environment has no field `{text}`");
             let mut diag = Diag::error("E0207", spot, message).suggest(text, spot, &names);
             if self.names.value(text).is_some() {
-                diag = diag.help(format!("what it changes of the app stands in `set = {{ {text}… }}`"));
+                diag = diag.help(format!(
+                    "what it changes of the app stands in `set = {{ {text}… }}`"
+                ));
             }
             self.diags.push(diag);
             self.infer_opt(field.value(), None);
@@ -151,7 +161,11 @@ impl<'db> Checker<'db> {
         let segments: Vec<Segment<'db>> = path.segments().collect();
         let (first, rest) = segments.split_first()?;
         let Segment::Name(name) = first else {
-            self.error("E0207", first.node(), "a path begins with a name of the app");
+            self.error(
+                "E0207",
+                first.node(),
+                "a path begins with a name of the app",
+            );
             return None;
         };
         let (root, steps, depth, ty) = match self.app_value(*name)? {
@@ -172,7 +186,10 @@ impl<'db> Checker<'db> {
                 (SetRoot::Decl(decl), steps, depth, ty)
             }
             _ => {
-                let message = format!("`{}` is no declaration of the app: it cannot be set", name.text());
+                let message = format!(
+                    "`{}` is no declaration of the app: it cannot be set",
+                    name.text()
+                );
                 self.error("E0207", name.node(), message);
                 return None;
             }
@@ -269,7 +286,11 @@ impl<'db> Checker<'db> {
     fn decl_path(&mut self, segments: &[Segment<'db>]) -> Option<(DeclRef, Vec<Step>)> {
         let (first, rest) = segments.split_first()?;
         let Segment::Name(name) = first else {
-            self.error("E0207", first.node(), "a path begins with a name of the app");
+            self.error(
+                "E0207",
+                first.node(),
+                "a path begins with a name of the app",
+            );
             return None;
         };
         let ValueDef::Decl(decl) = self.app_value(*name)? else {
@@ -285,7 +306,8 @@ impl<'db> Checker<'db> {
         let record = match field.value() {
             Some(ast::Expr::Record(record)) => record,
             Some(other) => {
-                let message = "`place` takes declarations and places in braces: `place = { db = … }`";
+                let message =
+                    "`place` takes declarations and places in braces: `place = { db = … }`";
                 self.error("E0315", other.node(), message);
                 return;
             }
@@ -363,7 +385,11 @@ impl<'db> Checker<'db> {
         let list = match field.value() {
             Some(ast::Expr::List(list)) => list,
             Some(other) => {
-                self.error("E0315", other.node(), "`omit` takes a list of declarations: `omit = [x]`");
+                self.error(
+                    "E0315",
+                    other.node(),
+                    "`omit` takes a list of declarations: `omit = [x]`",
+                );
                 return;
             }
             None => return,

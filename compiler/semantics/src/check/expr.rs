@@ -9,9 +9,7 @@ use crate::db::Space;
 use crate::diag::Diag;
 use crate::ir::{Expr, ExprKind, Fraction, TextPart};
 use crate::names::{DeclRef, ValueDef, decls};
-use crate::types::{
-    CaseHead, Labels, Ty, TypeBody, Word, app_head, kind_head, type_def,
-};
+use crate::types::{CaseHead, Labels, Ty, TypeBody, Word, app_head, kind_head, type_def};
 use crate::units::{BadNumber, number_with_unit};
 
 impl<'db> Checker<'db> {
@@ -115,10 +113,7 @@ impl<'db> Checker<'db> {
     pub(crate) fn text(&mut self, text: ast::StringLit<'db>) -> (ExprKind, Ty) {
         if let Some(plain) = text.plain() {
             let plain: Arc<str> = plain.into();
-            return (
-                ExprKind::Text(plain.clone()),
-                Ty::Word(Word::Text(plain)),
-            );
+            return (ExprKind::Text(plain.clone()), Ty::Word(Word::Text(plain)));
         }
         let mut labels = Labels::default();
         let mut parts = Vec::new();
@@ -183,7 +178,11 @@ impl<'db> Checker<'db> {
         match text {
             "environment" => return (ExprKind::Environment, Ty::Environment),
             "self" => {
-                self.error("E0201", name.node(), "`self` is there only in the members of a type");
+                self.error(
+                    "E0201",
+                    name.node(),
+                    "`self` is there only in the members of a type",
+                );
                 return (ExprKind::Poison, Ty::Unknown);
             }
             _ => {}
@@ -214,7 +213,10 @@ impl<'db> Checker<'db> {
             .zip(decls(self.db, kind))
             .find(|(_, head)| head.name.as_ref() == text)
             .map(|(index, _)| DeclRef { item: kind, index })?;
-        Some((ExprKind::Content(decl), decl_type(self.db, decl, &self.branch)))
+        Some((
+            ExprKind::Content(decl),
+            decl_type(self.db, decl, &self.branch),
+        ))
     }
 
     fn value_def(&mut self, def: ValueDef, name: ast::NameRef<'_>) -> (ExprKind, Ty) {
@@ -280,16 +282,26 @@ impl<'db> Checker<'db> {
         let locals: Vec<Arc<str>> = self.locals.iter().map(|(n, ..)| n.clone()).collect();
         names.extend(locals.iter().map(AsRef::as_ref));
         if let Some(kind) = self.kind {
-            names.extend(kind_head(self.db, kind).fields.iter().map(|f| f.name.as_ref()));
+            names.extend(
+                kind_head(self.db, kind)
+                    .fields
+                    .iter()
+                    .map(|f| f.name.as_ref()),
+            );
             names.extend(decls(self.db, kind).iter().map(|d| d.name.as_ref()));
         }
         names.extend(self.names.seen(Space::Value));
-        let mut diag = Diag::error("E0201", spot, format!("there is nothing called `{text}` here"));
+        let mut diag = Diag::error(
+            "E0201",
+            spot,
+            format!("there is nothing called `{text}` here"),
+        );
         if crate::suggest::nearest(text, names.iter().copied()).is_some() {
             diag = diag.suggest(text, spot, &names);
         } else if !cases.is_empty() {
             diag = diag.note(format!("it may be {}", or_list(&cases)));
-        } else if let Some(Ty::Words(words)) = hint.map(|h| h.without_none(self.db).plain(self.db).1)
+        } else if let Some(Ty::Words(words)) =
+            hint.map(|h| h.without_none(self.db).plain(self.db).1)
             && words.contains(&Word::Text(Arc::from(text)))
         {
             diag = diag
@@ -300,7 +312,11 @@ impl<'db> Checker<'db> {
     }
 
     /// A case of the wanted variant.
-    pub(crate) fn case_of(&self, hint: &Ty, name: &str) -> Option<(crate::db::ItemId, u32, CaseHead)> {
+    pub(crate) fn case_of(
+        &self,
+        hint: &Ty,
+        name: &str,
+    ) -> Option<(crate::db::ItemId, u32, CaseHead)> {
         match hint.without_none(self.db).plain(self.db).1 {
             Ty::Named(item) => {
                 let TypeBody::Variant(cases) = &type_def(self.db, item).body else {

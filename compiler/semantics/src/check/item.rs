@@ -16,14 +16,22 @@ use crate::types::{Ty, TypeBody, TypeReader, app_head, fn_head, kind_head, name_
 
 impl<'db> Checker<'db> {
     pub(super) fn item(&mut self, item: Item<'db>) {
+        if matches!(item, Item::TypeDef(_)) {
+            // The first variable is kept for the `self` of its members.
+            self.next_local = 1;
+        }
         self.type_parts(item.node());
         match item {
             Item::App(app) => {
-                self.diags.extend(app_head(self.db, self.item).diags.iter().cloned());
+                self.diags
+                    .extend(app_head(self.db, self.item).diags.iter().cloned());
                 let fields: Vec<ast::FieldDecl<'db>> = app.inputs().collect();
                 self.field_defaults(&fields, |c, name| {
                     let head = app_head(c.db, c.item);
-                    head.fields.iter().find(|f| f.name.as_ref() == name).map(|f| f.ty.clone())
+                    head.fields
+                        .iter()
+                        .find(|f| f.name.as_ref() == name)
+                        .map(|f| f.ty.clone())
                 });
             }
             Item::Kind(kind) => self.kind(kind),
@@ -95,7 +103,8 @@ impl<'db> Checker<'db> {
                 Condition::Range(self.for_purpose(purpose, |c| c.check(Some(range), &wanted)))
             }
             Some(ast::Expr::Call(call)) => {
-                let named = matches!(call.callee(), Some(ast::Expr::NameRef(n)) if n.text() == "matches");
+                let named =
+                    matches!(call.callee(), Some(ast::Expr::NameRef(n)) if n.text() == "matches");
                 let args: Vec<ast::Arg<'_>> = call.args().collect();
                 let pattern = match args.as_slice() {
                     [arg] if named => match arg.value() {
@@ -155,6 +164,14 @@ impl<'db> Checker<'db> {
             }
             None => self.infer_opt(def.value(), None),
         };
+        let ty = if depth_of(&ty, 0) > MAX_TYPE_DEPTH {
+            let spot = name_spot(self.db, self.item);
+            let message = format!("this is nested more than {MAX_TYPE_DEPTH} deep");
+            self.diags.push(Diag::error("E0325", spot, message));
+            Ty::Unknown
+        } else {
+            ty
+        };
         self.out.value = Some(Value { expr, ty });
     }
 
@@ -172,7 +189,10 @@ impl<'db> Checker<'db> {
         let result = head.result.clone().unwrap_or(Ty::Unknown);
         if def.result().is_none() {
             let spot = name_spot(self.db, self.item);
-            let message = format!("the function `{}` needs the type of its result", self.item.name(self.db));
+            let message = format!(
+                "the function `{}` needs the type of its result",
+                self.item.name(self.db)
+            );
             let diag = Diag::error("E0323", spot, message).help("write `fn NAME(…): TYPE = …`");
             self.diags.push(diag);
         }
@@ -200,18 +220,22 @@ impl<'db> Checker<'db> {
             for case in cases {
                 if seen.contains(&&case.name) {
                     let message = format!("the case `{}` is there twice", case.name);
-                    self.diags.push(Diag::error("E0206", name_spot(self.db, self.item), message));
+                    self.diags
+                        .push(Diag::error("E0206", name_spot(self.db, self.item), message));
                 }
                 seen.push(&case.name);
                 if case.implicit && case.params.is_empty() {
-                    let message = format!("the case `{}` is made from a plain value, so it needs a part", case.name);
-                    self.diags.push(Diag::error("E0322", name_spot(self.db, self.item), message));
+                    let message = format!(
+                        "the case `{}` is made from a plain value, so it needs a part",
+                        case.name
+                    );
+                    self.diags
+                        .push(Diag::error("E0322", name_spot(self.db, self.item), message));
                 }
             }
         }
         let item = self.item;
-        let this = self.bind("self", Ty::Named(item));
-        debug_assert_eq!(this, 0, "members find `self` as their first variable");
+        self.locals.push((Arc::from("self"), 0, Ty::Named(item)));
         for member in def.members() {
             let Some(name) = member.name() else { continue };
             let (expr, ty) = match member.ty() {
@@ -221,7 +245,9 @@ impl<'db> Checker<'db> {
                 }
                 None => self.infer_opt(member.value(), None),
             };
-            self.out.lets.insert(Arc::from(name.text()), Value { expr, ty });
+            self.out
+                .lets
+                .insert(Arc::from(name.text()), Value { expr, ty });
         }
     }
 
@@ -248,7 +274,10 @@ impl<'db> Checker<'db> {
             Item::Field(field) => Some(field),
             _ => None,
         }) {
-            let name = field.path().and_then(ast::Path::as_name).map_or("", ast::Name::text);
+            let name = field
+                .path()
+                .and_then(ast::Path::as_name)
+                .map_or("", ast::Name::text);
             if let Some(found) = head.field(name) {
                 let purpose = format!("the field `{name}`");
                 let value = self.for_purpose(purpose, |c| c.check(field.value(), &found.ty));
@@ -258,9 +287,13 @@ impl<'db> Checker<'db> {
         while let Some(name) = self.waiting.keys().next().cloned() {
             self.kind_let(&name);
         }
-        let contents = kind.items().filter(|i| matches!(i, Item::Decl(_) | Item::If(_) | Item::For(_)));
+        let contents = kind
+            .items()
+            .filter(|i| matches!(i, Item::Decl(_) | Item::If(_) | Item::For(_)));
         let contents = self.stmts(contents);
-        if head.external && let Some(Stmt::Decl(first)) = contents.first() {
+        if head.external
+            && let Some(Stmt::Decl(first)) = contents.first()
+        {
             let spot = self.spot_of(first.name_span);
             let message = "an `extern kind` is made by the backends: it has no contents";
             self.diags.push(Diag::error("E0324", spot, message));
@@ -268,7 +301,8 @@ impl<'db> Checker<'db> {
         self.out.contents = contents;
         if self.contains_itself() {
             let message = format!("the kind `{}` contains itself", self.item.name(self.db));
-            self.diags.push(Diag::error("E0312", name_spot(self.db, self.item), message));
+            self.diags
+                .push(Diag::error("E0312", name_spot(self.db, self.item), message));
             self.out.contents.clear();
         }
         for item in kind.items() {
@@ -312,7 +346,8 @@ impl<'db> Checker<'db> {
         let Some(name) = out.name() else { return };
         match (out.value(), external) {
             (Some(value), true) => {
-                let message = "what an `extern kind` gives comes from the backends: it has no value here";
+                let message =
+                    "what an `extern kind` gives comes from the backends: it has no value here";
                 self.error("E0324", value.node(), message);
             }
             (None, false) => {
@@ -407,8 +442,9 @@ impl<'db> Checker<'db> {
         {
             let spot = self.spot(name.node());
             let message = format!("`{text}` stands in a `for`: it needs a key");
-            let diag = Diag::error("E0321", spot, message)
-                .help(format!("write `{text}[KEY]`, with something that differs each time"));
+            let diag = Diag::error("E0321", spot, message).help(format!(
+                "write `{text}[KEY]`, with something that differs each time"
+            ));
             self.diags.push(diag);
         }
         let key = decl.key().map(|key| {
@@ -433,7 +469,9 @@ impl<'db> Checker<'db> {
             assigns,
             doc: decl.docs().map(Arc::from),
             span: decl.node().range().into(),
-            name_span: name.map_or(decl.node().range(), |n| n.node().range()).into(),
+            name_span: name
+                .map_or(decl.node().range(), |n| n.node().range())
+                .into(),
         }
     }
 
@@ -521,11 +559,15 @@ impl<'db> Checker<'db> {
         let name = decl.name().map_or("", ast::Name::text);
         let spot = self.spot(node);
         let what = count(missing.len(), "field");
-        let message = format!("`{} {name}` lacks its {}", kind.name(self.db), missing.join(", "));
-        self.diags.push(
-            Diag::error("E0305", spot, message)
-                .related(name_spot(self.db, kind), format!("{what} of this kind without a default")),
+        let message = format!(
+            "`{} {name}` lacks its {}",
+            kind.name(self.db),
+            missing.join(", ")
         );
+        self.diags.push(Diag::error("E0305", spot, message).related(
+            name_spot(self.db, kind),
+            format!("{what} of this kind without a default"),
+        ));
     }
 
     /// Follows a path from a declaration to one of its fields and below, through the contents of
@@ -562,7 +604,11 @@ impl<'db> Checker<'db> {
                 }
                 Ty::Instance(kind) => {
                     let Segment::Name(name) = segment else {
-                        self.error("E0207", segment.node(), "a declaration has fields, not keys");
+                        self.error(
+                            "E0207",
+                            segment.node(),
+                            "a declaration has fields, not keys",
+                        );
                         return None;
                     };
                     let step = Step::Name(Arc::from(name.text()));
@@ -599,7 +645,8 @@ impl<'db> Checker<'db> {
         let found = (0u32..).zip(inner).find(|(_, d)| d.name.as_ref() == text);
         match found {
             Some((index, _)) => {
-                let foreign = kind.file(self.db).package(self.db) != self.item.file(self.db).package(self.db);
+                let foreign =
+                    kind.file(self.db).package(self.db) != self.item.file(self.db).package(self.db);
                 if foreign {
                     let message = format!(
                         "`{text}` is inside of `{}`, which is another package's: only its inputs can be set",
@@ -617,8 +664,9 @@ impl<'db> Checker<'db> {
                 let mut names = field_names(&head.fields);
                 names.extend(inner.iter().map(|d| d.name.as_ref()));
                 let shown = kind.name(self.db);
-                let mut diag = Diag::error("E0207", spot, format!("`{shown}` has no field `{text}`"))
-                    .suggest(text, spot, &names);
+                let mut diag =
+                    Diag::error("E0207", spot, format!("`{shown}` has no field `{text}`"))
+                        .suggest(text, spot, &names);
                 if crate::suggest::nearest(text, names.iter().copied()).is_none() {
                     let list: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
                     diag = diag.note(format!("it has {}", list.join(", ")));
@@ -635,5 +683,26 @@ impl<'db> Checker<'db> {
             kind: ExprKind::Poison,
             span: node.range().into(),
         }
+    }
+}
+
+/// How deep lists may stand in lists.
+const MAX_TYPE_DEPTH: u32 = 64;
+
+fn depth_of(ty: &Ty, depth: u32) -> u32 {
+    if depth > MAX_TYPE_DEPTH {
+        return depth;
+    }
+    match ty {
+        Ty::Optional(inner)
+        | Ty::Range(inner)
+        | Ty::List(inner)
+        | Ty::Map(inner)
+        | Ty::Labelled(_, inner) => depth_of(inner, depth + 1),
+        Ty::Record(fields) => {
+            let deepest = fields.iter().map(|f| depth_of(&f.ty, depth + 1)).max();
+            deepest.unwrap_or(depth)
+        }
+        _ => depth,
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use plat_syntax::ast;
 use plat_syntax::Node;
+use plat_syntax::ast;
 
 use super::Checker;
 use super::compound::count;
@@ -57,7 +57,7 @@ impl<'db> Checker<'db> {
         use Builtin as B;
         let text = Ty::String;
         match builtin {
-            B::Lower | B::Upper | B::Trim => (self.all(values, &[text.clone()]), text),
+            B::Lower | B::Upper | B::Trim => (self.all(values, std::slice::from_ref(&text)), text),
             B::Replace => {
                 let params = [text.clone(), text.clone(), text.clone()];
                 (self.all(values, &params), text)
@@ -101,7 +101,7 @@ impl<'db> Checker<'db> {
                 let value = self.coerce(value, &ty, &Ty::Text.labelled(all));
                 (vec![value], Ty::String.labelled(labels))
             }
-            B::Sha256 => (self.all(values, &[text.clone()]), text),
+            B::Sha256 => (self.all(values, std::slice::from_ref(&text)), text),
             B::Text => (self.all(values, &[Ty::Text]), text),
             B::Dir => (self.all(values, &[Ty::Dir]), Ty::Dir),
             B::Links => (
@@ -242,7 +242,10 @@ impl<'db> Checker<'db> {
                 inner @ Ty::List(_) => inner,
                 Ty::Unknown => Ty::Unknown,
                 other => {
-                    let message = format!("a list of lists is wanted here, not of `{}`", other.show(self.db));
+                    let message = format!(
+                        "a list of lists is wanted here, not of `{}`",
+                        other.show(self.db)
+                    );
                     self.error("E0301", node, message);
                     Ty::Unknown
                 }
@@ -293,7 +296,11 @@ impl<'db> Checker<'db> {
                 Ty::Unknown
             }
         };
-        let element = if builtin == Builtin::Keys { Ty::String } else { inner };
+        let element = if builtin == Builtin::Keys {
+            Ty::String
+        } else {
+            inner
+        };
         (vec![map], Ty::List(Arc::new(element)))
     }
 

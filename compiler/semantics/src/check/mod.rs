@@ -45,7 +45,10 @@ pub fn lower(db: &dyn Db, item: ItemId) -> Lowered {
 /// What is left of an item whose type depends on itself. The circle is reported by evaluation.
 fn defined_by_itself(db: &dyn Db, _: salsa::Id, item: ItemId) -> Lowered {
     let spot = crate::types::name_spot(db, item);
-    let message = format!("the type of `{}` cannot be found: it depends on itself", item.name(db));
+    let message = format!(
+        "the type of `{}` cannot be found: it depends on itself",
+        item.name(db)
+    );
     Lowered {
         diags: vec![
             Diag::error("E0314", spot, message).help("write its type: `let NAME: TYPE = …`"),
@@ -94,8 +97,9 @@ pub fn implicit_out_type(db: &dyn Db, kind: ItemId) -> Option<Ty> {
 /// Is it a kind of target?
 pub fn is_target(db: &dyn Db, kind: ItemId) -> bool {
     let own = std::iter::once(&kind);
-    own.chain(&kind_head(db, kind).parents)
-        .any(|k| k.name(db).as_ref() == "target" && k.file(db).package(db).as_ref() == crate::names::STD)
+    own.chain(&kind_head(db, kind).parents).any(|k| {
+        k.name(db).as_ref() == "target" && k.file(db).package(db).as_ref() == crate::names::STD
+    })
 }
 
 /// Checks one item.
@@ -234,8 +238,12 @@ impl<'db> Checker<'db> {
             Clash::NoField(name) => {
                 let names = record_names(db, wanted);
                 let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-                Diag::error("E0207", spot, format!("`{wanted_text}` has no field `{name}`"))
-                    .suggest(name, spot, &names)
+                Diag::error(
+                    "E0207",
+                    spot,
+                    format!("`{wanted_text}` has no field `{name}`"),
+                )
+                .suggest(name, spot, &names)
             }
             Clash::Lacks(name) => Diag::error(
                 "E0305",
@@ -262,11 +270,10 @@ impl<'db> Checker<'db> {
         let message = format!("{purpose} takes `{wanted_text}`, not `{found_text}`");
         let diag = Diag::error("E0301", spot, message);
         match (&found_plain, &wanted_plain) {
-            (Ty::Optional(inner), _)
-                if (Converter { db }).convert(inner, wanted).is_ok() =>
-            {
-                diag.help("it may be `none`: give another value with `??`, or test it with `is some(x)`")
-            }
+            (Ty::Optional(inner), _) if (Converter { db }).convert(inner, wanted).is_ok() => diag
+                .help(
+                    "it may be `none`: give another value with `??`, or test it with `is some(x)`",
+                ),
             (Ty::None, _) => diag.help("it cannot be left empty: its type has no `?`"),
             (Ty::Instance(kind), _) => {
                 let outs: Vec<String> = kind_head(db, *kind)

@@ -42,7 +42,10 @@ impl<'db> Checker<'db> {
         let inner = left_ty.without_none(self.db);
         if !left_ty.is_unknown() && !self.is_optional(&left_ty) && left_ty != Ty::None {
             let spot = self.spot(binary.node());
-            let message = format!("`{}` is never `none`: `??` changes nothing", left_ty.show(self.db));
+            let message = format!(
+                "`{}` is never `none`: `??` changes nothing",
+                left_ty.show(self.db)
+            );
             self.diags.push(Diag::warning("W0301", spot, message));
         }
         let (right, right_ty) = self.infer_opt(binary.right(), Some(&inner));
@@ -64,7 +67,10 @@ impl<'db> Checker<'db> {
             Ty::Map(_) | Ty::Record(_) => Ty::String,
             Ty::Unknown => Ty::Unknown,
             other => {
-                let message = format!("`in` looks in a list, a map or a range, not in `{}`", other.show(self.db));
+                let message = format!(
+                    "`in` looks in a list, a map or a range, not in `{}`",
+                    other.show(self.db)
+                );
                 self.error("E0304", binary.node(), message);
                 Ty::Unknown
             }
@@ -77,7 +83,7 @@ impl<'db> Checker<'db> {
 
     fn equality(&mut self, op: BinaryOp, binary: ast::Binary<'db>) -> (ExprKind, Ty) {
         let (left, left_ty) = self.infer_opt(binary.left(), None);
-        let (right, right_ty) = self.infer_opt(binary.right(), Some(&left_ty));
+        let (right, right_ty) = self.infer_opt(binary.right(), Some(&left_ty.widened()));
         self.no_structure(&left_ty, binary.node(), "a comparison");
         self.no_structure(&right_ty, binary.node(), "a comparison");
         self.comparable(&left_ty, &right_ty, binary);
@@ -116,7 +122,11 @@ impl<'db> Checker<'db> {
             (a, b) => is_text(a) && is_text(b),
         };
         if !fits {
-            let message = format!("`{}` and `{}` have no order", left_ty.show(self.db), right_ty.show(self.db));
+            let message = format!(
+                "`{}` and `{}` have no order",
+                left_ty.show(self.db),
+                right_ty.show(self.db)
+            );
             self.error("E0304", binary.node(), message);
         }
         (both(op, left, right), Ty::Bool)
@@ -135,7 +145,11 @@ impl<'db> Checker<'db> {
         let (right_labels, r) = right_ty.plain(self.db);
         let labels = left_labels.or(right_labels);
         if !labels.is_none() {
-            let ty = if left_labels.is_none() { &right_ty } else { &left_ty };
+            let ty = if left_labels.is_none() {
+                &right_ty
+            } else {
+                &left_ty
+            };
             self.no_structure(ty, binary.node(), "a calculation");
             return (ExprKind::Poison, Ty::Unknown);
         }
@@ -149,7 +163,11 @@ impl<'db> Checker<'db> {
             (Ty::Quantity(a), Ty::Quantity(b)) => {
                 let power = if op == BinaryOp::Divide { -1 } else { 1 };
                 let dim = a.times(b, power);
-                Some(if dim.is_none() { Ty::Decimal } else { Ty::Quantity(dim) })
+                Some(if dim.is_none() {
+                    Ty::Decimal
+                } else {
+                    Ty::Quantity(dim)
+                })
             }
             (Ty::Quantity(_), n) if is_number(n) && !add => Some(l.clone()),
             (n, Ty::Quantity(_)) if is_number(n) && op == BinaryOp::Multiply => Some(r.clone()),
@@ -203,7 +221,8 @@ impl<'db> Checker<'db> {
                 let (value, ty) = self.infer_opt(unary.operand(), None);
                 let plain = ty.plain(self.db).1;
                 if !is_number(&plain) && !matches!(plain, Ty::Quantity(_) | Ty::Unknown) {
-                    let message = format!("`-` goes before numbers, not before `{}`", ty.show(self.db));
+                    let message =
+                        format!("`-` goes before numbers, not before `{}`", ty.show(self.db));
                     self.error("E0304", unary.node(), message);
                     return (ExprKind::Poison, Ty::Unknown);
                 }

@@ -73,8 +73,7 @@ impl<'db> Checker<'db> {
                         let spot = self.spot(name.node());
                         let message = format!("there is no environment `{text}`");
                         let names = self.names.seen(Space::Env);
-                        let diag =
-                            Diag::error("E0211", spot, message).suggest(text, spot, &names);
+                        let diag = Diag::error("E0211", spot, message).suggest(text, spot, &names);
                         self.diags.push(diag);
                         Pattern::Any
                     }
@@ -87,8 +86,7 @@ impl<'db> Checker<'db> {
                         let spot = self.spot(name.node());
                         let message = format!("there is no kind `{text}`");
                         let names = self.names.seen(Space::Kind);
-                        let diag =
-                            Diag::error("E0201", spot, message).suggest(text, spot, &names);
+                        let diag = Diag::error("E0201", spot, message).suggest(text, spot, &names);
                         self.diags.push(diag);
                         Pattern::Any
                     }
@@ -106,7 +104,10 @@ impl<'db> Checker<'db> {
         let args: Vec<ast::PatArg<'db>> = pattern.args().collect();
         if name.text() == "some" {
             if !self.is_optional(ty) && !ty.is_unknown() {
-                let message = format!("`{}` is never `none`: there is nothing to test", ty.show(self.db));
+                let message = format!(
+                    "`{}` is never `none`: there is nothing to test",
+                    ty.show(self.db)
+                );
                 self.error("E0320", name.node(), message);
             }
             let inner = ty.without_none(self.db);
@@ -133,7 +134,12 @@ impl<'db> Checker<'db> {
             };
             let Some(param) = param else {
                 let names: Vec<&str> = case.params.iter().map(|p| p.name.as_ref()).collect();
-                let message = format!("`{}` has {} parts: {}", case.name, names.len(), names.join(", "));
+                let message = format!(
+                    "`{}` has {} parts: {}",
+                    case.name,
+                    names.len(),
+                    names.join(", ")
+                );
                 self.error("E0307", arg.node(), message);
                 continue;
             };

@@ -73,7 +73,11 @@ impl<'db> Checker<'db> {
         }
         if body.require.is_none() {
             let node = policy.name().map_or(policy.node(), |n| n.node());
-            self.error("E0701", node, "a policy says what it requires: `require = …`");
+            self.error(
+                "E0701",
+                node,
+                "a policy says what it requires: `require = …`",
+            );
         }
         self.out.policy = Some(body);
     }
@@ -86,7 +90,8 @@ impl<'db> Checker<'db> {
             if name.text() != "assert" {
                 let spot = self.spot(name.node());
                 let message = format!("a test has no field `{}`", name.text());
-                let diag = Diag::error("E0207", spot, message).suggest(name.text(), spot, &["assert"]);
+                let diag =
+                    Diag::error("E0207", spot, message).suggest(name.text(), spot, &["assert"]);
                 self.diags.push(diag);
                 continue;
             }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use plat_syntax::ast::{self, Segment};
 use plat_syntax::Node;
+use plat_syntax::ast::{self, Segment};
 
 use super::access::Below;
 use super::{Checker, is_target};
@@ -50,11 +50,14 @@ impl<'db> Checker<'db> {
                 let TypeBody::Variant(cases) = &type_def(self.db, item).body else {
                     return None;
                 };
-                (0u32..).zip(cases).filter(|(_, c)| c.implicit).find_map(|(index, case)| {
-                    let first = case.params.first()?;
-                    self.brace_hint(&first.ty)?;
-                    Some(BraceHint::Case(item, index, first.ty.clone()))
-                })
+                (0u32..)
+                    .zip(cases)
+                    .filter(|(_, c)| c.implicit)
+                    .find_map(|(index, case)| {
+                        let first = case.params.first()?;
+                        self.brace_hint(&first.ty)?;
+                        Some(BraceHint::Case(item, index, first.ty.clone()))
+                    })
             }
             _ => None,
         }
@@ -149,7 +152,12 @@ impl<'db> Checker<'db> {
         (ExprKind::Record(entries, false), Ty::Record(fields.into()))
     }
 
-    fn note_key(&mut self, seen: &mut Vec<(Arc<str>, Node<'db>)>, name: &Arc<str>, node: Node<'db>) {
+    fn note_key(
+        &mut self,
+        seen: &mut Vec<(Arc<str>, Node<'db>)>,
+        name: &Arc<str>,
+        node: Node<'db>,
+    ) {
         if let Some((_, first)) = seen.iter().find(|(n, _)| n == name) {
             let first = self.spot(*first);
             let spot = self.spot(node);
@@ -243,7 +251,10 @@ impl<'db> Checker<'db> {
     fn target(&mut self, kind: ItemId, construct: ast::Construct<'db>) -> (ExprKind, Ty) {
         let head = kind_head(self.db, kind);
         let mut given: Vec<(Arc<str>, Expr)> = Vec::new();
-        let entries = construct.record().into_iter().flat_map(ast::Record::entries);
+        let entries = construct
+            .record()
+            .into_iter()
+            .flat_map(ast::Record::entries);
         for entry in entries {
             let Some(Step::Name(name)) = self.entry_key(entry) else {
                 continue;
@@ -258,7 +269,8 @@ impl<'db> Checker<'db> {
                 None => {
                     let spot = self.spot(node);
                     let names = field_names(&head.fields);
-                    let message = format!("the target `{}` has no field `{name}`", kind.name(self.db));
+                    let message =
+                        format!("the target `{}` has no field `{name}`", kind.name(self.db));
                     let diag = Diag::error("E0207", spot, message).suggest(&name, spot, &names);
                     self.diags.push(diag);
                 }
@@ -270,7 +282,11 @@ impl<'db> Checker<'db> {
                 && !self.is_optional(&field.ty)
                 && !given.iter().any(|(n, _)| *n == field.name);
             if missing {
-                let message = format!("the target `{}` needs its `{}`", kind.name(self.db), field.name);
+                let message = format!(
+                    "the target `{}` needs its `{}`",
+                    kind.name(self.db),
+                    field.name
+                );
                 self.error("E0305", construct.node(), message);
             }
         }
@@ -278,10 +294,10 @@ impl<'db> Checker<'db> {
     }
 
     pub(super) fn with(&mut self, with: ast::WithExpr<'db>, hint: Option<&Ty>) -> (ExprKind, Ty) {
-        let map_hint = hint.filter(|h| {
-            matches!(h.plain(self.db).1, Ty::Map(_) | Ty::Record(_))
-        });
+        let map_hint = hint.filter(|h| matches!(h.plain(self.db).1, Ty::Map(_) | Ty::Record(_)));
         let (base, ty) = self.infer_opt(with.base(), map_hint);
+        // What was inferred from literals may be changed to other ones.
+        let ty = ty.widened();
         let (_, plain) = ty.plain(self.db);
         let changes = match with.changes() {
             Some(ast::Expr::Record(record)) => record,
@@ -294,14 +310,21 @@ impl<'db> Checker<'db> {
                 return (ExprKind::Builtin(merge, vec![base, added]), ty);
             }
             Some(other) => {
-                self.error("E0315", other.node(), "`with` takes changes in braces: `with { a = 1 }`");
+                self.error(
+                    "E0315",
+                    other.node(),
+                    "`with` takes changes in braces: `with { a = 1 }`",
+                );
                 return (ExprKind::Poison, Ty::Unknown);
             }
             None => return (ExprKind::Poison, Ty::Unknown),
         };
         let is_map = matches!(plain, Ty::Map(_));
         if !matches!(plain, Ty::Map(_) | Ty::Record(_) | Ty::Unknown) {
-            let message = format!("`with` changes a record or a map, not `{}`", ty.show(self.db));
+            let message = format!(
+                "`with` changes a record or a map, not `{}`",
+                ty.show(self.db)
+            );
             self.error("E0315", with.node(), message);
             return (ExprKind::Poison, Ty::Unknown);
         }
@@ -394,12 +417,23 @@ impl<'db> Checker<'db> {
             if let [(first, a), (second, b)] = pair
                 && second.starts_with(first)
             {
-                let (a, b) = if a.span.start <= b.span.start { (a, b) } else { (b, a) };
-                let message = "this path and another one here overlap";
-                diags.push(
-                    Diag::error("E0602", self.spot_of(b.path_span), message)
-                        .related(self.spot_of(a.path_span), "the other one"),
-                );
+                let (a, b) = if a.span.start <= b.span.start {
+                    (a, b)
+                } else {
+                    (b, a)
+                };
+                let spot = self.spot_of(b.path_span);
+                let diag = if first.len() == second.len() {
+                    let name = first
+                        .iter()
+                        .map(|n| n.as_ref())
+                        .collect::<Vec<_>>()
+                        .join(".");
+                    Diag::error("E0209", spot, format!("`{name}` is given twice"))
+                } else {
+                    Diag::error("E0602", spot, "this path and another one here overlap")
+                };
+                diags.push(diag.related(self.spot_of(a.path_span), "the other one"));
             }
         }
         self.diags.extend(diags);

@@ -17,7 +17,13 @@ const MAX_TEXT: usize = 16 * 1024 * 1024;
 
 impl<'db> Eval<'db> {
     /// A value as it flows into what is wanted.
-    pub fn coerce(&mut self, value: Val<'db>, coercion: &Coercion, cx: &Cx, span: Span) -> Val<'db> {
+    pub fn coerce(
+        &mut self,
+        value: Val<'db>,
+        coercion: &Coercion,
+        cx: &Cx,
+        span: Span,
+    ) -> Val<'db> {
         if value.is_poison() {
             return value;
         }
@@ -122,7 +128,7 @@ impl<'db> Eval<'db> {
 
     fn implicit_out(&mut self, inst: super::InstId, cx: &Cx, span: Span) -> Val<'db> {
         let name = self
-            .kind_of(cx.world, inst)
+            .kind_of(inst)
             .and_then(|kind| kind_head(self.db, kind).implicit_out())
             .map(|out| out.name.clone());
         match name {
@@ -213,7 +219,8 @@ impl<'db> Eval<'db> {
                     self.error(cx, diag);
                     return Self::poison(cx, span);
                 }
-                let root = package_info(self.db, written.package(self.db)).map_or("", |i| i.root.as_ref());
+                let root =
+                    package_info(self.db, written.package(self.db)).map_or("", |i| i.root.as_ref());
                 let full = match (root, path.as_str()) {
                     ("", "") => ".".to_owned(),
                     ("", path) => path.to_owned(),
@@ -315,7 +322,9 @@ impl<'db> Eval<'db> {
     pub(super) fn source(&self, item: crate::db::ItemId, span: Span) -> String {
         let tree = crate::db::tree(self.db, item).as_ref();
         tree.map_or_else(String::new, |t| {
-            plat_syntax::TextRange::from(span).slice(t.text()).to_owned()
+            plat_syntax::TextRange::from(span)
+                .slice(t.text())
+                .to_owned()
         })
     }
 }

@@ -58,6 +58,27 @@ pub fn evaluate(db: &dyn Db, key: EnvKey) -> Evaluated {
     }
 }
 
+/// A module's `let` in an environment, as it would be written.
+pub fn show_let(db: &dyn Db, env: ItemId, item: ItemId) -> String {
+    let mut eval = Eval::new(db);
+    let Some(world) = eval.open(env, &[]) else {
+        return String::new();
+    };
+    let cx = Cx {
+        world,
+        item,
+        inst: None,
+        kind: Kind::Declared,
+    };
+    match &lower(db, item).value {
+        Some(value) => {
+            let value = eval.eval(&value.expr, &cx, &None);
+            eval.show(&value)
+        }
+        None => String::new(),
+    }
+}
+
 /// The name of the target's constructor: `local`. Found in the text alone where that says it, so
 /// that listing environments costs nothing.
 pub fn target_name(db: &dyn Db, env: ItemId) -> Option<Arc<str>> {
@@ -101,7 +122,7 @@ impl<'db> Eval<'db> {
             return Some(found);
         }
         let world = self.worlds.len();
-        self.worlds.push(World::new(env, name));
+        self.worlds.push(World::new(world, env, name));
         let chain = self.chain(env)?;
         if let Some(w) = self.worlds.get_mut(world) {
             w.chain.clone_from(&chain);
@@ -159,7 +180,15 @@ impl<'db> Eval<'db> {
             };
             let diag = Diag::error("E0609", spot, message)
                 .help(format!("ask for `{name}[…]` with a value for each key"));
-            self.diags.push(if names.is_empty() { Diag::error("E0609", spot, format!("the environment `{name}` is no family: it takes no key")) } else { diag });
+            self.diags.push(if names.is_empty() {
+                Diag::error(
+                    "E0609",
+                    spot,
+                    format!("the environment `{name}` is no family: it takes no key"),
+                )
+            } else {
+                diag
+            });
             return None;
         }
         let cx = Cx {
@@ -177,7 +206,10 @@ impl<'db> Eval<'db> {
                 _ => Some(Data::Text(Arc::from(text.as_str()))),
             };
             let Some(data) = data else {
-                let message = format!("the key `{name}` is a `{}`, and `{text}` is none", ty.show(self.db));
+                let message = format!(
+                    "the key `{name}` is a `{}`, and `{text}` is none",
+                    ty.show(self.db)
+                );
                 self.diags.push(Diag::error("E0609", spot, message));
                 return None;
             };
@@ -221,7 +253,11 @@ impl<'db> Eval<'db> {
             kind: Kind::Set,
         };
         let own = self.world(world).is_some_and(|w| w.env == env);
-        let locals = if own { self.world(world).and_then(|w| w.locals.clone()) } else { None };
+        let locals = if own {
+            self.world(world).and_then(|w| w.locals.clone())
+        } else {
+            None
+        };
         for entry in &body.set {
             let item = super::world::Override {
                 assign: &entry.assign,
@@ -303,7 +339,10 @@ impl<'db> Eval<'db> {
         }
         let mut next = 0u32;
         loop {
-            let inst = super::InstId(next);
+            let inst = super::InstId {
+                world,
+                number: next,
+            };
             let Some(instance) = self.world(world).and_then(|w| w.instance(inst)).cloned() else {
                 break;
             };
@@ -337,7 +376,11 @@ impl<'db> Eval<'db> {
                     kind: Kind::Declared,
                 };
                 let own = self.world(world).is_some_and(|w| w.env == env);
-                let locals = if own { self.world(world)?.locals.clone() } else { None };
+                let locals = if own {
+                    self.world(world)?.locals.clone()
+                } else {
+                    None
+                };
                 return Some(self.eval(expr, &cx, &locals));
             }
         }
@@ -379,7 +422,11 @@ impl<'db> Eval<'db> {
         let mut missing = Vec::new();
         for (path, entries) in &w.sets {
             if !w.paths.contains_key(path) {
-                missing.extend(entries.iter().map(|e| (path.clone(), e.env, e.assign.path_span)));
+                missing.extend(
+                    entries
+                        .iter()
+                        .map(|e| (path.clone(), e.env, e.assign.path_span)),
+                );
             }
         }
         for (path, (env, span, used)) in &w.omitted {
@@ -421,7 +468,10 @@ impl<'db> Eval<'db> {
                 .is_some_and(|t| matches!(t.item(), Item::Env(e) if ast::Env::is_pub(e)));
             if chain > 1 || is_base {
                 let spot = name_spot(self.db, env);
-                let message = format!("neither `{}` nor what it extends has a target", env.name(self.db));
+                let message = format!(
+                    "neither `{}` nor what it extends has a target",
+                    env.name(self.db)
+                );
                 self.diags.push(Diag::error("E0603", spot, message));
             }
             return None;

@@ -40,8 +40,8 @@ impl<'db> Eval<'db> {
 
     /// The declaration outside of all kinds in whose contents an expression stands.
     fn outermost_use(&self, cx: &Cx) -> Option<(Spot, String)> {
-        let world = self.world(cx.world)?;
         let mut at: InstId = cx.inst?;
+        let world = self.world(at.world)?;
         loop {
             let instance = world.instance(at)?;
             match instance.parent {

@@ -78,7 +78,7 @@ impl<'db> Eval<'db> {
             ExprKind::AppInput(item, name) => self.app_input(cx, span, *item, name),
             ExprKind::Decl(decl) => self.decl(*decl, None, cx, span),
             ExprKind::Content(decl) => self.decl(*decl, cx.inst, cx, span),
-            ExprKind::Environment => new(Data::Here),
+            ExprKind::Environment => new(Data::Here(cx.world)),
             ExprKind::Env(item) => new(Data::Env(*item)),
             ExprKind::Field(base, name) => {
                 let base = self.eval(base, cx, locals);
@@ -199,11 +199,11 @@ impl<'db> Eval<'db> {
         let Some(inst) = cx.inst else {
             return Self::poison(cx, span);
         };
-        let Some(kind) = self.kind_of(cx.world, inst) else {
+        let Some(kind) = self.kind_of(inst) else {
             return Self::poison(cx, span);
         };
         let key = CellKey::KindLet(inst, name.clone());
-        let shown = |this: &Self| format!("{}.{name}", this.path_of(cx.world, inst));
+        let shown = |this: &Self| format!("{}.{name}", this.path_of(inst));
         self.cell(cx, span, key, shown, |this| {
             let inner = Cx {
                 world: cx.world,
@@ -222,14 +222,15 @@ impl<'db> Eval<'db> {
     fn decl(&mut self, decl: DeclRef, owner: Option<InstId>, cx: &Cx, span: Span) -> Val<'db> {
         let head = crate::names::decls(self.db, decl.item).get(decl.index as usize);
         if head.is_some_and(|h| h.family) {
-            return Val::new(Data::Family(decl, owner), cx.origin(span));
+            return Val::new(Data::Family(cx.world, decl, owner), cx.origin(span));
         }
         match self.members(cx.world, owner, decl).single {
             Some(inst) => Val::new(Data::Node(inst), cx.origin(span)),
             None => {
                 let name = head.map_or("", |h| h.name.as_ref());
                 if self.is_omitted(cx.world, owner, name) {
-                    let message = format!("`{name}` is left out of this environment, but used here");
+                    let message =
+                        format!("`{name}` is left out of this environment, but used here");
                     self.error(cx, Diag::error("E0607", self.spot(cx, span), message));
                     return Self::poison(cx, span);
                 }
@@ -240,10 +241,11 @@ impl<'db> Eval<'db> {
 
     fn is_omitted(&self, world: usize, owner: Option<InstId>, name: &str) -> bool {
         let path = match owner {
-            Some(owner) => format!("{}.{name}", self.path_of(world, owner)),
+            Some(owner) => format!("{}.{name}", self.path_of(owner)),
             None => name.to_owned(),
         };
-        self.world(world).is_some_and(|w| w.omitted.contains_key(&path))
+        self.world(world)
+            .is_some_and(|w| w.omitted.contains_key(&path))
     }
 
     fn interpolate(
@@ -648,13 +650,13 @@ impl<'db> Eval<'db> {
                 let Data::Node(inst) = value.data else {
                     return plain(false);
                 };
-                let own = self.kind_of(cx.world, inst)?;
+                let own = self.kind_of(inst)?;
                 let holds = own == *kind || kind_head(self.db, own).parents.contains(kind);
                 plain(holds)
             }
             Pattern::Env(env) => {
                 let holds = match value.data {
-                    Data::Here => self.world(cx.world)?.chain.contains(env),
+                    Data::Here(world) => self.world(world)?.chain.contains(env),
                     Data::Env(other) => other == *env,
                     _ => false,
                 };

@@ -28,14 +28,14 @@ use crate::diag::{Diag, Span};
 use crate::ir::{Expr, ExprKind, LocalId};
 use crate::types::kind_head;
 
-pub use env::{EnvKey, evaluate, target_name};
+pub use env::{EnvKey, evaluate, show_let, target_name};
 pub use policy::{LinkVal, check_tests};
 pub use show::quantity_text;
 pub use value::{Data, Entries, InstId, Kind, Origin, OutRef, Piece, SiteKey, Val};
 pub use world::World;
 
 /// How many steps an evaluation may take.
-const MAX_STEPS: u64 = 20_000_000;
+const MAX_STEPS: u64 = 10_000_000;
 /// How many elements, entries, declarations and kilobytes of text an evaluation may make.
 const MAX_MADE: u64 = 2_000_000;
 /// How deep demands may go: a chain of `let`s, each reading the one before.
@@ -222,9 +222,15 @@ impl<'db> Eval<'db> {
 
     /// A field of a declaration.
     pub fn field(&mut self, cx: &Cx, span: Span, inst: InstId, name: &Arc<str>) -> Val<'db> {
+        let cx = &Cx {
+            world: inst.world,
+            ..*cx
+        };
         let key = CellKey::Field(inst, name.clone());
-        let shown = |this: &Self| format!("{}.{name}", this.path_of(cx.world, inst));
-        self.cell(cx, span, key, shown, |this| this.compute_field(cx, inst, name))
+        let shown = |this: &Self| format!("{}.{name}", this.path_of(inst));
+        self.cell(cx, span, key, shown, |this| {
+            this.compute_field(cx, inst, name)
+        })
     }
 
     fn compute_field(&mut self, cx: &Cx, inst: InstId, name: &Arc<str>) -> Val<'db> {
@@ -255,7 +261,13 @@ impl<'db> Eval<'db> {
         let mut value = match whole.and_then(|w| found.get(w)) {
             Some(assign) => {
                 chain.extend(default.map(|(item, expr)| default_cx(item).origin(expr.span).0.site));
-                self.eval(assign.value, &assign.cx, &assign.locals)
+                let mut value = self.eval(assign.value, &assign.cx, &assign.locals);
+                // The field was set here, wherever its value was put together. Inside of a kind
+                // it is the other way round: what its user gave is what counts.
+                if assign.cx.inst.is_none() {
+                    value.origin = assign.cx.origin(assign.value.span);
+                }
+                value
             }
             None => match default {
                 Some((item, expr)) => self.eval(expr, &default_cx(item), &None),
@@ -276,7 +288,9 @@ impl<'db> Eval<'db> {
                     };
                     let optional = kind_head(self.db, instance.kind)
                         .field(name)
-                        .is_some_and(|f| matches!(f.ty.plain(self.db).1, crate::types::Ty::Optional(_)));
+                        .is_some_and(|f| {
+                            matches!(f.ty.plain(self.db).1, crate::types::Ty::Optional(_))
+                        });
                     // A required field that is missing has been reported by the checker.
                     let data = if optional { Data::None } else { Data::Poison };
                     Val::new(data, Origin::new(site))
@@ -298,7 +312,11 @@ impl<'db> Eval<'db> {
 
     /// A field that others read: an out, else an input.
     pub fn read(&mut self, cx: &Cx, span: Span, inst: InstId, name: &Arc<str>) -> Val<'db> {
-        let Some(kind) = self.kind_of(cx.world, inst) else {
+        let cx = &Cx {
+            world: inst.world,
+            ..*cx
+        };
+        let Some(kind) = self.kind_of(inst) else {
             return Self::poison(cx, span);
         };
         let head = kind_head(self.db, kind);
@@ -319,7 +337,7 @@ impl<'db> Eval<'db> {
         }
         let item = out.at.item;
         let key = CellKey::Out(inst, name.clone());
-        let shown = |this: &Self| format!("{}.{name}", this.path_of(cx.world, inst));
+        let shown = |this: &Self| format!("{}.{name}", this.path_of(inst));
         self.cell(cx, span, key, shown, |this| {
             let inner = Cx {
                 world: cx.world,
@@ -335,13 +353,13 @@ impl<'db> Eval<'db> {
     }
 
     /// The kind of a declaration.
-    pub fn kind_of(&self, world: usize, inst: InstId) -> Option<ItemId> {
-        Some(self.world(world)?.instance(inst)?.kind)
+    pub fn kind_of(&self, inst: InstId) -> Option<ItemId> {
+        Some(self.world(inst.world)?.instance(inst)?.kind)
     }
 
     /// The path of a declaration, as people read it.
-    pub fn path_of(&self, world: usize, inst: InstId) -> String {
-        self.world(world)
+    pub fn path_of(&self, inst: InstId) -> String {
+        self.world(inst.world)
             .and_then(|w| w.instance(inst))
             .map_or_else(String::new, |i| i.path.clone())
     }

@@ -32,7 +32,7 @@ impl<'db> Eval<'db> {
         let spot = self.spot(cx, span);
         let diag = match given {
             Some(out) => {
-                let path = format!("{}.{}", self.path_of(cx.world, out.inst), out.path);
+                let path = format!("{}.{}", self.path_of(out.inst), out.path);
                 Diag::error(
                     "E0404",
                     spot,
@@ -61,26 +61,26 @@ impl<'db> Eval<'db> {
                 _ => ends.1.clone(),
             },
             Data::Node(inst) => match name.as_ref() {
-                "kind" if !self.has_field(cx, *inst, name) => {
-                    let kind = self.kind_of(cx.world, *inst);
+                "kind" if !self.has_field(*inst, name) => {
+                    let kind = self.kind_of(*inst);
                     let text = kind.map_or_else(|| Arc::from(""), |k| k.name(self.db).clone());
                     Val::new(Data::Text(text), origin())
                 }
                 _ => self.read(cx, span, *inst, name),
             },
-            Data::Here => {
-                let name = self.world(cx.world).map_or("", |w| w.name.as_str());
+            Data::Here(world) => {
+                let name = self.world(*world).map_or("", |w| w.name.as_str());
                 Val::new(Data::Text(Arc::from(name)), origin())
             }
             Data::Env(item) => Val::new(Data::Text(item.name(self.db).clone()), origin()),
             Data::Out(out) => self.below_out(out, name, cx, span),
-            Data::Link(index) => self.link_field(*index, name, cx, span),
+            Data::Link(world, index) => self.link_field(*world, *index, name, cx, span),
             _ => Self::poison(cx, span),
         }
     }
 
-    fn has_field(&self, cx: &Cx, inst: super::InstId, name: &str) -> bool {
-        self.kind_of(cx.world, inst).is_some_and(|kind| {
+    fn has_field(&self, inst: super::InstId, name: &str) -> bool {
+        self.kind_of(inst).is_some_and(|kind| {
             let head = kind_head(self.db, kind);
             head.out(name).is_some() || head.field(name).is_some()
         })
@@ -128,7 +128,11 @@ impl<'db> Eval<'db> {
         };
         // `grants key` is the permission that the key of the map names.
         let by_key = out.grant.as_deref() == Some("key") && matches!(plain, Ty::Map(_));
-        let grant = if by_key { Some(name.clone()) } else { grants.or_else(|| out.grant.clone()) };
+        let grant = if by_key {
+            Some(name.clone())
+        } else {
+            grants.or_else(|| out.grant.clone())
+        };
         let labels = labels.or(out.labels).or(ty.plain(self.db).0);
         let out = OutRef {
             inst: out.inst,
@@ -142,7 +146,7 @@ impl<'db> Eval<'db> {
 
     /// An out that is a map has the keys of the input of its name.
     fn key_is_declared(&mut self, out: &Rc<OutRef>, name: &str, cx: &Cx, span: Span) -> bool {
-        let Some(kind) = self.kind_of(cx.world, out.inst) else {
+        let Some(kind) = self.kind_of(out.inst) else {
             return true;
         };
         if kind_head(self.db, kind).field(&out.path).is_none() {
@@ -196,7 +200,8 @@ impl<'db> Eval<'db> {
                 match found {
                     Some(value) => value.clone(),
                     None => {
-                        let message = format!("the list has {} elements, and no number {n}", values.len());
+                        let message =
+                            format!("the list has {} elements, and no number {n}", values.len());
                         let diag = Diag::error("E0503", self.spot(cx, span), message)
                             .help("elements are numbered from 0");
                         self.error(cx, diag);
@@ -205,8 +210,8 @@ impl<'db> Eval<'db> {
                 }
             }
             (Data::Map(_) | Data::Out(_), Data::Text(name)) => self.field_of(base, name, cx, span),
-            (Data::Family(decl, owner), Data::Text(name)) => {
-                let members = self.members(cx.world, *owner, *decl);
+            (Data::Family(world, decl, owner), Data::Text(name)) => {
+                let members = self.members(*world, *owner, *decl);
                 match members.by_key.get(name) {
                     Some(inst) => Val::new(Data::Node(*inst), cx.origin(span)),
                     None => self.no_key(members.by_key.keys(), name, cx, span),
@@ -224,7 +229,11 @@ impl<'db> Eval<'db> {
             return Self::poison(cx, span);
         }
         if self.order(&low, &high) == Some(Ordering::Greater) {
-            let message = format!("this range is empty: {} is more than {}", self.show(&low), self.show(&high));
+            let message = format!(
+                "this range is empty: {} is more than {}",
+                self.show(&low),
+                self.show(&high)
+            );
             self.error(cx, Diag::error("E0508", self.spot(cx, span), message));
             return Self::poison(cx, span);
         }
@@ -245,7 +254,9 @@ impl<'db> Eval<'db> {
         let data = match &value.data {
             Data::Int(n) => n.checked_neg().map(Data::Int),
             Data::Decimal(n) => n.checked_neg().map(Data::Decimal),
-            Data::Quantity(n, dim, _) => n.checked_neg().map(|n| Data::Quantity(n, dim.clone(), None)),
+            Data::Quantity(n, dim, _) => n
+                .checked_neg()
+                .map(|n| Data::Quantity(n, dim.clone(), None)),
             Data::Poison => return value.clone(),
             _ => {
                 self.not_known(value, cx, span, "a number");
@@ -406,7 +417,13 @@ impl<'db> Eval<'db> {
     }
 
     /// Are two values equal? `None` where it cannot be told.
-    pub(crate) fn equal(&mut self, a: &Val<'db>, b: &Val<'db>, cx: &Cx, span: Span) -> Option<bool> {
+    pub(crate) fn equal(
+        &mut self,
+        a: &Val<'db>,
+        b: &Val<'db>,
+        cx: &Cx,
+        span: Span,
+    ) -> Option<bool> {
         if a.is_poison() || b.is_poison() {
             return None;
         }
@@ -424,10 +441,12 @@ impl<'db> Eval<'db> {
             }
             (Data::Bool(x), Data::Bool(y)) => Some(x == y),
             (Data::Text(x), Data::Text(y)) => Some(x == y),
-            (Data::Node(x), Data::Node(y)) => Some(x == y),
+            // Across environments, a declaration is the one of the same path.
+            (Data::Node(x), Data::Node(y)) if x.world == y.world => Some(x == y),
+            (Data::Node(x), Data::Node(y)) => Some(self.path_of(*x) == self.path_of(*y)),
             (Data::Env(x), Data::Env(y)) => Some(x == y),
-            (Data::Here, Data::Env(x)) | (Data::Env(x), Data::Here) => {
-                Some(self.world(cx.world)?.env == *x)
+            (Data::Here(world), Data::Env(x)) | (Data::Env(x), Data::Here(world)) => {
+                Some(self.world(*world)?.env == *x)
             }
             (Data::Range(x), Data::Range(y)) => {
                 Some(self.equal(&x.0, &y.0, cx, span)? && self.equal(&x.1, &y.1, cx, span)?)
@@ -494,7 +513,8 @@ impl<'db> Eval<'db> {
     ) -> Option<bool> {
         match &inside.data {
             Data::Range(ends) => {
-                let (Some(low), Some(high)) = (self.order(value, &ends.0), self.order(value, &ends.1))
+                let (Some(low), Some(high)) =
+                    (self.order(value, &ends.0), self.order(value, &ends.1))
                 else {
                     self.not_known(value, cx, span, "what is compared");
                     return None;
@@ -578,7 +598,8 @@ impl<'db> Eval<'db> {
             _ => {
                 let shown = self.show(value);
                 let message = format!("what is there is `{shown}`, which has no `{name}`");
-                let diag = Diag::error("E0509", self.spot(cx, span), message).help("set the whole value");
+                let diag =
+                    Diag::error("E0509", self.spot(cx, span), message).help("set the whole value");
                 self.error(cx, diag);
                 return Self::poison(cx, span);
             }

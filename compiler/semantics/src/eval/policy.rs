@@ -36,7 +36,10 @@ pub fn check_tests(db: &dyn Db) -> Vec<Diag> {
     let app = app(db);
     // A test stands outside of every environment; the first one is where bare names are looked up.
     let first = app.envs.iter().find(|env| {
-        lower(db, **env).env.as_ref().is_some_and(|e| e.params.is_empty())
+        lower(db, **env)
+            .env
+            .as_ref()
+            .is_some_and(|e| e.params.is_empty())
     });
     let Some(world) = first.and_then(|env| eval.open(*env, &[])) else {
         return Vec::new();
@@ -86,9 +89,12 @@ impl<'db> Eval<'db> {
 
     /// The `require`s of kinds.
     pub(super) fn check_requires(&mut self, world: usize) {
-        let ids: Vec<InstId> = self.world(world).map(|w| w.ids().collect()).unwrap_or_default();
+        let ids: Vec<InstId> = self
+            .world(world)
+            .map(|w| w.ids().collect())
+            .unwrap_or_default();
         for inst in ids {
-            let Some(kind) = self.kind_of(world, inst) else {
+            let Some(kind) = self.kind_of(inst) else {
                 continue;
             };
             let own = std::iter::once(kind);
@@ -133,7 +139,7 @@ impl<'db> Eval<'db> {
                 continue;
             };
             for value in self.subjects(world, subject, *policy) {
-                self.hold(world, *policy, body, Some((*local, value)), &waived);
+                self.hold(world, *policy, body, Some(&(*local, value)), &waived);
             }
         }
     }
@@ -167,12 +173,12 @@ impl<'db> Eval<'db> {
         let origin = cx.origin(name_spot(self.db, policy).range);
         let node = |id| Val::new(Data::Node(id), origin.clone());
         match subject {
-            Subject::Environment => vec![Val::new(Data::Here, origin)],
+            Subject::Environment => vec![Val::new(Data::Here(world), origin)],
             Subject::Link => {
                 self.need_links(world);
                 let count = self.world(world).map_or(0, |w| w.links.len());
                 (0..count)
-                    .map(|i| Val::new(Data::Link(i), origin.clone()))
+                    .map(|i| Val::new(Data::Link(world, i), origin.clone()))
                     .collect()
             }
             Subject::Any => self
@@ -200,7 +206,7 @@ impl<'db> Eval<'db> {
         world: usize,
         policy: ItemId,
         body: &'db PolicyBody,
-        subject: Option<(crate::ir::LocalId, Val<'db>)>,
+        subject: Option<&(crate::ir::LocalId, Val<'db>)>,
         waived: &[(String, String)],
     ) {
         let cx = Cx {
@@ -209,7 +215,7 @@ impl<'db> Eval<'db> {
             inst: None,
             kind: Kind::Declared,
         };
-        let locals = match &subject {
+        let locals = match subject {
             Some((id, value)) => bind(&None, *id, value.clone()),
             None => None,
         };
@@ -224,12 +230,15 @@ impl<'db> Eval<'db> {
             return;
         };
         let name = policy.name(self.db).to_string();
-        let whose = match subject.as_ref().map(|(_, v)| &v.data) {
+        let whose = match subject.map(|(_, v)| &v.data) {
             Some(Data::Node(inst)) => Some(*inst),
-            Some(Data::Link(i)) => self.world(world).and_then(|w| w.links.get(*i)).map(|l| l.from),
+            Some(Data::Link(_, i)) => self
+                .world(world)
+                .and_then(|w| w.links.get(*i))
+                .map(|l| l.from),
             _ => None,
         };
-        let path = whose.map(|inst| self.path_of(world, inst));
+        let path = whose.map(|inst| self.path_of(inst));
         let is_waived = |(p, t): &(String, String)| *p == name && Some(t) == path.as_ref();
         if waived.iter().any(is_waived) {
             return;
@@ -241,14 +250,16 @@ impl<'db> Eval<'db> {
             }
             None => format!("the policy `{name}` does not hold"),
         };
-        let spot = self.breaking_field(world, require, whose, subject.as_ref().map(|(_, v)| v));
+        let spot = self.breaking_field(world, require, whose, subject.map(|(_, v)| v));
         let place = spot.unwrap_or_else(|| name_spot(self.db, policy));
         let diag = if body.warning {
             Diag::warning("W0701", place, message)
         } else {
             Diag::error("E0704", place, message)
         };
-        let env = self.world(world).map_or_else(String::new, |w| w.name.clone());
+        let env = self
+            .world(world)
+            .map_or_else(String::new, |w| w.name.clone());
         let diag = diag
             .related(name_spot(self.db, policy), "the policy")
             .note(format!("in the environment `{env}`"));
@@ -263,7 +274,7 @@ impl<'db> Eval<'db> {
         whose: Option<InstId>,
         subject: Option<&Val<'db>>,
     ) -> Option<crate::diag::Spot> {
-        if let Some(Data::Link(i)) = subject.map(|s| &s.data) {
+        if let Some(Data::Link(_, i)) = subject.map(|s| &s.data) {
             let site = self.world(world)?.links.get(*i)?.origin.0.site;
             return Some(crate::diag::Spot {
                 item: site.item,
@@ -300,8 +311,15 @@ impl<'db> Eval<'db> {
         Some(found.unwrap_or(declared))
     }
 
-    pub(super) fn link_field(&mut self, index: usize, name: &str, cx: &Cx, span: Span) -> Val<'db> {
-        let Some(link) = self.world(cx.world).and_then(|w| w.links.get(index)).cloned() else {
+    pub(super) fn link_field(
+        &mut self,
+        world: usize,
+        index: usize,
+        name: &str,
+        cx: &Cx,
+        span: Span,
+    ) -> Val<'db> {
+        let Some(link) = self.world(world).and_then(|w| w.links.get(index)).cloned() else {
             return Self::poison(cx, span);
         };
         let data = match name {
@@ -327,8 +345,8 @@ impl<'db> Eval<'db> {
         let Data::Node(inst) = first.data else {
             return poison;
         };
-        self.need_links(cx.world);
-        let Some(world) = self.world(cx.world) else {
+        self.need_links(inst.world);
+        let Some(world) = self.world(inst.world) else {
             return poison;
         };
         let new = |data| Val::new(data, cx.origin(span));
@@ -338,7 +356,7 @@ impl<'db> Eval<'db> {
                 .iter()
                 .enumerate()
                 .filter(|(_, l)| l.from == inst)
-                .map(|(i, _)| new(Data::Link(i)))
+                .map(|(i, _)| new(Data::Link(inst.world, i)))
                 .collect(),
             Builtin::Holders => {
                 let holders = world.links.iter().filter(|l| l.to == inst).map(|l| l.from);

@@ -57,7 +57,7 @@ impl<'db> Eval<'db> {
                     match piece {
                         Piece::Literal(text) => out.push_str(text),
                         Piece::Hole(hole, ..) => {
-                            let _ = write!(out, "${{{}.{}}}", self.path_of(0, hole.inst), hole.path);
+                            let _ = write!(out, "${{{}.{}}}", self.path_of(hole.inst), hole.path);
                         }
                     }
                 }
@@ -97,18 +97,18 @@ impl<'db> Eval<'db> {
                     out.push(')');
                 }
             }
-            Data::Node(inst) => out.push_str(&self.path_of(0, *inst)),
-            Data::Family(decl, _) => {
+            Data::Node(inst) => out.push_str(&self.path_of(*inst)),
+            Data::Family(_, decl, _) => {
                 let head = crate::names::decls(self.db, decl.item).get(decl.index as usize);
                 out.push_str(head.map_or("family", |h| h.name.as_ref()));
             }
             Data::Out(hole) => {
-                let _ = write!(out, "{}.{}", self.path_of(0, hole.inst), hole.path);
+                let _ = write!(out, "{}.{}", self.path_of(hole.inst), hole.path);
             }
             Data::Closure(_) => out.push_str("a function"),
             Data::Env(item) => out.push_str(item.name(self.db)),
-            Data::Here => out.push_str("environment"),
-            Data::Link(_) => out.push_str("a link"),
+            Data::Here(_) => out.push_str("environment"),
+            Data::Link(..) => out.push_str("a link"),
             Data::Target(kind, _) => {
                 let _ = write!(out, "{} {{ … }}", kind.name(self.db));
             }

@@ -16,7 +16,12 @@ use crate::units::Dim;
 
 /// A declaration of a world, by its number there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct InstId(pub u32);
+pub struct InstId {
+    /// The world.
+    pub world: usize,
+    /// Which of its declarations.
+    pub number: u32,
+}
 
 /// Somebody who set a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, salsa::SalsaValue)]
@@ -175,18 +180,18 @@ pub enum Data<'db> {
     Case(ItemId, Arc<str>, Entries<'db>),
     /// A declaration.
     Node(InstId),
-    /// A family of declarations, and the declaration whose contents it stands in.
-    Family(DeclRef, Option<InstId>),
+    /// A family of declarations of a world, and the declaration whose contents it stands in.
+    Family(usize, DeclRef, Option<InstId>),
     /// What a declaration gives.
     Out(Rc<OutRef>),
     /// A function.
     Closure(Rc<Closure<'db>>),
     /// An environment.
     Env(ItemId),
-    /// The environment that is being evaluated.
-    Here,
-    /// A link, by its number among the world's.
-    Link(usize),
+    /// The environment that a world is.
+    Here(usize),
+    /// A link of a world, by its number there.
+    Link(usize, usize),
     /// A target.
     Target(ItemId, Entries<'db>),
 }
@@ -235,6 +240,8 @@ impl<'db> Val<'db> {
             )
         };
         let data = match &self.data {
+            // A kind's default is the whole field's: it says nothing of what is inside.
+            data if old.is_none() && below.0.site.kind == Kind::Default => data.clone(),
             Data::Map(entries) => Data::Map(lift(entries)),
             Data::Case(ty, case, parts) => Data::Case(*ty, case.clone(), lift(parts)),
             other => other.clone(),

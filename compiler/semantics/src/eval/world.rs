@@ -85,6 +85,8 @@ pub struct Override<'db> {
 /// What an app is in one environment.
 #[derive(Debug)]
 pub struct World<'db> {
+    /// Its number.
+    pub number: usize,
     /// The environment.
     pub env: ItemId,
     /// Its name, with its keys.
@@ -115,8 +117,9 @@ pub struct World<'db> {
 
 impl<'db> World<'db> {
     /// A world without declarations.
-    pub fn new(env: ItemId, name: String) -> Self {
+    pub fn new(number: usize, env: ItemId, name: String) -> Self {
         Self {
+            number,
             env,
             name,
             chain: vec![env],
@@ -136,12 +139,14 @@ impl<'db> World<'db> {
 
     /// A declaration by its number.
     pub fn instance(&self, inst: InstId) -> Option<&Instance<'db>> {
-        self.instances.get(inst.0 as usize)
+        self.instances.get(inst.number as usize)
     }
 
     /// Their numbers, in the order in which they were found.
     pub fn ids(&self) -> impl Iterator<Item = InstId> + use<> {
-        (0..u32::try_from(self.instances.len()).unwrap_or(u32::MAX)).map(InstId)
+        let world = self.number;
+        let count = u32::try_from(self.instances.len()).unwrap_or(u32::MAX);
+        (0..count).map(move |number| InstId { world, number })
     }
 }
 
@@ -182,13 +187,7 @@ impl<'db> Eval<'db> {
         }
     }
 
-    fn stmts(
-        &mut self,
-        stmts: &'db [Stmt],
-        cx: &Cx,
-        owner: Option<InstId>,
-        locals: &Locals<'db>,
-    ) {
+    fn stmts(&mut self, stmts: &'db [Stmt], cx: &Cx, owner: Option<InstId>, locals: &Locals<'db>) {
         for stmt in stmts {
             match stmt {
                 Stmt::Decl(decl) => self.declare(decl, cx, owner, locals),
@@ -240,7 +239,9 @@ impl<'db> Eval<'db> {
                 }
             }
         };
-        let parent = owner.and_then(|o| self.world(cx.world)?.instance(o)).cloned();
+        let parent = owner
+            .and_then(|o| self.world(cx.world)?.instance(o))
+            .cloned();
         let mut tokens = parent.as_ref().map_or_else(Vec::new, |p| p.tokens.clone());
         let mut path = parent.map_or_else(String::new, |p| format!("{}.", p.path));
         path.push_str(&decl.name);
@@ -312,7 +313,10 @@ impl<'db> Eval<'db> {
             }
             return;
         }
-        let id = InstId(u32::try_from(world.instances.len()).unwrap_or(u32::MAX));
+        let id = InstId {
+            world: cx.world,
+            number: u32::try_from(world.instances.len()).unwrap_or(u32::MAX),
+        };
         world.instances.push(instance);
         world.paths.insert(path, id);
         let slot = (owner, cx.item.as_id().as_bits(), decl.index);
@@ -344,13 +348,13 @@ impl<'db> Eval<'db> {
         name: &Arc<str>,
     ) -> Vec<Assignment<'db>> {
         let mut found = Vec::new();
-        self.from_sets(world, instance, name, &mut found);
-        self.from_each(world, instance, name, &mut found);
-        self.from_bodies(world, inst, instance, name, &mut found);
+        self.add_sets(world, instance, name, &mut found);
+        self.add_each(world, instance, name, &mut found);
+        self.add_bodies(world, inst, instance, name, &mut found);
         found
     }
 
-    fn from_sets(
+    fn add_sets(
         &mut self,
         world: usize,
         instance: &Instance<'db>,
@@ -374,13 +378,17 @@ impl<'db> Eval<'db> {
                         inst: None,
                         kind: Kind::Set,
                     },
-                    locals: if entry.env == env { locals.clone() } else { None },
+                    locals: if entry.env == env {
+                        locals.clone()
+                    } else {
+                        None
+                    },
                 });
             }
         }
     }
 
-    fn from_each(
+    fn add_each(
         &mut self,
         world: usize,
         instance: &Instance<'db>,
@@ -404,7 +412,11 @@ impl<'db> Eval<'db> {
                             inst: None,
                             kind: Kind::Each,
                         },
-                        locals: if *env == w.env { w.locals.clone() } else { None },
+                        locals: if *env == w.env {
+                            w.locals.clone()
+                        } else {
+                            None
+                        },
                     });
                 }
             }
@@ -412,7 +424,7 @@ impl<'db> Eval<'db> {
     }
 
     /// The bodies of the declarations around it, the outermost first, and its own.
-    fn from_bodies(
+    fn add_bodies(
         &self,
         world: usize,
         inst: InstId,
@@ -429,13 +441,17 @@ impl<'db> Eval<'db> {
             at = parent.1.parent;
         }
         for (id, below) in around.into_iter().rev() {
-            let Some(outer) = w.instance(id) else { continue };
+            let Some(outer) = w.instance(id) else {
+                continue;
+            };
             let start = instance.tokens.len().saturating_sub(below);
             let relative = instance.tokens.get(start..).unwrap_or(&[]);
             for assign in outer.decl.assigns.iter().filter(|a| a.depth == below) {
-                let same = assign.path.iter().zip(relative).all(|(step, token)| {
-                    matches!(step, Step::Name(name) if name == token)
-                });
+                let same = assign
+                    .path
+                    .iter()
+                    .zip(relative)
+                    .all(|(step, token)| matches!(step, Step::Name(name) if name == token));
                 if !same {
                     continue;
                 }
@@ -459,12 +475,22 @@ impl<'db> Eval<'db> {
     /// An input of the app.
     pub fn app_input(&mut self, cx: &Cx, span: Span, item: ItemId, name: &Arc<str>) -> Val<'db> {
         let key = CellKey::AppInput(name.clone());
-        self.cell(cx, span, key, |_| name.to_string(), |this| {
-            this.compute_app_input(cx, span, item, name)
-        })
+        self.cell(
+            cx,
+            span,
+            key,
+            |_| name.to_string(),
+            |this| this.compute_app_input(cx, span, item, name),
+        )
     }
 
-    fn compute_app_input(&mut self, cx: &Cx, span: Span, item: ItemId, name: &Arc<str>) -> Val<'db> {
+    fn compute_app_input(
+        &mut self,
+        cx: &Cx,
+        span: Span,
+        item: ItemId,
+        name: &Arc<str>,
+    ) -> Val<'db> {
         let Some(w) = self.worlds.get_mut(cx.world) else {
             return Self::poison(cx, span);
         };
@@ -501,7 +527,10 @@ impl<'db> Eval<'db> {
                 Some(expr) => self.eval(expr, &at(item, Kind::Default), &None),
                 None => {
                     let message = format!("the app's input `{name}` has no value here");
-                    let world = self.world(cx.world).map_or("", |w| w.name.as_str()).to_owned();
+                    let world = self
+                        .world(cx.world)
+                        .map_or("", |w| w.name.as_str())
+                        .to_owned();
                     let spot = crate::types::name_spot(self.db, env);
                     let diag = Diag::error("E0608", spot, message)
                         .label(format!("in the environment `{world}`"))

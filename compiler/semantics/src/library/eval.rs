@@ -33,14 +33,20 @@ impl<'db> Eval<'db> {
         };
         let new = |data| Val::new(data, cx.origin(span));
         match builtin {
-            B::Lower => self.texts(&[&first], cx, span, |t| Data::Text(at(t, 0).to_lowercase().into())),
-            B::Upper => self.texts(&[&first], cx, span, |t| Data::Text(at(t, 0).to_uppercase().into())),
+            B::Lower => self.texts(&[&first], cx, span, |t| {
+                Data::Text(at(t, 0).to_lowercase().into())
+            }),
+            B::Upper => self.texts(&[&first], cx, span, |t| {
+                Data::Text(at(t, 0).to_uppercase().into())
+            }),
             B::Trim => self.texts(&[&first], cx, span, |t| Data::Text(at(t, 0).trim().into())),
             B::Replace => {
                 let rest: Vec<&Val<'db>> = [&second, &third].into_iter().flatten().collect();
                 let mut all = vec![&first];
                 all.extend(rest);
-                self.texts(&all, cx, span, |t| Data::Text(at(t, 0).replace(at(t, 1), at(t, 2)).into()))
+                self.texts(&all, cx, span, |t| {
+                    Data::Text(at(t, 0).replace(at(t, 1), at(t, 2)).into())
+                })
             }
             B::Split => {
                 let all: Vec<&Val<'db>> = std::iter::once(&first).chain(second.as_ref()).collect();
@@ -56,7 +62,9 @@ impl<'db> Eval<'db> {
             }
             B::StartsWith => {
                 let all: Vec<&Val<'db>> = std::iter::once(&first).chain(second.as_ref()).collect();
-                self.texts(&all, cx, span, |t| Data::Bool(at(t, 0).starts_with(at(t, 1))))
+                self.texts(&all, cx, span, |t| {
+                    Data::Bool(at(t, 0).starts_with(at(t, 1)))
+                })
             }
             B::EndsWith => {
                 let all: Vec<&Val<'db>> = std::iter::once(&first).chain(second.as_ref()).collect();
@@ -70,15 +78,17 @@ impl<'db> Eval<'db> {
                         .any(|v| self.equal(v, &value, cx, span) == Some(true));
                     new(Data::Bool(held))
                 }
-                (_, Some(value)) => {
-                    self.texts(&[&first, &value], cx, span, |t| Data::Bool(at(t, 0).contains(at(t, 1))))
-                }
+                (_, Some(value)) => self.texts(&[&first, &value], cx, span, |t| {
+                    Data::Bool(at(t, 0).contains(at(t, 1)))
+                }),
                 _ => new(Data::Poison),
             },
             B::Length => match &first.data {
                 Data::List(values) => new(Data::Int(values.len() as i128)),
                 Data::Map(entries) => new(Data::Int(entries.len() as i128)),
-                _ => self.texts(&[&first], cx, span, |t| Data::Int(at(t, 0).chars().count() as i128)),
+                _ => self.texts(&[&first], cx, span, |t| {
+                    Data::Int(at(t, 0).chars().count() as i128)
+                }),
             },
             B::Join => self.join_call(&first, second.as_ref(), cx, span),
             B::Json => self.json_call(&first, cx, span),
@@ -89,7 +99,11 @@ impl<'db> Eval<'db> {
                 Data::Text(hex.into())
             }),
             B::Text | B::Dir => first,
-            B::Abs => match crate::eval::Eval::order(self, &first, &Val::new(zero_of(&first), first.origin.clone())) {
+            B::Abs => match crate::eval::Eval::order(
+                self,
+                &first,
+                &Val::new(zero_of(&first), first.origin.clone()),
+            ) {
                 Some(Ordering::Less) => self.negated(&first, cx, span),
                 _ => first,
             },
@@ -97,7 +111,11 @@ impl<'db> Eval<'db> {
             B::Min | B::Max => {
                 let all: Vec<Val<'db>> = match (&first.data, &second) {
                     (Data::List(values), None) => values.to_vec(),
-                    _ => std::iter::once(first).chain(second).chain(third).chain(args).collect(),
+                    _ => std::iter::once(first)
+                        .chain(second)
+                        .chain(third)
+                        .chain(args)
+                        .collect(),
                 };
                 self.extreme(builtin, all, cx, span)
             }
@@ -220,7 +238,10 @@ impl<'db> Eval<'db> {
         if !self.pieces_of(value, &mut pieces) {
             return Val::new(Data::Poison, cx.origin(span));
         }
-        let holes = pieces.iter().filter(|p| matches!(p, Piece::Hole(..))).count();
+        let holes = pieces
+            .iter()
+            .filter(|p| matches!(p, Piece::Hole(..)))
+            .count();
         if builtin == Builtin::Base64 && holes > 0 && pieces.len() > 1 {
             let message = "`base64` of a text around a value that is not known yet cannot be made piece by piece";
             let diag = Diag::error("E0405", self.spot(cx, span), message)
@@ -292,7 +313,10 @@ impl<'db> Eval<'db> {
             Data::Map(entries) | Data::Case(_, _, entries) => {
                 push(out, "{".to_owned());
                 for (i, (k, v)) in entries.iter().enumerate() {
-                    push(out, format!("{}{}:", if i > 0 { "," } else { "" }, quote(k)));
+                    push(
+                        out,
+                        format!("{}{}:", if i > 0 { "," } else { "" }, quote(k)),
+                    );
                     self.json_pieces(v, out, depth + 1);
                 }
                 push(out, "}".to_owned());
@@ -329,7 +353,12 @@ impl<'db> Eval<'db> {
                 None => true,
                 Some(old) => match self.order(&value, old) {
                     Some(order) => {
-                        order == if builtin == Builtin::Min { Ordering::Less } else { Ordering::Greater }
+                        order
+                            == if builtin == Builtin::Min {
+                                Ordering::Less
+                            } else {
+                                Ordering::Greater
+                            }
                     }
                     None => {
                         self.not_known(&value, cx, span, "what is compared");

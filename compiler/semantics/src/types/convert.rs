@@ -41,7 +41,11 @@ impl Coercion {
     }
 
     fn wrap(self, with: impl FnOnce(Box<Self>) -> Self) -> Self {
-        if self.is_same() { self } else { with(Box::new(self)) }
+        if self.is_same() {
+            self
+        } else {
+            with(Box::new(self))
+        }
     }
 }
 
@@ -151,7 +155,11 @@ impl Converter<'_> {
             let all = given
                 .iter()
                 .all(|g| self.at(&with(g), to, depth).is_ok_and(|c| c.is_same()));
-            return if all { Ok(Coercion::Same) } else { Err(Clash::Type) };
+            return if all {
+                Ok(Coercion::Same)
+            } else {
+                Err(Clash::Type)
+            };
         }
         if let Some(result) = self.declaration(from, to, labels, depth) {
             return result;
@@ -165,11 +173,16 @@ impl Converter<'_> {
         let TypeBody::Variant(cases) = &type_def(self.db, variant).body else {
             return Err(Clash::Type);
         };
-        first_fit((0u32..).zip(cases).filter(|(_, case)| case.implicit).map(|(index, case)| {
-            let first = case.params.first().ok_or(Clash::Type)?;
-            let inner = self.at(from, &first.ty, depth)?;
-            Ok(Coercion::Case(variant, index, Box::new(inner)))
-        }))
+        first_fit(
+            (0u32..)
+                .zip(cases)
+                .filter(|(_, case)| case.implicit)
+                .map(|(index, case)| {
+                    let first = case.params.first().ok_or(Clash::Type)?;
+                    let inner = self.at(from, &first.ty, depth)?;
+                    Ok(Coercion::Case(variant, index, Box::new(inner)))
+                }),
+        )
     }
 
     fn declaration(
@@ -186,7 +199,11 @@ impl Converter<'_> {
             Ty::AnyInstance => return Some(labels_left(labels)),
             Ty::Instance(wanted) => {
                 let fits = kind == wanted || kind_head(self.db, *kind).parents.contains(wanted);
-                return Some(if fits { labels_left(labels) } else { Err(Clash::Type) });
+                return Some(if fits {
+                    labels_left(labels)
+                } else {
+                    Err(Clash::Type)
+                });
             }
             _ => {}
         }
@@ -237,8 +254,15 @@ impl Converter<'_> {
         }
     }
 
-    fn record(self, given: &[RecordField], wanted: &[RecordField], depth: u32) -> Result<Coercion, Clash> {
-        let unknown = given.iter().find(|g| !wanted.iter().any(|w| w.name == g.name));
+    fn record(
+        self,
+        given: &[RecordField],
+        wanted: &[RecordField],
+        depth: u32,
+    ) -> Result<Coercion, Clash> {
+        let unknown = given
+            .iter()
+            .find(|g| !wanted.iter().any(|w| w.name == g.name));
         if let Some(field) = unknown {
             return Err(Clash::NoField(field.name.clone()));
         }

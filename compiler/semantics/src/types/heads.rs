@@ -300,7 +300,8 @@ fn inherit(db: &dyn Db, item: ItemId, path: ast::Path<'_>, head: &mut KindHead) 
     let Some(parent) = names.kind(&text) else {
         let text = text.join(".");
         let diag = Diag::error("E0201", spot, format!("there is no kind `{text}`"));
-        head.diags.push(diag.suggest(&text, spot, &names.seen(Space::Kind)));
+        head.diags
+            .push(diag.suggest(&text, spot, &names.seen(Space::Kind)));
         return;
     };
     let above = kind_head(db, parent);
@@ -309,7 +310,10 @@ fn inherit(db: &dyn Db, item: ItemId, path: ast::Path<'_>, head: &mut KindHead) 
             Diag::error(
                 "E0312",
                 spot,
-                format!("`{}` is not an abstract kind, so it cannot be taken over", parent.name(db)),
+                format!(
+                    "`{}` is not an abstract kind, so it cannot be taken over",
+                    parent.name(db)
+                ),
             )
             .related(name_spot(db, parent), "declared here"),
         );
@@ -321,7 +325,12 @@ fn inherit(db: &dyn Db, item: ItemId, path: ast::Path<'_>, head: &mut KindHead) 
     head.parents.extend(&above.parents);
 }
 
-fn add_field(item: ItemId, field: ast::FieldDecl<'_>, reader: &mut TypeReader<'_>, head: &mut KindHead) {
+fn add_field(
+    item: ItemId,
+    field: ast::FieldDecl<'_>,
+    reader: &mut TypeReader<'_>,
+    head: &mut KindHead,
+) {
     let Some(name) = field.name() else { return };
     let spot = Spot::new(item, name.node().range());
     let changes = field.changes().and_then(|word| match word.text() {

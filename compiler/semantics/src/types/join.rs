@@ -69,12 +69,18 @@ fn records(db: &dyn Db, a: &[RecordField], b: &[RecordField]) -> Option<Ty> {
             Some(other) => join(db, &field.ty, &other.ty)?,
             None => field.ty.clone().optional(),
         };
-        fields.push(RecordField { ty, ..field.clone() });
+        fields.push(RecordField {
+            ty,
+            ..field.clone()
+        });
     }
     for field in b {
         if !a.iter().any(|f| f.name == field.name) {
             let ty = field.ty.clone().optional();
-            fields.push(RecordField { ty, ..field.clone() });
+            fields.push(RecordField {
+                ty,
+                ..field.clone()
+            });
         }
     }
     Some(Ty::Record(fields.into()))

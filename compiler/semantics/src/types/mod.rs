@@ -15,8 +15,7 @@ use crate::units::Dim;
 
 pub use convert::{Clash, Coercion, Converter};
 pub use heads::{
-    CaseHead, FieldHead, ParamHead, TypeBody,
-    app_head, fn_head, kind_head, name_spot, type_def,
+    CaseHead, FieldHead, ParamHead, TypeBody, app_head, fn_head, kind_head, name_spot, type_def,
 };
 pub use join::join;
 pub use resolve::TypeReader;
@@ -152,7 +151,9 @@ impl Ty {
         match self {
             Self::Optional(_) | Self::None | Self::Unknown => self,
             // Labels stay outside, so that they are found without looking.
-            Self::Labelled(labels, inner) => Self::Labelled(labels, Arc::new((*inner).clone().optional())),
+            Self::Labelled(labels, inner) => {
+                Self::Labelled(labels, Arc::new((*inner).clone().optional()))
+            }
             other => Self::Optional(Arc::new(other)),
         }
     }
@@ -209,6 +210,31 @@ impl Ty {
         }
     }
 
+    /// The type with its literals widened: what else may stand in a place that holds such a value.
+    #[must_use]
+    pub fn widened(&self) -> Self {
+        let wide = |inner: &Arc<Self>| Arc::new(inner.widened());
+        match self {
+            Self::Word(Word::Text(_)) => Self::String,
+            Self::Word(Word::Number(_)) => Self::Int,
+            Self::Words(words) if words.iter().all(|w| matches!(w, Word::Text(_))) => Self::String,
+            Self::Optional(inner) => Self::Optional(wide(inner)),
+            Self::List(inner) => Self::List(wide(inner)),
+            Self::Map(inner) => Self::Map(wide(inner)),
+            Self::Labelled(labels, inner) => Self::Labelled(*labels, wide(inner)),
+            Self::Record(fields) => Self::Record(
+                fields
+                    .iter()
+                    .map(|f| RecordField {
+                        ty: f.ty.widened(),
+                        ..f.clone()
+                    })
+                    .collect(),
+            ),
+            other => other.clone(),
+        }
+    }
+
     /// Nothing is known of it, so nothing is to be said of it?
     pub fn is_unknown(&self) -> bool {
         matches!(self.split().1, Self::Unknown)
@@ -227,7 +253,11 @@ impl Ty {
             Self::Dir => "Dir".to_owned(),
             Self::File => "File".to_owned(),
             Self::Word(word) => word.to_string(),
-            Self::Words(words) => words.iter().map(Word::to_string).collect::<Vec<_>>().join(" | "),
+            Self::Words(words) => words
+                .iter()
+                .map(Word::to_string)
+                .collect::<Vec<_>>()
+                .join(" | "),
             Self::Quantity(dim) => dim.to_string(),
             Self::Optional(inner) => format!("{}?", inner.show_atom(db)),
             Self::Range(inner) => format!("Range<{}>", inner.show(db)),
@@ -243,7 +273,11 @@ impl Ty {
                 text
             }
             Self::Named(item) | Self::Instance(item) => item.name(db).to_string(),
-            Self::Either(types) => types.iter().map(|t| t.show(db)).collect::<Vec<_>>().join(" | "),
+            Self::Either(types) => types
+                .iter()
+                .map(|t| t.show(db))
+                .collect::<Vec<_>>()
+                .join(" | "),
             Self::Refined(base, _) => base.show(db),
             Self::Handle(what) => format!("Handle<\"{what}\">"),
             Self::AnyInstance => "declaration".to_owned(),

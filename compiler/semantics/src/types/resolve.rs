@@ -78,9 +78,7 @@ impl<'db> TypeReader<'db> {
             }
             Type::TypeOptional(optional) => self.read_or_unknown(optional.inner()).optional(),
             Type::TypeUnion(union) => self.union(union),
-            Type::TypeLiteral(literal) => self
-                .word(literal)
-                .map_or(Ty::Unknown, Ty::Word),
+            Type::TypeLiteral(literal) => self.word(literal).map_or(Ty::Unknown, Ty::Word),
             Type::TypeRefined(refined) => {
                 let base = self.read_or_unknown(refined.base());
                 let at = NodeRef::new(self.item, refined.node().id());
@@ -120,8 +118,12 @@ impl<'db> TypeReader<'db> {
                 kind.unwrap_or_else(|| {
                     let spot = self.spot(case.node());
                     self.diags.push(
-                        Diag::error("E0309", spot, "a variant has no place here without a name of its own")
-                            .help("write `type NAME = …` and use that name here"),
+                        Diag::error(
+                            "E0309",
+                            spot,
+                            "a variant has no place here without a name of its own",
+                        )
+                        .help("write `type NAME = …` and use that name here"),
                     );
                     Ty::Unknown
                 })
@@ -130,7 +132,7 @@ impl<'db> TypeReader<'db> {
         }
     }
 
-    fn kind_or_word(&mut self, name: &str) -> Option<Ty> {
+    fn kind_or_word(&self, name: &str) -> Option<Ty> {
         if let Some((_, ty)) = BUILT_IN.iter().find(|(n, _)| *n == name) {
             return Some(ty.clone());
         }
@@ -185,8 +187,11 @@ impl<'db> TypeReader<'db> {
         };
         let spot = self.spot(app.node());
         if wanted == 0 {
-            let diag = Diag::error("E0205", spot, format!("there is no type `{name}<…>`"))
-                .suggest(name, spot, &["List", "Map", "Range", "Per", "Handle"]);
+            let diag = Diag::error("E0205", spot, format!("there is no type `{name}<…>`")).suggest(
+                name,
+                spot,
+                &["List", "Map", "Range", "Per", "Handle"],
+            );
             self.diags.push(diag);
             return Ty::Unknown;
         }
@@ -194,7 +199,10 @@ impl<'db> TypeReader<'db> {
             let diag = Diag::error(
                 "E0310",
                 spot,
-                format!("`{name}` takes {wanted} in its angle brackets, not {}", args.len()),
+                format!(
+                    "`{name}` takes {wanted} in its angle brackets, not {}",
+                    args.len()
+                ),
             );
             self.diags.push(diag);
             return Ty::Unknown;
@@ -230,6 +238,27 @@ impl<'db> TypeReader<'db> {
     }
 
     fn union(&mut self, union: ast::TypeUnion<'_>) -> Ty {
+        let is_case = |ty: Type<'_>| match ty {
+            Type::VariantCase(case) => {
+                case.params().next().is_some()
+                    || case
+                        .name()
+                        .is_some_and(|n| self.kind_or_word(n.text()).is_none())
+            }
+            _ => false,
+        };
+        if union.alternatives().any(is_case) {
+            let spot = self.spot(union.node());
+            self.diags.push(
+                Diag::error(
+                    "E0309",
+                    spot,
+                    "a variant has no place here without a name of its own",
+                )
+                .help("write `type NAME = …` and use that name here"),
+            );
+            return Ty::Unknown;
+        }
         let mut words = Vec::new();
         let mut types = Vec::new();
         for alternative in union.alternatives() {

@@ -23,8 +23,7 @@ pub fn project(text: &str) -> Project {
     for line in text.lines() {
         if let Some(name) = line.trim().strip_prefix("//- package ") {
             push(&mut packages, current.take());
-            let mut added = package(name.trim(), &format!("../{}", name.trim()));
-            std::mem::swap(&mut added.files, &mut Vec::new());
+            let added = package(name.trim(), &format!("../{}", name.trim()));
             packages.push(added);
         } else if let Some(path) = line.trim().strip_prefix("//- /") {
             push(&mut packages, current.take());
@@ -36,7 +35,11 @@ pub fn project(text: &str) -> Project {
         }
     }
     push(&mut packages, current.take());
-    let names: Vec<String> = packages.iter().skip(1).map(|p| p.manifest.name.clone()).collect();
+    let names: Vec<String> = packages
+        .iter()
+        .skip(1)
+        .map(|p| p.manifest.name.clone())
+        .collect();
     let main = packages.first_mut().unwrap();
     for name in names {
         let path = format!("../{name}");
@@ -48,7 +51,8 @@ pub fn project(text: &str) -> Project {
 }
 
 fn package(name: &str, root: &str) -> PackageInput {
-    let manifest = format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2026\"\n");
+    let manifest =
+        format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2026\"\n");
     PackageInput {
         manifest: parse_manifest(&manifest).unwrap(),
         root: root.to_owned(),
@@ -66,7 +70,10 @@ pub fn from_directory(dir: &Path) -> Project {
         let manifest = parse_manifest(&manifest).unwrap();
         for dependency in manifest.dependencies.values() {
             let root = format!("{root}/{}", dependency.path);
-            waiting.push((dir.join(&dependency.path), root.trim_start_matches('/').to_owned()));
+            waiting.push((
+                dir.join(&dependency.path),
+                root.trim_start_matches('/').to_owned(),
+            ));
         }
         let mut package = PackageInput {
             manifest,
@@ -119,7 +126,11 @@ pub fn render(db: &Database, diagnostics: &[Diagnostic]) -> String {
             let _ = writeln!(out, "  help: {help}");
         }
         if let Some(fix) = &d.fix {
-            let edits: Vec<String> = fix.edits.iter().map(|e| format!("{:?}", e.new_text)).collect();
+            let edits: Vec<String> = fix
+                .edits
+                .iter()
+                .map(|e| format!("{:?}", e.new_text))
+                .collect();
             let _ = writeln!(out, "  fix: {} → {}", fix.title, edits.join(", "));
         }
         out.push('\n');

@@ -1,0 +1,112 @@
+//! The codes of policies and tests.
+
+use plat_syntax::Explanation;
+
+pub(super) const ALL: &[Explanation] = &[
+    Explanation {
+        code: "E0701",
+        title: "not a policy",
+        text: r#"A policy speaks of a kind, of every `link`, `declaration`, or of the `environment`, and says what it requires.
+
+```plat
+policy named(x: Int) { require = true }
+```
+
+Repaired:
+
+```plat
+policy named(x: redis) { require = true }
+```
+"#,
+    },
+    Explanation {
+        code: "E0702",
+        title: "no such policy",
+        text: r#"`waive` names a policy that is there.
+
+```plat
+redis cache {}
+
+waive cahces_keep for cache { reason = "it is a cache" }
+```
+
+Repaired:
+
+```plat
+redis cache {}
+
+policy caches_keep(c: redis) { require = c.keep }
+
+waive caches_keep for cache { reason = "it is a cache" }
+```
+"#,
+    },
+    Explanation {
+        code: "E0703",
+        title: "a test fails",
+        text: r#"What a `test` asserts is not so. Both sides are shown.
+
+```plat
+test counted { assert = 1 + 1 == 3 }
+```
+
+Repaired:
+
+```plat
+test counted { assert = 1 + 1 == 2 }
+```
+"#,
+    },
+    Explanation {
+        code: "E0704",
+        title: "a policy does not hold",
+        text: r#"A policy of the app, or of a package that it uses, is broken. It is reported at the field that breaks it, with what the policy says.
+
+```plat
+redis cache { keep = false }
+
+policy caches_keep(c: redis) {
+    require = c.keep
+    message = "`${c.name}` loses what it holds"
+}
+```
+
+Repaired:
+
+```plat
+redis cache { keep = true }
+
+policy caches_keep(c: redis) {
+    require = c.keep
+    message = "`${c.name}` loses what it holds"
+}
+```
+"#,
+    },
+    Explanation {
+        code: "W0701",
+        title: "a policy does not hold",
+        text: r#"As E0704, for a policy that only warns (`severity = "warning"`).
+
+```plat
+redis cache {}
+
+policy caches_keep(c: redis) {
+    require  = c.keep
+    severity = "warning"
+}
+```
+
+Repaired:
+
+```plat
+redis cache { keep = true }
+
+policy caches_keep(c: redis) {
+    require  = c.keep
+    severity = "warning"
+}
+```
+"#,
+    },
+];

@@ -1,0 +1,96 @@
+//! What an edit makes the database do again, and what not.
+
+use std::sync::{Arc, Mutex};
+
+use plat_semantics::Database;
+
+use crate::common::project;
+
+struct Watched {
+    db: Database,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Watched {
+    fn new(text: &str) -> Self {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let mut db = Database::with_log(log.clone());
+        db.set_project(project(text));
+        let this = Self { db, log };
+        assert_eq!(this.db.diagnostics(), Vec::new());
+        this
+    }
+
+    /// The queries that ran while everything was asked for again, with how often each did.
+    fn after(&mut self, package: &str, path: &str, text: &str) -> Vec<(String, usize)> {
+        self.log.lock().unwrap().clear();
+        assert!(self.db.set_file(package, path, text));
+        let _ = self.db.diagnostics();
+        let mut counts: std::collections::BTreeMap<String, usize> = Default::default();
+        for entry in self.log.lock().unwrap().iter() {
+            let name = entry.split('(').next().unwrap().to_owned();
+            *counts.entry(name).or_default() += 1;
+        }
+        counts.into_iter().collect()
+    }
+}
+
+fn count(ran: &[(String, usize)], query: &str) -> usize {
+    ran.iter()
+        .find(|(name, _)| name == query)
+        .map_or(0, |(_, n)| *n)
+}
+
+const SHOP: &str = r#"app shop
+
+/// The cache.
+redis cache { memory = 64MiB }
+
+let name = "shop"
+
+worker mailer {
+    run = image("ghcr.io/acme/mailer:1.0.0")
+    env = { CACHE = cache.url, NAME = name }
+}
+
+worker other { run = image("ghcr.io/acme/other:1.0.0") }
+
+env dev { target = local {} }
+"#;
+
+#[test]
+fn an_edit_in_one_body_checks_that_body_alone() {
+    let mut watched = Watched::new(SHOP);
+    let ran = watched.after("app", "main.plat", &SHOP.replace("64MiB", "128MiB"));
+    assert_eq!(count(&ran, "lower"), 1, "{ran:?}");
+    assert_eq!(count(&ran, "scope"), 0, "{ran:?}");
+    assert_eq!(count(&ran, "kind_head"), 0, "{ran:?}");
+    assert_eq!(count(&ran, "prelude"), 0, "{ran:?}");
+}
+
+#[test]
+fn a_comment_between_declarations_checks_nothing() {
+    let mut watched = Watched::new(SHOP);
+    let ran = watched.after(
+        "app",
+        "main.plat",
+        &SHOP.replace("let name", "// said once\n\nlet name"),
+    );
+    assert_eq!(count(&ran, "lower"), 0, "{ran:?}");
+    assert_eq!(count(&ran, "evaluate"), 0, "{ran:?}");
+}
+
+#[test]
+fn another_declaration_checks_itself_and_what_looks_names_up() {
+    let mut watched = Watched::new(SHOP);
+    let ran = watched.after("app", "main.plat", &format!("{SHOP}\nredis more {{}}\n"));
+    assert_eq!(count(&ran, "item_shape"), 1, "{ran:?}");
+    assert_eq!(count(&ran, "kind_head"), 0, "{ran:?}");
+    assert_eq!(count(&ran, "type_def"), 0, "{ran:?}");
+}
+
+#[test]
+fn the_same_text_does_nothing() {
+    let mut watched = Watched::new(SHOP);
+    assert_eq!(watched.after("app", "main.plat", SHOP), Vec::new());
+}

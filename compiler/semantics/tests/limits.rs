@@ -1,0 +1,176 @@
+//! Everything ends: long chains, deep nesting, circles, and programs that make too much.
+
+use std::fmt::Write as _;
+
+use crate::common::{database, project, render};
+
+fn codes(text: &str) -> Vec<&'static str> {
+    let db = database(project(text));
+    let found = db.diagnostics();
+    let codes: Vec<&'static str> = found.iter().map(|d| d.code).collect();
+    if std::env::var("SHOW").is_ok() {
+        println!("{}", render(&db, &found));
+    }
+    codes
+}
+
+const HEAD: &str = "app big\nenv dev { target = local {} }\n";
+
+#[test]
+fn a_chain_of_ten_thousand_lets_is_followed() {
+    let mut text = HEAD.to_owned();
+    text.push_str("let a0 = 1\n");
+    for n in 1..10_000 {
+        let _ = writeln!(text, "let a{n} = a{} + 1", n - 1);
+    }
+    text.push_str("redis cache { memory = a9999 * 1MiB }\n");
+    assert_eq!(codes(&text), Vec::<&str>::new());
+}
+
+#[test]
+fn a_chain_can_be_changed_at_its_far_end() {
+    let mut text = HEAD.to_owned();
+    text.push_str("let a0 = 1\n");
+    for n in 1..5_000 {
+        let _ = writeln!(text, "let a{n} = a{} + 1", n - 1);
+    }
+    text.push_str("redis cache { memory = a4999 * 1MiB }\n");
+    let mut db = database(project(&text));
+    assert!(db.diagnostics().is_empty());
+    db.set_file(
+        "app",
+        "main.plat",
+        &text.replace("let a0 = 1\n", "let a0 = 2.5\n"),
+    );
+    assert!(db.diagnostics().is_empty());
+}
+
+#[test]
+fn ten_thousand_declarations_that_refer_to_each_other_in_a_circle() {
+    let mut text = HEAD.to_owned();
+    for n in 0..2_000 {
+        let next = (n + 1) % 2_000;
+        let _ = writeln!(
+            text,
+            "service s{n} {{ run = image(\"x:1\"), env = {{ NEXT = s{next}.url }} }}"
+        );
+    }
+    let db = database(project(&text));
+    assert!(db.diagnostics().is_empty());
+    let graph = db.graph("dev").unwrap();
+    assert_eq!(graph.nodes.len(), 2_000);
+    assert_eq!(graph.links.len(), 2_000);
+}
+
+#[test]
+fn a_long_circle_of_lets_is_one_error() {
+    let mut text = HEAD.to_owned();
+    for n in 0..200 {
+        let _ = writeln!(text, "let a{n}: Int = a{} + 1", (n + 1) % 200);
+    }
+    text.push_str("redis cache { memory = a0 * 1MiB }\n");
+    assert_eq!(codes(&text), ["E0501"]);
+}
+
+#[test]
+fn lists_that_double_are_stopped() {
+    let mut text = HEAD.to_owned();
+    text.push_str("let a0 = [1]\n");
+    for n in 1..64 {
+        let _ = writeln!(text, "let a{n} = a{} + a{}", n - 1, n - 1);
+    }
+    text.push_str("redis cache { memory = length(a63) * 1MiB }\n");
+    assert_eq!(codes(&text), ["E0504"]);
+}
+
+#[test]
+fn texts_that_double_are_stopped() {
+    let mut text = HEAD.to_owned();
+    text.push_str("let a0 = \"0123456789abcdef\"\n");
+    for n in 1..64 {
+        let _ = writeln!(text, "let a{n} = \"${{a{}}}${{a{}}}\"", n - 1, n - 1);
+    }
+    text.push_str("redis cache { memory = length(a63) * 1MiB }\n");
+    assert_eq!(codes(&text), ["E0504"]);
+}
+
+#[test]
+fn functions_that_double_are_stopped() {
+    let mut text = HEAD.to_owned();
+    text.push_str("fn f0(n: Int): Int = n\n");
+    for n in 1..64 {
+        let _ = writeln!(text, "fn f{n}(n: Int): Int = f{}(n) + f{}(n)", n - 1, n - 1);
+    }
+    text.push_str("redis cache { memory = f63(1) * 1MiB }\n");
+    assert_eq!(codes(&text), ["E0504"]);
+}
+
+#[test]
+fn kinds_that_double_are_stopped() {
+    let mut text = HEAD.to_owned();
+    text.push_str("kind k0 { redis a {} }\n");
+    for n in 1..30 {
+        let m = n - 1;
+        let _ = writeln!(text, "kind k{n} {{ k{m} a {{}}  \nk{m} b {{}} }}");
+    }
+    text.push_str("k29 all {}\n");
+    assert_eq!(codes(&text), ["E0504"]);
+}
+
+#[test]
+fn lists_in_lists_end() {
+    let mut text = HEAD.to_owned();
+    text.push_str("let a0 = [1]\n");
+    for n in 1..3_000 {
+        let _ = writeln!(text, "let a{n} = [a{}]", n - 1);
+    }
+    assert_eq!(codes(&text).first(), Some(&"E0325"));
+}
+
+#[test]
+fn deep_expressions_do_not_overflow() {
+    for (open, close) in [
+        ("[", "]"),
+        ("(", ")"),
+        ("{ a = ", " }"),
+        ("not ", ""),
+        ("-", ""),
+    ] {
+        let depth = 10_000;
+        let text = format!(
+            "{HEAD}let x = {}1{}\n",
+            open.repeat(depth),
+            close.repeat(depth)
+        );
+        // The parser has its own limit; whatever it says, nothing falls over.
+        let _ = codes(&text);
+    }
+    let sum = vec!["1"; 20_000].join(" + ");
+    let _ = codes(&format!(
+        "{HEAD}let x = {sum}\nredis cache {{ memory = x * 1MiB }}\n"
+    ));
+}
+
+#[test]
+fn the_work_grows_with_the_text() {
+    let steps = |n: usize| {
+        let mut text = HEAD.to_owned();
+        for i in 0..n {
+            let _ = writeln!(
+                text,
+                "worker w{i} {{ run = image(\"x:1\"), env = {{ A = \"a\", B = \"${{environment.name}}-{i}\" }} }}"
+            );
+        }
+        let log = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let mut db = plat_semantics::Database::with_log(log.clone());
+        db.set_project(project(&text));
+        assert!(db.diagnostics().is_empty());
+        let count = log.lock().unwrap().len();
+        count
+    };
+    let (small, large) = (steps(200), steps(2_000));
+    assert!(
+        large < small * 12,
+        "{small} queries for 200, {large} for 2000"
+    );
+}

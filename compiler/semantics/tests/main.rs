@@ -1,0 +1,15 @@
+//! The tests of the crate, through its door.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests read the files that they are about"
+)]
+
+mod common;
+mod incremental;
+mod kinds;
+mod limits;
+mod programs;
+mod spec;

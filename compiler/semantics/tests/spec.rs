@@ -1,0 +1,279 @@
+//! The specification runs: every block of `spec/*.md` is a program.
+//!
+//! - A ```` ```plat ```` block compiles, but for the lines that carry `// error[CODE]: text` (or
+//!   `// warning[CODE]: text`): there, that code must appear, and its sentence must contain the
+//!   text. Nothing else may be wrong.
+//! - `// revealed: TYPE` and `// value: VALUE` after a `let` assert what it is.
+//! - A ```` ```json graph ```` block after it asserts a part of the graph of its first environment.
+//! - A block without an `app` or an `env` is given them. Paths that begin with `./` exist, unless
+//!   they say `missing`. `//- /path` begins another file, `//- package NAME` another package.
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::common::{database, project, render};
+use plat_semantics::{Database, Diagnostic};
+use serde_json::Value as Json;
+
+struct Block {
+    file: String,
+    line: usize,
+    text: String,
+    graphs: Vec<Json>,
+}
+
+fn blocks(file: &str, text: &str) -> Vec<Block> {
+    let mut out: Vec<Block> = Vec::new();
+    let mut lines = text.lines().enumerate();
+    while let Some((number, line)) = lines.next() {
+        let Some(language) = line.trim().strip_prefix("```") else {
+            continue;
+        };
+        let mut body = String::new();
+        for (_, line) in lines.by_ref() {
+            if line.trim() == "```" {
+                break;
+            }
+            body.push_str(line);
+            body.push('\n');
+        }
+        match language.trim() {
+            "plat" => out.push(Block {
+                file: file.to_owned(),
+                line: number + 2,
+                text: body,
+                graphs: Vec::new(),
+            }),
+            "json graph" => {
+                let json = serde_json::from_str(&body)
+                    .unwrap_or_else(|e| panic!("{file}:{}: {e}", number + 2));
+                out.last_mut()
+                    .unwrap_or_else(|| panic!("{file}:{}: no block before it", number + 2))
+                    .graphs
+                    .push(json);
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+/// The block as a project, and how many lines were put before it.
+fn complete(text: &str) -> (String, usize) {
+    let begins = |word: &str| {
+        text.lines()
+            .any(|l| l.trim_start().starts_with(word) && l.trim_start() == l)
+    };
+    let mut full = String::new();
+    let mut added = 0;
+    if !begins("app ") && !text.contains("//- /") {
+        full.push_str("app spec\n");
+        added = 1;
+    }
+    full.push_str(text);
+    let inputs = text
+        .lines()
+        .any(|l| l.starts_with("app ") && l.contains('{'));
+    if !begins("env ") && !begins("pub env ") && !text.contains("//- /") && !inputs {
+        full.push_str("\nenv spec_run { target = local {} }\n");
+    }
+    (full, added)
+}
+
+fn run(text: &str) -> (Database, Vec<Diagnostic>, usize) {
+    let (full, added) = complete(text);
+    let mut project = project(&full);
+    for package in &mut project.packages {
+        for (_, text) in &package.files {
+            for part in text
+                .split('"')
+                .filter(|p| p.starts_with("./") && !p.contains("missing"))
+            {
+                package
+                    .listing
+                    .push(part.trim_start_matches("./").to_owned());
+            }
+        }
+    }
+    let db = database(project);
+    let found = db.diagnostics();
+    (db, found, added)
+}
+
+fn line_of(db: &Database, d: &Diagnostic) -> usize {
+    let text = db.source(&d.primary.file).unwrap_or("");
+    let start = (d.primary.range.start as usize).min(text.len());
+    text[..start].matches('\n').count() + 1
+}
+
+/// What is wrong with a block; empty if it does as it says.
+fn check(block: &Block) -> String {
+    let (db, found, added) = run(&block.text);
+    let mut problems = String::new();
+    let mut left: Vec<&Diagnostic> = found.iter().collect();
+    for (number, line) in block.text.lines().enumerate() {
+        for marker in ["error[", "warning["] {
+            let Some((_, rest)) = line.split_once(&format!("// {marker}")) else {
+                continue;
+            };
+            let (code, said) = rest.split_once(']').unwrap_or((rest, ""));
+            let said = said.trim_start_matches(':').trim();
+            let position = left.iter().position(|d| {
+                d.code == code && line_of(&db, d) == number + 1 + added && d.message.contains(said)
+            });
+            match position {
+                Some(position) => {
+                    left.remove(position);
+                }
+                None => {
+                    let _ = writeln!(problems, "line {}: no {code}: {said}", block.line + number);
+                }
+            }
+        }
+        for (marker, of) in [("// revealed: ", 0), ("// value: ", 1)] {
+            let Some((before, wanted)) = line.split_once(marker) else {
+                continue;
+            };
+            let name = before
+                .split_whitespace()
+                .nth(1)
+                .unwrap_or_default()
+                .trim_end_matches(':');
+            let revealed = db.reveal("main.plat", name);
+            let given = revealed.map(|r| if of == 0 { r.0 } else { r.1 });
+            let given = given.unwrap_or_else(|| "nothing".to_owned());
+            if given != wanted.trim() {
+                let _ = writeln!(
+                    problems,
+                    "line {}: `{name}` is {given}, not {wanted}",
+                    block.line + number
+                );
+            }
+        }
+    }
+    if !left.is_empty() {
+        let left: Vec<Diagnostic> = left.into_iter().cloned().collect();
+        problems.push_str(&render(&db, &left));
+    }
+    for wanted in &block.graphs {
+        let env = db
+            .environments()
+            .first()
+            .map(|e| e.name.clone())
+            .unwrap_or_default();
+        match db.graph(&env) {
+            Ok(graph) => {
+                let json = serde_json::to_value(&graph).unwrap();
+                contains(&json, wanted, "graph", &mut problems);
+            }
+            Err(found) => problems.push_str(&render(&db, &found)),
+        }
+    }
+    problems
+}
+
+/// Is everything of `wanted` in `given`? Lists are compared element by element.
+fn contains(given: &Json, wanted: &Json, path: &str, problems: &mut String) {
+    match (given, wanted) {
+        (Json::Object(given), Json::Object(wanted)) => {
+            for (key, wanted) in wanted {
+                match given.get(key) {
+                    Some(given) => contains(given, wanted, &format!("{path}.{key}"), problems),
+                    None => {
+                        let keys: Vec<&String> = given.keys().collect();
+                        let _ = writeln!(problems, "{path} has no `{key}`: it has {keys:?}");
+                    }
+                }
+            }
+        }
+        (Json::Array(given), Json::Array(wanted)) if path.ends_with("links") => {
+            for wanted in wanted {
+                let held = given.iter().any(|given| {
+                    let mut inner = String::new();
+                    contains(given, wanted, path, &mut inner);
+                    inner.is_empty()
+                });
+                if !held {
+                    let _ = writeln!(problems, "{path} has no {wanted}: it has {given:#?}");
+                }
+            }
+        }
+        (Json::Array(given), Json::Array(wanted)) if given.len() == wanted.len() => {
+            for (i, (given, wanted)) in given.iter().zip(wanted).enumerate() {
+                contains(given, wanted, &format!("{path}.{i}"), problems);
+            }
+        }
+        _ if given == wanted => {}
+        _ => {
+            let _ = writeln!(problems, "{path} is {given}, not {wanted}");
+        }
+    }
+}
+
+#[test]
+fn every_block_of_the_specification_does_as_it_says() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec");
+    let mut files: Vec<_> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
+    files.sort();
+    let only = std::env::var("SPEC").unwrap_or_default();
+    let mut failed = String::new();
+    let mut count = 0;
+    for path in files {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if !name.ends_with(".md") || !name.contains(&only) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for block in blocks(&name, &text) {
+            count += 1;
+            let problems = check(&block);
+            if !problems.is_empty() {
+                let _ = writeln!(
+                    failed,
+                    "=== spec/{}:{}\n{}--- {problems}",
+                    block.file, block.line, block.text
+                );
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{failed}");
+    assert!(count > 0, "there are no blocks");
+}
+
+/// Each explanation of a code shows a program that has that mistake, and then the same, repaired.
+#[test]
+fn every_explanation_shows_its_mistake_and_the_repair() {
+    let mut failed = String::new();
+    for explanation in plat_semantics::explanations() {
+        let blocks = blocks(explanation.code, explanation.text);
+        let mut blocks = blocks.iter();
+        let Some(bad) = blocks.next() else { continue };
+        let (db, found, _) = run(&bad.text);
+        if !found.iter().any(|d| d.code == explanation.code) || found.len() != 1 {
+            let _ = writeln!(
+                failed,
+                "=== {}: the first block should have just this mistake\n{}--- {}",
+                explanation.code,
+                bad.text,
+                render(&db, &found)
+            );
+        }
+        insta::with_settings!({ snapshot_path => "snapshots/diagnostics", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(explanation.code, format!("{}\n{}", bad.text, render(&db, &found)));
+        });
+        let Some(good) = blocks.next() else { continue };
+        let (db, found, _) = run(&good.text);
+        if !found.is_empty() {
+            let _ = writeln!(
+                failed,
+                "=== {}: the second block should be right\n{}--- {}",
+                explanation.code,
+                good.text,
+                render(&db, &found)
+            );
+        }
+    }
+    assert!(failed.is_empty(), "{failed}");
+}
