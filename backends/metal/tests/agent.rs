@@ -359,3 +359,32 @@ async fn a_port_in_use_says_who_has_it() {
     );
     body(port);
 }
+
+#[tokio::test]
+async fn what_lost_its_sockets_is_started_anew_and_not_twice() {
+    let world = World::new();
+    let dir = world.script("app", SERVER);
+    let port = free_port();
+    done(
+        world
+            .apply(&world.object("process/api", &Spec::Workload(service(&dir, "one", 2))))
+            .await,
+    );
+    done(
+        world
+            .apply(&world.object("route/public", &route("shop.test", "api", port)))
+            .await,
+    );
+    let first = pid(&body(port));
+    // As the end of a user's session does.
+    kill(world.agent().unwrap());
+    std::fs::remove_dir_all(&world.dirs.runtime).unwrap();
+    world.status("api").await;
+    eventually("all of it again", || async {
+        let answers = get(port, "shop.test", "/x").is_ok_and(|(status, _)| status == 200);
+        (answers && world.status("api").await.ready == 2).then_some(())
+    })
+    .await;
+    assert!(!runs(first));
+    assert_ne!(pid(&body(port)), first);
+}

@@ -19,6 +19,8 @@ use crate::spec::Spec;
 /// The wait before the second start in a row; it doubles with each further one.
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(30);
+/// How long what needs data waits for it after a start of the agent.
+const DATA_FIRST: Duration = Duration::from_secs(20);
 /// What ran so long begins anew.
 const CALM: Duration = Duration::from_secs(60);
 
@@ -76,24 +78,28 @@ impl Agent {
         Ok(())
     }
 
-    /// Brings everything back, data first.
+    /// Brings everything back, data first: what needs it starts once it had its time.
     pub(super) async fn converge_all(self: Arc<Self>) {
-        let mut records = self.store.all();
-        records.sort_by_key(|r| {
-            (
-                match r.spec() {
-                    Ok(
-                        Spec::Postgres(_) | Spec::Redis(_) | Spec::Nats(_) | Spec::ObjectStore(_),
-                    ) => 0,
-                    _ => 1,
-                },
-                r.scope.clone(),
-                r.id.clone(),
-            )
-        });
-        for record in records {
-            self.converge(&record.scope, &record.id).await;
-        }
+        let (data, rest): (Vec<Record>, Vec<Record>) =
+            self.store.all().into_iter().partition(|r| {
+                matches!(
+                    r.spec(),
+                    Ok(Spec::Postgres(_) | Spec::Redis(_) | Spec::Nats(_) | Spec::ObjectStore(_))
+                )
+            });
+        let begin = |records: Vec<Record>| -> Vec<_> {
+            records
+                .into_iter()
+                .map(|record| {
+                    let agent = Arc::clone(&self);
+                    tokio::spawn(async move { agent.converge(&record.scope, &record.id).await })
+                })
+                .collect()
+        };
+        let data = futures::future::join_all(begin(data));
+        // One that does not come up keeps trying; the others are not to wait for it.
+        let _ = tokio::time::timeout(DATA_FIRST, data).await;
+        begin(rest);
         self.routes_changed.notify_one();
         self.remove_strays().await;
     }

@@ -141,6 +141,7 @@ impl Supervisor {
                 Err(why) => {
                     self.log
                         .info(format!("{} runs no more: {why}", instance.label()));
+                    self.end_shim(&instance).await;
                     self.end_remains(&instance);
                     let status = read_status(&instance.state(&self.dirs));
                     lost.push((instance, status));
@@ -172,6 +173,36 @@ impl Supervisor {
             return Err(io::Error::other("another process answers in its place"));
         }
         Ok((process, pidfd, status))
+    }
+
+    /// Ends a shim that runs and can't be reached: somebody removed its socket, as a session's end
+    /// does with all of a user's runtime directory. Its child dies with it.
+    async fn end_shim(&self, instance: &Instance) {
+        let Some(process) = &instance.process else {
+            return;
+        };
+        let Some(pid) = i32::try_from(process.pid).ok().and_then(Pid::from_raw) else {
+            return;
+        };
+        let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else {
+            return;
+        };
+        // Held by now: if this is the process that was started, it stays so.
+        if process.boot != instance::boot()
+            || instance::started(process.pid) != Some(process.started)
+        {
+            return;
+        }
+        self.log.warn(format!(
+            "{}: its shim {} runs and does not answer; ending it",
+            instance.label(),
+            process.pid
+        ));
+        // It may have ended by itself in between.
+        let _ = pidfd_send_signal(&pidfd, Signal::KILL);
+        if let Ok(pidfd) = readable(pidfd) {
+            let _ = tokio::time::timeout(Duration::from_secs(5), pidfd.readable()).await;
+        }
     }
 
     /// Ends what a killed shim may have left: nothing where the child died with it, as it should.
