@@ -11,6 +11,10 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+#[expect(
+    clippy::print_stderr,
+    reason = "a build script's way to say why it failed"
+)]
 fn main() -> ExitCode {
     match build() {
         Ok(()) => ExitCode::SUCCESS,

@@ -207,11 +207,11 @@ fn harmless_but_colours(text: &str) -> String {
         .collect()
 }
 
-/// Refuses a plan that is sure to fail; the problems stand in the plan already.
+/// Refuses a plan that is sure to fail. Where the plan was shown, it says why already.
 ///
 /// # Errors
 /// There is a problem that stops it.
-pub fn refuse_sure_failure(plan: &Plan) -> Result<(), Failure> {
+pub fn refuse_sure_failure(plan: &Plan, was_shown: bool) -> Result<(), Failure> {
     let stoppers: Vec<String> = plan
         .stoppers()
         .map(|p| harmless(&p.to_string()).into_owned())
@@ -219,11 +219,13 @@ pub fn refuse_sure_failure(plan: &Plan) -> Result<(), Failure> {
     if stoppers.is_empty() {
         return Ok(());
     }
+    let problems = count(stoppers.len(), "problem", "problems");
     let mut failure = Failure::new(format!(
-        "this plan would fail, so nothing was changed: {}",
-        count(stoppers.len(), "problem", "problems")
+        "this plan would fail, so nothing was changed: it has {problems}"
     ));
-    failure.notes = stoppers;
+    if !was_shown {
+        failure.notes = stoppers;
+    }
     Err(failure)
 }
 

@@ -114,6 +114,11 @@ impl Terminal {
         self.err_is_terminal && !self.quiet
     }
 
+    /// Whether only data and failures are wanted.
+    pub const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// How wide the terminal is, in characters; 100 where there is none.
     pub fn width(&self) -> usize {
         let size = rustix::termios::tcgetwinsize(io::stdout())

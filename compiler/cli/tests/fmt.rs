@@ -1,7 +1,5 @@
 //! `platc fmt`.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod common;
 
 use common::{MANIFEST, Place};

@@ -1,7 +1,5 @@
 //! `platc check`, `graph` and `why`: what people and programs are told of an app.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-
 mod common;
 
 use std::io::Read as _;

@@ -1,7 +1,5 @@
 //! What the command line answers to: help, mistakes, versions, ends.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod common;
 
 use common::Place;

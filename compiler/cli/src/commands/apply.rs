@@ -40,7 +40,7 @@ fn planned(
         return Ok(Outcome::Done);
     }
     terminal.say(deploy::shown(plan, terminal.err(), terminal.width(), false));
-    deploy::refuse_sure_failure(plan)?;
+    deploy::refuse_sure_failure(plan, !terminal.is_quiet())?;
     deploy::approve(plan, arguments.yes, terminal)?;
     let command = format!("platc apply {}", plan.scope.environment);
     deployment.apply(plan, &command, arguments.wait, terminal)?;

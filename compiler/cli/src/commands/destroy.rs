@@ -40,7 +40,7 @@ pub fn run(
     if !arguments.data && plan.operations.iter().any(|o| held(o).is_some()) {
         terminal.say("Data is kept, and taken up again by the next `platc up`; `platc destroy --data` removes it.");
     }
-    deploy::refuse_sure_failure(&plan)?;
+    deploy::refuse_sure_failure(&plan, !terminal.is_quiet())?;
     approve(&plan, arguments.yes, terminal)?;
     let command = format!("platc destroy {}", plan.scope.environment);
     deployment.apply(&plan, &command, arguments.wait, terminal)?;

@@ -28,7 +28,7 @@ pub fn run(arguments: &cli::Plan, global: &Global, terminal: &Terminal) -> Resul
     } else {
         terminal.print(deploy::shown(&plan, terminal.out(), terminal.width(), true))?;
     }
-    deploy::refuse_sure_failure(&plan)?;
+    deploy::refuse_sure_failure(&plan, !arguments.json)?;
     if arguments.detailed_exitcode && !plan.is_empty() {
         return Ok(Outcome::Changes);
     }

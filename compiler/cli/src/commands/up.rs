@@ -34,7 +34,7 @@ pub fn run(arguments: &cli::Up, global: &Global, terminal: &Terminal) -> Result<
         terminal.width(),
         false,
     ));
-    deploy::refuse_sure_failure(&plan)?;
+    deploy::refuse_sure_failure(&plan, !terminal.is_quiet())?;
     deploy::approve(&plan, arguments.yes, terminal)?;
     let command = format!("platc up {}", plan.scope.environment);
     deployment.apply(&plan, &command, arguments.wait, terminal)?;
