@@ -53,12 +53,12 @@ fn matches_as_it_is(tokens: &[Token]) -> bool {
     open.is_empty()
 }
 
-/// Balances the tokens. `text` is what they were read from.
-pub(crate) fn balance(text: &str, tokens: Vec<Token>, mistakes: &mut Vec<Mistake>) -> Balanced {
+/// Balances the tokens.
+pub(crate) fn balance(tokens: Vec<Token>, mistakes: &mut Vec<Mistake>) -> Balanced {
     let tokens = if matches_as_it_is(&tokens) {
         tokens
     } else {
-        Repair::new(text, mistakes).run(&tokens)
+        Repair::new(mistakes).run(&tokens)
     };
     let mut partner = vec![0; tokens.len()];
     let mut open: Vec<usize> = Vec::new();
@@ -78,11 +78,12 @@ struct Open {
     close: K,
     token: Token,
     /// The indentation of the line it stands on, in bytes.
-    indentation: u32,
+    indentation: u16,
+    /// That of the first line within it.
+    inner: Option<u16>,
 }
 
 struct Repair<'a> {
-    text: &'a str,
     mistakes: &'a mut Vec<Mistake>,
     /// Places where text was cut off: what is missing there has been reported.
     cut: BTreeSet<u32>,
@@ -90,13 +91,15 @@ struct Repair<'a> {
     open: Vec<Open>,
     /// The group that is too deep: its opening, and how many brackets are open in it.
     deep: Option<(Token, Vec<K>)>,
-    indentation: u32,
+    indentation: u16,
+    /// Brackets of this item that were closed before their closing one: it may still come.
+    given_up: Vec<(K, u16)>,
     /// How many more braces are closed than opened.
     excess: usize,
 }
 
 impl<'a> Repair<'a> {
-    fn new(text: &'a str, mistakes: &'a mut Vec<Mistake>) -> Self {
+    fn new(mistakes: &'a mut Vec<Mistake>) -> Self {
         let cut = mistakes
             .iter()
             .filter_map(|m| match m {
@@ -107,13 +110,13 @@ impl<'a> Repair<'a> {
             })
             .collect();
         Repair {
-            text,
             mistakes,
             cut,
             out: Vec::new(),
             open: Vec::new(),
             deep: None,
             indentation: 0,
+            given_up: Vec::new(),
             excess: 0,
         }
     }
@@ -124,9 +127,7 @@ impl<'a> Repair<'a> {
         for (i, token) in tokens.iter().enumerate() {
             let next = tokens.get(i + 1);
             if token.newline && token.kind != K::Eof {
-                let line = self.text.get(..token.start as usize).unwrap_or("");
-                let begin = line.rfind('\n').map_or(0, |n| n + 1);
-                self.indentation = token.start - u32::try_from(begin).unwrap_or(0);
+                self.indentation = token.column;
             }
             // A word at column 0 begins an item. (A name and `=` there may be a field of a careless block.)
             let begins_item = token.column_zero
@@ -135,6 +136,7 @@ impl<'a> Repair<'a> {
             if token.kind == K::Eof || begins_item {
                 self.end_deep(token.start);
                 self.close_down_to(0, token.start);
+                self.given_up.clear();
             } else if token.newline
                 && token.kind == K::Ident
                 && next.is_some_and(|n| n.kind == K::Eq || (n.kind == K::Ident && !n.newline))
@@ -150,6 +152,9 @@ impl<'a> Repair<'a> {
             if self.step_deep(token) {
                 continue;
             }
+            if token.newline && !is_closer(token.kind) {
+                self.end_outdented(token);
+            }
             if let Some(close) = closer(token.kind) {
                 if self.open.len() >= MAX_BRACKETS {
                     self.mistakes.push(Mistake::TooDeep {
@@ -163,6 +168,7 @@ impl<'a> Repair<'a> {
                     close,
                     token: *token,
                     indentation: self.indentation,
+                    inner: None,
                 });
                 self.out.push(*token);
             } else if is_closer(token.kind) {
@@ -172,6 +178,18 @@ impl<'a> Repair<'a> {
             }
         }
         self.out
+    }
+
+    /// A line that is indented no further than the line of a bracket stands after it, if the lines in it were indented.
+    fn end_outdented(&mut self, token: &Token) {
+        let after =
+            |o: &Open| o.inner.is_some_and(|i| i > o.indentation) && token.column <= o.indentation;
+        if let Some(ended) = self.open.iter().position(after) {
+            self.close_down_to(ended, token.start);
+        }
+        if let Some(open) = self.open.last_mut() {
+            open.inner.get_or_insert(token.column);
+        }
     }
 
     /// Steps over what is too deep. Gives whether the token was taken.
@@ -275,7 +293,14 @@ impl<'a> Repair<'a> {
                 }
             }
             None => {
-                if token.start != token.end {
+                let late = (token.kind, self.indentation);
+                let given_up = self
+                    .given_up
+                    .iter()
+                    .rposition(|g| token.newline && *g == late);
+                if let Some(at) = given_up {
+                    self.given_up.remove(at);
+                } else if token.start != token.end {
                     self.mistakes.push(Mistake::StrayCloser {
                         range: token.range(),
                     });
@@ -303,6 +328,7 @@ impl<'a> Repair<'a> {
                 });
                 reported = true;
             }
+            self.given_up.push((open.close, open.indentation));
             self.out.push(Token {
                 kind: open.close,
                 word: crate::lexer::Word::Other,
@@ -310,6 +336,7 @@ impl<'a> Repair<'a> {
                 column_zero: false,
                 docs: false,
                 small: false,
+                column: 0,
                 start: at,
                 end: at,
             });

@@ -40,7 +40,7 @@ pub fn format(file: &Arc<str>, text: &str) -> Result<String, Vec<Diagnostic>> {
         return Err(parsed.diagnostics);
     }
     let lexed = lexer::lex(text);
-    let balanced = brackets::balance(text, lexed.tokens, &mut Vec::new());
+    let balanced = brackets::balance(lexed.tokens, &mut Vec::new());
     let layout = Layout::new(&balanced, &parsed);
     let pieces = pieces::pieces(text, &balanced.tokens, &lexed.comments, &layout);
     let formatted = align::join(write(text, &pieces, &layout));

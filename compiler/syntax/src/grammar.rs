@@ -61,8 +61,14 @@ struct Builder<'t> {
     mistakes: Vec<Mistake>,
     /// Something was told of the element that is being read: what follows from it stays untold.
     told: bool,
-    /// Something was told of the element before.
-    told_before: bool,
+    /// Of the element before, in the same bracket.
+    sibling: Sibling,
+    /// What is wrong with this element follows from the one before.
+    follows: bool,
+    /// No element begins with what stands at this one.
+    unexpected: bool,
+    /// Something was told of the element around: what it holds may be what is wrong with it.
+    told_around: bool,
     /// Nothing is told: what is being read was most likely meant to stand elsewhere.
     muted: bool,
     depth: u32,
@@ -74,6 +80,19 @@ struct Builder<'t> {
     steps: usize,
     /// The start of the item that was last found to be too deep: said once for each.
     deep_item: Option<u32>,
+}
+
+/// The element before.
+#[derive(Clone, Copy, Default)]
+struct Sibling {
+    /// Something was told of it.
+    told: bool,
+    /// Where on its line it began.
+    column: u16,
+    /// It is a declaration without a body.
+    bare: bool,
+    /// No element begins with what stands there.
+    unexpected: bool,
 }
 
 impl<'t> Inspector<'t, Tokens<'t>> for Builder<'t> {
@@ -214,7 +233,10 @@ fn build(balanced: &Balanced, docs: Vec<TextRange>) -> Builder<'_> {
         nodes: Vec::with_capacity(balanced.tokens.len()),
         mistakes: Vec::new(),
         told: false,
-        told_before: false,
+        sibling: Sibling::default(),
+        told_around: false,
+        follows: false,
+        unexpected: false,
         muted: false,
         depth: 0,
         head: false,

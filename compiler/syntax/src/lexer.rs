@@ -101,6 +101,8 @@ pub(crate) struct Token {
     pub(crate) docs: bool,
     /// Is it a word that begins with a small letter?
     pub(crate) small: bool,
+    /// How many bytes stand before it on its line.
+    pub(crate) column: u16,
     pub(crate) start: u32,
     pub(crate) end: u32,
 }
@@ -114,6 +116,7 @@ impl Token {
         column_zero: false,
         docs: false,
         small: false,
+        column: 0,
         start: 0,
         end: 0,
     };
@@ -154,6 +157,8 @@ struct Lexer<'t> {
     frames: Vec<Frame>,
     newline: bool,
     docs: bool,
+    /// Where the line begins.
+    line: usize,
     /// No `*/` stands in the rest of the text: so that nobody looks for one again and again.
     no_block_end: bool,
     lexed: Lexed,
@@ -167,6 +172,7 @@ pub(crate) fn lex(text: &str) -> Lexed {
         frames: Vec::new(),
         newline: true,
         docs: false,
+        line: 0,
         no_block_end: false,
         lexed: Lexed {
             tokens: Vec::with_capacity(text.len() / 4),
@@ -199,6 +205,7 @@ impl<'t> Lexer<'t> {
     fn run(&mut self) {
         if self.rest().starts_with('\u{feff}') {
             self.at += '\u{feff}'.len_utf8();
+            self.line = self.at;
         }
         while self.at < self.text.len() {
             match self.frames.last() {
@@ -226,13 +233,14 @@ impl<'t> Lexer<'t> {
         } else {
             Word::Other
         };
-        let column_zero = start == 0 || self.text.as_bytes().get(start - 1) == Some(&b'\n');
+        let column = start.saturating_sub(self.line);
         self.lexed.tokens.push(Token {
             kind,
             word,
             newline: self.newline,
-            column_zero: column_zero && self.newline,
+            column_zero: column == 0 && self.newline,
             docs: self.docs,
+            column: u16::try_from(column).unwrap_or(u16::MAX),
             small: self
                 .text
                 .as_bytes()
@@ -284,6 +292,7 @@ impl<'t> Lexer<'t> {
         self.newline = true;
         self.docs = false;
         self.at += 1;
+        self.line = self.at;
         // A blank line parts documentation from what follows; see `comment`, which sets `docs` last.
     }
 
@@ -441,6 +450,7 @@ impl<'t> Lexer<'t> {
                 // What follows on the very next line is what is documented.
                 if !line.trim_start_matches('\r').starts_with('\n') {
                     self.at += rest.len() - after.len();
+                    self.line = self.at;
                     self.docs = true;
                 }
                 break;

@@ -11,6 +11,7 @@
 
 pub mod ast;
 mod brackets;
+mod consequences;
 pub mod diagnostic;
 mod explain;
 mod format;
@@ -83,7 +84,7 @@ pub fn parse(file: &Arc<str>, text: &str) -> Parse {
         .map(|c| c.range)
         .collect();
     let mut mistakes = lexed.mistakes;
-    let balanced = brackets::balance(text, lexed.tokens, &mut mistakes);
+    let balanced = brackets::balance(lexed.tokens, &mut mistakes);
     let (trees, more) = grammar::parse(text, &balanced, docs);
     mistakes.extend(more);
     Parse {
@@ -91,12 +92,15 @@ pub fn parse(file: &Arc<str>, text: &str) -> Parse {
             .into_iter()
             .map(|(offset, tree)| ParsedItem { offset, tree })
             .collect(),
-        diagnostics: tell(file, text, mistakes),
+        diagnostics: tell(
+            file,
+            text,
+            consequences::without(text, &balanced.tokens, mistakes),
+        ),
     }
 }
 
-fn tell(file: &Arc<str>, text: &str, mut mistakes: Vec<mistake::Mistake>) -> Vec<Diagnostic> {
-    mistakes.sort_by_key(mistake::Mistake::range);
+fn tell(file: &Arc<str>, text: &str, mistakes: Vec<mistake::Mistake>) -> Vec<Diagnostic> {
     let untold = mistakes.len().saturating_sub(MAX_DIAGNOSTICS);
     let mut diagnostics: Vec<Diagnostic> = mistakes
         .into_iter()

@@ -174,6 +174,26 @@ impl Mistake {
         }
     }
 
+    /// Is it about how the parts of the text belong together, so that one may follow from another?
+    pub(crate) fn is_structural(&self) -> bool {
+        matches!(
+            self,
+            Mistake::OpenString { .. }
+                | Mistake::OpenHole { .. }
+                | Mistake::OpenBracket { .. }
+                | Mistake::StrayCloser { .. }
+                | Mistake::UnknownText { .. }
+                | Mistake::ForeignString { .. }
+                | Mistake::WrongCloser { .. }
+                | Mistake::Expected { .. }
+                | Mistake::Unexpected { .. }
+                | Mistake::Unseparated { .. }
+                | Mistake::Unclosed { .. }
+                | Mistake::Misplaced { .. }
+                | Mistake::NoElse { .. }
+        )
+    }
+
     /// In words.
     pub(crate) fn diagnostic(self, file: &Arc<str>, text: &str) -> Diagnostic {
         tell::Teller { file, text }.tell(self)

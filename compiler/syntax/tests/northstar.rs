@@ -16,7 +16,7 @@ fn programs() -> Vec<PathBuf> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else {
+            } else if path.extension().is_some_and(|e| e == "plat") {
                 found.push(path);
             }
         }

@@ -332,3 +332,53 @@ proptest! {
         }
     }
 }
+
+/// Each word and each character of punctuation, left out alone.
+fn with_one_left_out(text: &str) -> impl Iterator<Item = String> {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let bytes = text.as_bytes();
+        loop {
+            let rest = &text[at..];
+            let first = *bytes.get(at)?;
+            let len = if word(first) {
+                rest.bytes().take_while(|b| word(*b)).count()
+            } else {
+                1
+            };
+            let start = at;
+            at += if rest.starts_with("//") {
+                rest.find('\n').unwrap_or(rest.len())
+            } else {
+                len
+            };
+            if !first.is_ascii_whitespace() && first.is_ascii() && !rest.starts_with("//") {
+                return Some(format!("{}{}", &text[..start], &text[start + len..]));
+            }
+        }
+    })
+}
+
+/// One mistake is told once.
+#[test]
+fn what_is_left_out_is_told_once() {
+    let mut told = std::collections::BTreeMap::<usize, usize>::new();
+    for program in PROGRAMS.iter() {
+        for text in with_one_left_out(program) {
+            *told.entry(read(&text).diagnostics.len()).or_default() += 1;
+        }
+    }
+    let all: usize = told.values().sum();
+    let several: usize = told
+        .iter()
+        .filter(|(n, _)| **n > 1)
+        .map(|(_, count)| count)
+        .sum();
+    assert!(all > 2_000, "{told:?}");
+    assert!(
+        several * 100 <= all,
+        "more than one in a hundred is told several times: {told:?}"
+    );
+    assert!(told.keys().all(|n| *n <= 4), "{told:?}");
+}

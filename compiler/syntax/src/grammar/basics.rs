@@ -1,6 +1,6 @@
 //! The pieces that rules are made of.
 
-use super::{Builder, MAX_RULES, Ref, Rule};
+use super::{Builder, MAX_RULES, Ref, Rule, Sibling};
 use crate::kind::SyntaxKind as K;
 use crate::lexer::{Token, Word};
 use crate::mistake::Mistake;
@@ -177,6 +177,7 @@ pub(super) fn complain(state: &mut Builder<'_>, mistake: Mistake) {
         | Mistake::Unclosed { before, found, .. } => {
             let put_in = closes(found.kind) && found.kind != K::Eof && found.range.is_empty();
             state.told
+                || (closes(before.kind) && before.range.is_empty())
                 || put_in
                 || before.kind == K::Unknown
                 || matches!(found.kind, K::Unknown | K::Skipped)
@@ -184,7 +185,8 @@ pub(super) fn complain(state: &mut Builder<'_>, mistake: Mistake) {
         Mistake::Unexpected { found, .. } => {
             state.told || matches!(found.kind, K::Unknown | K::Skipped)
         }
-        Mistake::NoElse { .. } | Mistake::Misplaced { .. } | Mistake::Chained { .. } => state.told,
+        Mistake::NoElse { .. } | Mistake::Chained { .. } => state.told,
+        Mistake::Misplaced { .. } => state.told || state.told_around,
         _ => false,
     };
     state.told = true;
@@ -195,11 +197,33 @@ pub(super) fn complain(state: &mut Builder<'_>, mistake: Mistake) {
 
 /// Runs what parses one element; of each element one thing is told.
 fn element<'t>(inp: &mut Ref<'t, '_>, parse: impl FnOnce(&mut Ref<'t, '_>)) {
+    let column = peek(inp, 0).column;
+    let before = inp.state().sibling;
+    inp.state().follows = false;
+    inp.state().unexpected = false;
+    let around = inp.state().told_around;
     let outer = std::mem::replace(&mut inp.state().told, false);
+    inp.state().told_around |= outer;
     parse(inp);
     let state = inp.state();
-    state.told_before = state.told;
+    let bare = state.nodes.last().is_some_and(|n| n.kind == K::Decl)
+        && state
+            .nodes
+            .iter()
+            .nth_back(1)
+            .is_some_and(|n| n.kind != K::Body);
+    // What follows from the element before belongs to it, and so does what follows in turn.
+    let follows = std::mem::take(&mut state.follows);
+    let column = if follows { before.column } else { column };
+    let unexpected = std::mem::take(&mut state.unexpected);
+    state.sibling = Sibling {
+        told: state.told,
+        column,
+        bare,
+        unexpected,
+    };
     state.told = outer;
+    state.told_around = around;
 }
 
 /// The rule, or a note that `what` is missing.
@@ -412,15 +436,25 @@ fn group<'t>(
 /// Elements, separated by commas or new lines, up to a closing bracket or the end of the file. `what` names an element.
 pub(super) fn separated<'t>(element_rule: impl Rule<'t>, what: &'static str) -> impl Rule<'t> {
     custom(move |inp: &mut Ref<'t, '_>| {
+        let outer = std::mem::take(&mut inp.state().sibling);
         loop {
             if closes(peek(inp, 0).kind) {
+                inp.state().sibling = outer;
                 return Ok(());
             }
             let at = here(inp);
             element(inp, |inp| {
                 let found = tried(inp, &element_rule);
                 if !found {
+                    let token = peek(inp, 0);
                     let state = inp.state();
+                    let sibling = state.sibling;
+                    let inner = sibling.told && token.newline && token.column > sibling.column;
+                    if inner || sibling.unexpected {
+                        state.follows = true;
+                        state.told = true;
+                    }
+                    state.unexpected = true;
                     let found = state.found(at);
                     complain(state, Mistake::Unexpected { what, found });
                 }

@@ -381,9 +381,12 @@ fn else_branch<'t>(inp: &mut Ref<'t, '_>, expr: &impl Rule<'t>, condition: Found
     }
 }
 
-/// An expression in the head of something with a body: a `{` after it begins the body.
+/// An expression in the head of something with a body: a `{` after it begins the body, and so does one in its place.
 pub(super) fn in_head<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
     custom(move |inp: &mut Ref<'t, '_>| {
+        if peek(inp, 0).kind == K::LBrace {
+            return no();
+        }
         let head = std::mem::replace(&mut inp.state().head, true);
         let found = tried(inp, &expr);
         inp.state().head = head;

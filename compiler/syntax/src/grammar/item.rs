@@ -4,7 +4,7 @@ use super::basics::*;
 use super::collection::{equals_value, for_head, path_key};
 use super::expr::{self, in_head, index};
 use super::ty::{self, A_TYPE, grants, param, params};
-use super::{Ref, Rule};
+use super::{Ref, Rule, Sibling};
 use crate::kind::SyntaxKind as K;
 use crate::lexer::Word;
 use crate::mistake::{Context, Mistake};
@@ -210,9 +210,13 @@ impl<'t, R: Rule<'t>> Rules<R> {
         let first = mark(inp);
         let start = push_docs(inp);
         let token = peek(inp, 0);
+        let sibling = inp.state().sibling;
         let head = Head {
+            at: here(inp),
             range: token.range(),
-            indented: token.newline && !token.column_zero,
+            // Further in than what stands before: as if it belonged to it.
+            inner: token.newline && token.column > sibling.column,
+            sibling,
         };
         modifiers(inp);
         let Some(form) = form_of(inp) else {
@@ -242,28 +246,43 @@ impl<'t, R: Rule<'t>> Rules<R> {
         };
         inp.parse(rule)?;
         finish(inp, form, first, start);
-        place(inp, form, first, head);
+        place(inp, form, first, &head);
         Ok(())
     }
 }
 
 /// The word that an item begins with.
 struct Head {
+    at: usize,
     range: TextRange,
-    indented: bool,
+    inner: bool,
+    sibling: Sibling,
 }
 
 /// What may not stand here becomes an error node, so that nobody after the parser meets it.
-fn place(inp: &mut Ref<'_, '_>, form: K, first: usize, head: Head) {
+fn place(inp: &mut Ref<'_, '_>, form: K, first: usize, head: &Head) {
     let context = inp.state().context;
     if allowed(context, form) {
         return;
     }
-    // Indented fields after something that was told of were its fields.
-    if form == K::Field && context == Context::File && inp.state().told_before && head.indented {
-        inp.state().told = true;
-    }
     let range = head.range;
+    if form == K::Field && head.inner {
+        let state = inp.state();
+        if head.sibling.bare && !head.sibling.told {
+            let (before, found) = (state.before(head.at), state.found(head.at));
+            complain(
+                state,
+                Mistake::Expected {
+                    what: "`{` and its fields",
+                    before,
+                    found,
+                },
+            );
+        }
+        // Fields after something that was told of were its fields.
+        state.told |= head.sibling.told;
+        state.follows = true;
+    }
     complain(
         inp.state(),
         Mistake::Misplaced {

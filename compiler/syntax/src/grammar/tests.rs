@@ -6,7 +6,7 @@ use crate::lexer::lex;
 
 /// Steps for each token.
 fn cost(text: &str) -> f64 {
-    let balanced = balance(text, lex(text).tokens, &mut Vec::new());
+    let balanced = balance(lex(text).tokens, &mut Vec::new());
     let builder = build(&balanced, Vec::new());
     #[expect(clippy::cast_precision_loss, reason = "the counts are small")]
     let cost = builder.steps as f64 / balanced.tokens.len() as f64;
@@ -105,7 +105,7 @@ fn a_tree_is_never_high() {
         "a ?? ",
     ] {
         let text = format!("let x = {}1", open.repeat(20_000));
-        let balanced = balance(&text, lex(&text).tokens, &mut Vec::new());
+        let balanced = balance(lex(&text).tokens, &mut Vec::new());
         let builder = build(&balanced, Vec::new());
         assert!(
             builder.mistakes.len() <= 2,
