@@ -176,15 +176,15 @@ impl Client {
                 });
                 child = Some(spawned.map_err(|e| self.error("start the agent", e))?);
             }
-            if let Ok(connection) = self.connect().await {
-                if connection.hello.program == ours {
-                    if let Some(mut started) = child {
-                        // Where this process outlives it, somebody is to reap it.
-                        std::thread::spawn(move || started.wait());
-                    }
-                    return Ok(connection);
+            // An older one may still be about to leave.
+            if let Ok(connection) = self.connect().await
+                && connection.hello.program == ours
+            {
+                if let Some(mut started) = child {
+                    // Where this process outlives it, somebody is to reap it.
+                    std::thread::spawn(move || started.wait());
                 }
-                // The older one is still about to leave.
+                return Ok(connection);
             }
             if let Some(started) = &mut child
                 && let Ok(Some(status)) = started.try_wait()

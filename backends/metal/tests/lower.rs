@@ -1,6 +1,6 @@
 //! Lowering: what a graph becomes on this machine.
 
-#![expect(clippy::unwrap_used, clippy::panic, dead_code, reason = "tests")]
+#![expect(clippy::unwrap_used, dead_code, reason = "tests")]
 
 #[path = "common/graph.rs"]
 mod graph;

@@ -126,9 +126,9 @@ impl Agent {
                 .or_else(|| instance.ports.values().next())
                 .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, *port)))
         };
+        spec.ready = process.ready.as_ref().and_then(|p| probe(p, &address));
+        spec.alive = process.alive.as_ref().and_then(|p| probe(p, &address));
         spec.listens = address("main");
-        spec.ready = process.ready.as_ref().and_then(|p| probe(p, address));
-        spec.alive = process.alive.as_ref().and_then(|p| probe(p, address));
         Ok(spec)
     }
 
@@ -256,7 +256,7 @@ impl Agent {
     }
 }
 
-fn probe(probe: &Probe, address: impl Fn(&str) -> Option<SocketAddr>) -> Option<shim::Probe> {
+fn probe(probe: &Probe, address: &impl Fn(&str) -> Option<SocketAddr>) -> Option<shim::Probe> {
     let check = match &probe.check {
         Check::Http { port, path, host } => shim::Check::Http {
             address: address(port)?,

@@ -100,7 +100,7 @@ pub(crate) struct Agent {
     tools: Tools,
     ports: Mutex<Ports>,
     /// One operation on an object at a time.
-    locks: Mutex<BTreeMap<(Scope, String), Arc<tokio::sync::Mutex<()>>>>,
+    locks: Mutex<BTreeMap<(Scope, String), Turn>>,
     /// How often what must be started again died lately, by instance.
     deaths: Mutex<BTreeMap<String, converge::Deaths>>,
     /// Copies that get no new requests.
@@ -118,6 +118,9 @@ pub(crate) struct Agent {
     /// It is to leave.
     leave: Notify,
 }
+
+/// Held by whoever may change an object.
+type Turn = Arc<tokio::sync::Mutex<()>>;
 
 /// Takes what is worth showing while something is done.
 #[derive(Clone)]

@@ -191,6 +191,10 @@ pub struct Reason {
 
 impl Failure {
     /// A failure that waiting does not mend.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an error is given up to what tells of it"
+    )]
     pub fn new(what: impl Into<String>, why: impl ToString) -> Self {
         Self(Box::new(Reason {
             kind: OpErrorKind::Fatal,

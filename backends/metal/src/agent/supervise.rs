@@ -292,7 +292,7 @@ impl Supervisor {
                 .hold(instance, pidfd, status)
                 .map_err(|e| failed(e.to_string())),
             (None, Some(status)) if status.state == State::Exited => {
-                self.hold_ended(instance, status);
+                self.hold_ended(instance, &status);
                 Ok(())
             }
             (None, _) => {
@@ -329,7 +329,7 @@ impl Supervisor {
     }
 
     /// A shim that was over before it could be held.
-    fn hold_ended(&self, instance: Instance, status: Status) {
+    fn hold_ended(&self, instance: Instance, status: &Status) {
         // Its place stays until somebody read how it ended and called `forget`.
         let (seen, _) = watch::channel(Seen {
             instance: instance.clone(),

@@ -38,7 +38,7 @@ impl<'a> Lowering<'a> {
             paths,
         });
         let label = format!("route {}", fields.path);
-        self.add(fields, &spec, label, after, &[]);
+        self.add(fields, &spec, label, &after, &[]);
     }
 
     fn answer(

@@ -106,7 +106,7 @@ impl<'a> Lowering<'a> {
         fields: &Fields<'a>,
         spec: &Spec,
         label: String,
-        after: BTreeSet<String>,
+        after: &BTreeSet<String>,
         on_change: &[(&str, OnChange)],
     ) {
         let id = object_id(spec, fields.path);

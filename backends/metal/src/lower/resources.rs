@@ -64,7 +64,7 @@ impl<'a> Lowering<'a> {
             fields,
             &spec,
             label,
-            BTreeSet::new(),
+            &BTreeSet::new(),
             &[
                 ("version", OnChange::Replace),
                 ("database", OnChange::Replace),
@@ -92,7 +92,7 @@ impl<'a> Lowering<'a> {
             fields,
             &spec,
             label,
-            BTreeSet::new(),
+            &BTreeSet::new(),
             &[("keep", restart.clone()), ("passwords", restart)],
         );
     }
@@ -110,7 +110,7 @@ impl<'a> Lowering<'a> {
             passwords: self.version_of(fields.path),
         });
         let label = format!("queue {}", fields.path);
-        self.add(fields, &spec, label, [NATS.to_owned()].into(), &[]);
+        self.add(fields, &spec, label, &[NATS.to_owned()].into(), &[]);
     }
 
     pub(super) fn bucket(&mut self, fields: &mut Fields<'a>) {
@@ -132,7 +132,7 @@ impl<'a> Lowering<'a> {
             fields,
             &spec,
             label,
-            [S3.to_owned()].into(),
+            &[S3.to_owned()].into(),
             &[("name", OnChange::Replace)],
         );
     }
@@ -147,7 +147,7 @@ impl<'a> Lowering<'a> {
             fields,
             &Spec::Volume(Volume {}),
             label,
-            BTreeSet::new(),
+            &BTreeSet::new(),
             &[],
         );
     }
@@ -185,7 +185,7 @@ impl<'a> Lowering<'a> {
             optional: fields.yes("optional"),
         });
         let label = format!("secret {}", fields.path);
-        self.add(fields, &spec, label, after, &[]);
+        self.add(fields, &spec, label, &after, &[]);
     }
 
     fn jwt(&self, fields: &mut Fields<'a>, after: &mut BTreeSet<String>) -> Option<Generate> {

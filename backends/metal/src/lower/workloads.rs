@@ -1,5 +1,7 @@
 //! Services, workers, jobs, crons and sites.
 
+use std::collections::BTreeSet;
+
 use plat_engine::OnChange;
 use plat_model::{Data, Value};
 
@@ -61,7 +63,7 @@ impl<'a> Lowering<'a> {
         });
         let label = format!("process {}", fields.path);
         let change = OnChange::Restart { how: how.into() };
-        self.add(fields, &spec, label, after, &[("process", change)]);
+        self.add(fields, &spec, label, &after, &[("process", change)]);
     }
 
     pub(super) fn job(&mut self, fields: &mut Fields<'a>) {
@@ -91,7 +93,7 @@ impl<'a> Lowering<'a> {
             Runs::OnChange | Runs::Always => "it runs again",
         };
         let change = OnChange::Restart { how: how.into() };
-        self.add(fields, &spec, label, after, &[("process", change)]);
+        self.add(fields, &spec, label, &after, &[("process", change)]);
     }
 
     pub(super) fn cron(&mut self, fields: &mut Fields<'a>) {
@@ -131,7 +133,7 @@ impl<'a> Lowering<'a> {
         let change = OnChange::Restart {
             how: "its next run is the new one".into(),
         };
-        self.add(fields, &spec, label, after, &[("process", change)]);
+        self.add(fields, &spec, label, &after, &[("process", change)]);
     }
 
     pub(super) fn site(&mut self, fields: &mut Fields<'a>) {
@@ -141,7 +143,7 @@ impl<'a> Lowering<'a> {
             fallback: fields.yes("single_page").then(|| "index.html".into()),
         });
         let label = format!("files of {}", fields.path);
-        self.add(fields, &spec, label, Default::default(), &[]);
+        self.add(fields, &spec, label, &BTreeSet::new(), &[]);
     }
 }
 

@@ -97,8 +97,11 @@ pub fn process<const N: usize>(command: [&str; N], dir: &str) -> Value {
     )
 }
 
+/// Kind, path and fields.
+pub type Declared<'a> = (&'a str, &'a str, Vec<(&'a str, Value)>);
+
 /// A graph of the app `shop` in `dev` on `local { port = PORT }`.
-pub fn graph<const N: usize>(port: u16, nodes: [(&str, &str, Vec<(&str, Value)>); N]) -> Graph {
+pub fn graph<const N: usize>(port: u16, nodes: [Declared<'_>; N]) -> Graph {
     let mut origins = OriginTable::default();
     let origin = origins.push(Origin {
         chain: vec![Site {
