@@ -362,7 +362,7 @@ impl Build {
                 amount: *amount,
                 text: match text {
                     Some(text) => text.to_string(),
-                    None => quantity_text(*amount, dim),
+                    None => quantity_text(eval.db, *amount, dim),
                 },
             }),
             Data::Text(text) => ModelData::String(text.to_string()),

@@ -49,6 +49,8 @@ pub struct Assign {
     pub path_span: Span,
     /// How many of its steps lead to a declaration; the next is one of its fields.
     pub depth: usize,
+    /// Does it end at an entry of a map, which `none` takes out?
+    pub in_map: bool,
 }
 
 /// A piece of a text.

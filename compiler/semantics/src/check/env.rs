@@ -168,6 +168,7 @@ impl<'db> Checker<'db> {
             );
             return None;
         };
+        self.in_map = false;
         let (root, steps, depth, ty) = match self.app_value(*name)? {
             ValueDef::AppInput(item, input) => {
                 let head = crate::types::app_head(self.db, item);
@@ -194,12 +195,14 @@ impl<'db> Checker<'db> {
                 return None;
             }
         };
+        let in_map = self.in_map;
         let purpose = format!("`{}`", path.node().text());
         let value = self.for_purpose(purpose, |c| c.check(entry.value(), &ty));
         Some(SetEntry {
             root,
             assign: Assign {
                 path: steps,
+                in_map,
                 value,
                 span: entry.node().range().into(),
                 path_span: path.node().range().into(),
@@ -268,10 +271,12 @@ impl<'db> Checker<'db> {
                 self.infer_opt(field.value(), None);
                 continue;
             };
+            let in_map = self.in_map;
             let purpose = format!("the field `{}`", path.node().text());
             let value = self.for_purpose(purpose, |c| c.check(field.value(), &ty));
             assigns.push(Assign {
                 path: steps,
+                in_map,
                 value,
                 span: field.node().range().into(),
                 path_span: path.node().range().into(),

@@ -523,10 +523,12 @@ impl<'db> Checker<'db> {
             let reached = self.reach(&Ty::Instance(kind), &segments, path.node());
             match reached {
                 Some((steps, depth, ty)) => {
+                    let in_map = self.in_map;
                     let purpose = format!("the field `{}`", path.node().text());
                     let value = self.for_purpose(purpose, |c| c.check(field.value(), &ty));
                     assigns.push(Assign {
                         path: steps,
+                        in_map,
                         value,
                         span: field.node().range().into(),
                         path_span: path.node().range().into(),
@@ -616,6 +618,7 @@ impl<'db> Checker<'db> {
                         steps.push(step);
                         at = field.ty.clone();
                         in_value = true;
+                        self.in_map = false;
                     } else {
                         at = self.content(kind, *name)?;
                         steps.push(step);

@@ -122,6 +122,8 @@ pub struct Checker<'db> {
     next_decl: u32,
     /// What the value at hand is for: ``the field `scale` ``.
     purpose: String,
+    /// Did the last step of a path go into a map?
+    in_map: bool,
     /// In the message of a policy or a `require`, everything can be written as text.
     in_message: bool,
 }
@@ -143,6 +145,7 @@ impl<'db> Checker<'db> {
             ifs: 0,
             next_decl: 0,
             purpose: String::new(),
+            in_map: false,
             in_message: false,
         }
     }

@@ -350,10 +350,12 @@ impl<'db> Checker<'db> {
                 self.infer_opt(entry.value(), None);
                 continue;
             }
+            let in_map = self.in_map;
             let purpose = format!("`{}`", path.node().text());
             let value = self.for_purpose(purpose, |c| c.check(entry.value(), &at));
             assigns.push(Assign {
                 path: steps,
+                in_map,
                 value,
                 span: entry.node().range().into(),
                 path_span: path.node().range().into(),
@@ -367,6 +369,7 @@ impl<'db> Checker<'db> {
     /// One step of a path below a value of type `ty`, and the type there.
     pub(super) fn step_below(&mut self, ty: &Ty, segment: Segment<'db>) -> Option<(Step, Ty)> {
         let step = self.step(segment);
+        self.in_map = matches!(ty.without_none(self.db).plain(self.db).1, Ty::Map(_));
         let name = match &step {
             Step::Name(name) => name.clone(),
             Step::Key(_) => {

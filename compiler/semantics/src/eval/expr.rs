@@ -152,7 +152,8 @@ impl<'db> Eval<'db> {
                 for change in changes {
                     let path = self.path_names(&change.path, cx, locals);
                     let new = self.eval(&change.value, &inner, locals);
-                    value = self.update(&value, &path, new, &inner, change.value.span);
+                    value =
+                        self.update(&value, &path, new, change.in_map, &inner, change.value.span);
                 }
                 value
             }

@@ -34,8 +34,9 @@ pub use show::quantity_text;
 pub use value::{Data, Entries, InstId, Kind, Origin, OutRef, Piece, SiteKey, Val};
 pub use world::World;
 
-/// How many steps an evaluation may take.
-const MAX_STEPS: u64 = 10_000_000;
+/// How many steps an evaluation may take that makes nothing, and how many more for each thing made.
+const MAX_STEPS: u64 = 3_000_000;
+const STEPS_FOR_A_THING: u64 = 100;
 /// How many elements, entries, declarations and kilobytes of text an evaluation may make.
 const MAX_MADE: u64 = 2_000_000;
 /// How deep demands may go: a chain of `let`s, each reading the one before.
@@ -199,9 +200,10 @@ impl<'db> Eval<'db> {
     /// A step is taken; `false` once there were too many.
     fn step(&mut self, cx: &Cx, span: Span) -> bool {
         self.steps += 1;
-        if self.steps > MAX_STEPS && !self.stopped {
+        let most = MAX_STEPS + STEPS_FOR_A_THING * self.made;
+        if self.steps > most && !self.stopped {
             self.stopped = true;
-            let message = format!("the evaluation takes more than {MAX_STEPS} steps");
+            let message = format!("the evaluation takes more than {most} steps");
             self.error(cx, Diag::error("E0504", self.spot(cx, span), message));
         }
         !self.stopped
@@ -305,7 +307,7 @@ impl<'db> Eval<'db> {
             let path = self.path_names(assign.path, &assign.cx, &assign.locals);
             let new = self.eval(assign.value, &assign.cx, &assign.locals);
             let site = assign.site();
-            value = self.update(&value, &path, new, &assign.cx, site.span);
+            value = self.update(&value, &path, new, assign.in_map, &assign.cx, site.span);
         }
         value
     }

@@ -406,11 +406,12 @@ impl<'db> Eval<'db> {
             BinaryOp::Multiply => (a.checked_mul(b), da.times(&db, 1)),
             _ => (a.checked_div(b), da.times(&db, -1)),
         };
+        let text = quotient_text(op, left, right);
         let data = result.map(|n| {
             if dim.is_none() {
                 Data::Decimal(n)
             } else {
-                Data::Quantity(n, dim, None)
+                Data::Quantity(n, dim, text)
             }
         });
         self.number(data, cx, span)
@@ -540,29 +541,31 @@ impl<'db> Eval<'db> {
         }
     }
 
-    /// The value with the one at a path below it replaced. A `none` in a map takes the entry out.
+    /// The value with the one at a path below it replaced; where `takes_out`, a `none` takes the
+    /// entry there out.
     pub(super) fn update(
         &mut self,
         value: &Val<'db>,
         path: &[Arc<str>],
         new: Val<'db>,
+        takes_out: bool,
         cx: &Cx,
         span: Span,
     ) -> Val<'db> {
         let Some((name, rest)) = path.split_first() else {
             return new.over(&value.origin, Some(value));
         };
-        let replace = |this: &mut Self, entries: &super::Entries<'db>, is_map: bool| {
+        let replace = |this: &mut Self, entries: &super::Entries<'db>| {
             let mut entries: BTreeMap<Arc<str>, Val<'db>> = (**entries).clone();
             let next = match entries.get(name) {
-                Some(old) => this.update(old, rest, new.clone(), cx, span),
+                Some(old) => this.update(old, rest, new.clone(), takes_out, cx, span),
                 None if rest.is_empty() => new.clone(),
                 None => {
                     let empty = Val::new(Data::Map(Rc::new(BTreeMap::new())), cx.origin(span));
-                    this.update(&empty, rest, new.clone(), cx, span)
+                    this.update(&empty, rest, new.clone(), takes_out, cx, span)
                 }
             };
-            if next.is_none() && is_map {
+            if next.is_none() && takes_out && rest.is_empty() {
                 entries.remove(name);
             } else {
                 entries.insert(name.clone(), next);
@@ -570,16 +573,16 @@ impl<'db> Eval<'db> {
             Rc::new(entries)
         };
         let data = match &value.data {
-            Data::Map(entries) => Data::Map(replace(self, entries, false)),
+            Data::Map(entries) => Data::Map(replace(self, entries)),
             Data::Case(ty, case, parts) if parts.contains_key(name) => {
-                Data::Case(*ty, case.clone(), replace(self, parts, false))
+                Data::Case(*ty, case.clone(), replace(self, parts))
             }
             Data::Case(ty, case, parts) => {
                 // An implicit case of a record is looked through.
                 let through = parts.iter().next().filter(|_| parts.len() == 1);
                 match through.map(|(k, v)| (k.clone(), v.clone())) {
                     Some((key, inner)) if matches!(inner.data, Data::Map(_)) => {
-                        let inner = self.update(&inner, path, new, cx, span);
+                        let inner = self.update(&inner, path, new, takes_out, cx, span);
                         let mut parts = (**parts).clone();
                         parts.insert(key, inner);
                         Data::Case(*ty, case.clone(), Rc::new(parts))
@@ -605,6 +608,18 @@ impl<'db> Eval<'db> {
             }
         };
         Val::new(data, value.origin.clone())
+    }
+}
+
+/// `900USD / 1month`: a quotient of quantities is written as it was.
+fn quotient_text(op: BinaryOp, left: &Val<'_>, right: &Val<'_>) -> Option<Arc<str>> {
+    match (op, &left.data, &right.data) {
+        (BinaryOp::Divide, Data::Quantity(_, a, Some(over)), Data::Quantity(_, b, Some(under)))
+            if a != b && !b.is_percent() =>
+        {
+            Some(Arc::from(format!("{over} / {under}")))
+        }
+        _ => None,
     }
 }
 

@@ -6,6 +6,7 @@ use plat_model::Decimal;
 
 use super::value::Piece;
 use super::{Data, Eval, Val};
+use crate::db::Db;
 use crate::units::Dim;
 
 impl<'db> Eval<'db> {
@@ -46,7 +47,7 @@ impl<'db> Eval<'db> {
             }
             Data::Quantity(n, dim, text) => match text {
                 Some(text) => out.push_str(text),
-                None => out.push_str(&quantity_text(*n, dim)),
+                None => out.push_str(&quantity_text(self.db, *n, dim)),
             },
             Data::Text(text) => {
                 let _ = write!(out, "{text:?}");
@@ -116,14 +117,35 @@ impl<'db> Eval<'db> {
     }
 }
 
-/// How the model writes a computed quantity: the number of its base unit, with the unit where the
-/// dimension is a well-known one.
-pub fn quantity_text(amount: Decimal, dim: &Dim) -> String {
+/// How a computed quantity is written: in the largest unit of `std` of which it is a whole number.
+pub fn quantity_text(db: &dyn Db, amount: Decimal, dim: &Dim) -> String {
     if dim.is_percent() {
         return match amount.checked_mul(Decimal::int(100)) {
             Some(n) => format!("{n}%"),
             None => format!("{amount}"),
         };
     }
-    format!("{amount} {dim}")
+    let mut best: Option<(Decimal, String)> = None;
+    for (name, def) in &crate::names::prelude(db).units {
+        let Some(unit) = crate::units::unit(db, def.what) else {
+            continue;
+        };
+        if unit.dim != *dim {
+            continue;
+        }
+        let Some(factor) = Decimal::ratio(unit.factor.0, unit.factor.1) else {
+            continue;
+        };
+        // Nought of anything is nought of the base.
+        if amount == Decimal::ZERO && factor != Decimal::ONE {
+            continue;
+        }
+        let whole = amount.checked_div(factor).and_then(Decimal::as_int);
+        if let Some(n) = whole
+            && best.as_ref().is_none_or(|(f, _)| factor > *f)
+        {
+            best = Some((factor, format!("{n}{name}")));
+        }
+    }
+    best.map_or_else(|| format!("{amount} {dim}"), |(_, text)| text)
 }

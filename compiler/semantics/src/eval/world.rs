@@ -54,6 +54,8 @@ pub struct Assignment<'db> {
     pub path: &'db [Step],
     /// The value.
     pub value: &'db Expr,
+    /// Does the path end at an entry of a map, which `none` takes out?
+    pub in_map: bool,
     /// Where it stands.
     pub cx: Cx,
     /// The variables there.
@@ -372,6 +374,7 @@ impl<'db> Eval<'db> {
                 found.push(Assignment {
                     path,
                     value: &entry.assign.value,
+                    in_map: entry.assign.in_map,
                     cx: Cx {
                         world,
                         item: entry.env,
@@ -406,6 +409,7 @@ impl<'db> Eval<'db> {
                     found.push(Assignment {
                         path,
                         value: &assign.value,
+                        in_map: assign.in_map,
                         cx: Cx {
                             world,
                             item: *env,
@@ -459,6 +463,7 @@ impl<'db> Eval<'db> {
                     found.push(Assignment {
                         path,
                         value: &assign.value,
+                        in_map: assign.in_map,
                         cx: Cx {
                             world,
                             item: outer.item,
@@ -545,7 +550,7 @@ impl<'db> Eval<'db> {
             let inner = at(*e, Kind::Set);
             let path = self.path_names(&assign.path, &inner, &locals(*e));
             let new = self.eval(&assign.value, &inner, &locals(*e));
-            value = self.update(&value, &path, new, &inner, assign.value.span);
+            value = self.update(&value, &path, new, assign.in_map, &inner, assign.value.span);
         }
         value
     }
