@@ -10,7 +10,7 @@ use crate::interrupt::Interrupts;
 use crate::lease::Holder;
 use crate::ledger::Held;
 use crate::object::ObjectId;
-use crate::plan::{OpId, Plan, Precondition};
+use crate::plan::{Action, OpId, Plan, Precondition};
 use crate::recover;
 use crate::run::Run;
 use crate::state::State;
@@ -156,8 +156,8 @@ impl Engine {
         let begun = async {
             let mut state = self.ledger.load().await?;
             let seen = self.observe(&state, &plan.desired).await;
-            recover::settle(&mut state, &seen);
             refuse_stale(plan, &state, &seen)?;
+            recover::settle(&mut state, &seen);
             let problems = self.check(plan).await;
             if problems.iter().any(|p| p.stops) {
                 return Err(EngineError::Problems(problems));
@@ -232,6 +232,10 @@ fn refuse_stale(plan: &Plan, state: &State, seen: &Observation) -> Result<(), En
                 moved.push(format!("{label}: it can't be read now: {why}"));
             }
             (Precondition::BeAbsent, Observed::Absent) => {}
+            // An earlier apply began this very step and was cut off, and its target did it since.
+            (_, Observed::Present(present)) if present.token.as_ref() == Some(&operation.token) => {
+            }
+            (Precondition::Be { .. }, Observed::Absent) if operation.action == Action::Delete => {}
             (Precondition::BeAbsent, Observed::Present(_)) => {
                 moved.push(format!("{label}: it is there now"));
             }

@@ -74,6 +74,7 @@ impl Engine {
         words: &Words,
     ) -> Result<Plan, EngineError> {
         let mut state = self.ledger.load().await?;
+        let made_from = state.digest();
         let seen = self.observe(&state, &desired).await;
         recover::settle(&mut state, &seen);
         let previous = match state.last_complete() {
@@ -95,6 +96,7 @@ impl Engine {
             desired: &desired,
             previous: previous.as_ref(),
             state: &state,
+            made_from,
             seen: &seen,
             words,
             notes,
@@ -197,7 +199,8 @@ impl Engine {
                 .or_default()
                 .insert(object.id.clone());
         }
-        for operation in &state.pending {
+        for pending in &state.pending {
+            let operation = &pending.operation;
             asked
                 .entry(&operation.target)
                 .or_default()

@@ -92,6 +92,6 @@ pub use plan::{
 };
 pub use render::{Style, render_text};
 pub use sealed::SealError;
-pub use state::{KeptData, Recorded, Release, ReleaseHead, State};
+pub use state::{KeptData, Pending, Recorded, Release, ReleaseHead, State};
 pub use store::{Blob, DirStore, Expect, Store, StoreError};
 pub use view::{ChangeView, Counts, FieldView, OperationView, PlanView};

@@ -21,7 +21,9 @@ pub(crate) fn replay(state: &mut State, records: &[Record]) {
             }
             Event::Result { token, done } => {
                 if let Some(at) = begun.iter().position(|o| o.token == *token) {
-                    state.did(begun.remove(at), done);
+                    let operation = begun.remove(at);
+                    begun.retain(|o| o.object != operation.object);
+                    state.did(operation, done);
                 }
             }
             Event::Failed { token, error } => {
@@ -31,15 +33,19 @@ pub(crate) fn replay(state: &mut State, records: &[Record]) {
             }
         }
     }
-    state.pending.extend(begun.into_iter().cloned());
+    for operation in begun {
+        state.pend(operation);
+    }
     if let Some(last) = records.last() {
         state.journaled = state.journaled.max(last.seq);
     }
 }
 
-/// Decides each pending operation by what is really there. What can't be read stays pending.
+/// Decides each pending operation by what is really there. What can't be read stays pending, and
+/// so does what made nothing yet: its target may be at work on it still.
 pub(crate) fn settle(state: &mut State, seen: &Observation) {
-    for operation in state.pending.clone() {
+    for pending in state.pending.clone() {
+        let operation = pending.operation;
         let Some(found) = seen.objects.get(&operation.object) else {
             continue;
         };
@@ -52,12 +58,11 @@ pub(crate) fn settle(state: &mut State, seen: &Observation) {
             (_, Observed::Present(present)) => there(state, &operation, present),
             (Action::Replace, Observed::Absent) => {
                 // Cut off between its two halves.
-                state.drop_pending(&operation);
                 if state.inventory.remove(&operation.object).is_some() {
                     *state.changed.entry(operation.object.clone()).or_default() += 1;
                 }
             }
-            (_, Observed::Absent) => state.drop_pending(&operation),
+            (_, Observed::Absent) => {}
         }
     }
 }
@@ -95,8 +100,8 @@ fn there(state: &mut State, operation: &Operation, present: &Present) {
                     .is_some_and(|o| o.digest() == present.spec)
         }
     };
-    state.drop_pending(operation);
     if ours {
+        state.drop_pending(operation);
         let made = Made {
             uid: present.uid.clone(),
             version: present.version.clone(),

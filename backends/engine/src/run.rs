@@ -235,7 +235,7 @@ impl Run<'_> {
     /// What was under way when somebody asked twice to stop is looked after by the next apply.
     fn leave(&mut self, under_way: &BTreeSet<OpId>) {
         for operation in under_way.iter().filter_map(|id| self.plan.operation(*id)) {
-            self.state.pending.push(operation.clone());
+            self.state.pend(operation);
             self.outcome.left.push(operation.id);
         }
     }
@@ -282,6 +282,7 @@ impl Run<'_> {
             return;
         }
         self.refresh();
+        self.state.looked();
         let number = self.state.last_release().map_or(0, |r| r.number) + 1;
         let head = ReleaseHead {
             number,

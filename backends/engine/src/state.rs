@@ -26,7 +26,7 @@ pub struct State {
     /// Data that was kept when its object was taken away.
     pub kept: BTreeMap<ObjectId, KeptData>,
     /// Operations of which nobody knows what came: begun, and cut off.
-    pub pending: Vec<Operation>,
+    pub pending: Vec<Pending>,
     /// How often each object was changed: part of a token, so that making a thing, removing it
     /// and making it again are three operations, and repeating a step that was cut off is one.
     pub changed: BTreeMap<ObjectId, u64>,
@@ -52,6 +52,19 @@ pub struct Recorded {
     #[serde(default)]
     pub protect: bool,
 }
+
+/// An operation that was begun, and of which no result was heard. Its target may be at work on
+/// it still: it is looked after by some more applies before it is given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// It.
+    pub operation: Operation,
+    /// How many applies ended since without a sign of it.
+    pub looked: u32,
+}
+
+/// How many applies look for what an operation may still have made.
+const LOOKS: u32 = 3;
 
 /// Data that outlived its object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,7 +160,9 @@ impl State {
 
     /// Takes in that an operation was done.
     pub(crate) fn did(&mut self, operation: &Operation, done: &Done) {
-        self.pending.retain(|p| p.token != operation.token);
+        // Whatever was begun on it before is past.
+        self.pending
+            .retain(|p| p.operation.object != operation.object);
         *self.changed.entry(operation.object.clone()).or_default() += 1;
         match done {
             Done::There(made) => self.put(operation, made, true),
@@ -172,11 +187,28 @@ impl State {
     /// Takes in that an operation failed: what is there all the same is recorded, and where
     /// nothing is known the operation is kept until somebody has looked.
     pub(crate) fn failed(&mut self, operation: &Operation, error: &OpError) {
-        self.pending.retain(|p| p.token != operation.token);
+        self.drop_pending(operation);
         match &error.made {
             Some(made) => self.put(operation, made, false),
-            None => self.pending.push(operation.clone()),
+            None => self.pend(operation),
         }
+    }
+
+    /// Keeps an operation until it is known what came of it.
+    pub(crate) fn pend(&mut self, operation: &Operation) {
+        self.drop_pending(operation);
+        self.pending.push(Pending {
+            operation: operation.clone(),
+            looked: 0,
+        });
+    }
+
+    /// An apply ended: what it had no sign of is looked for a few times more.
+    pub(crate) fn looked(&mut self) {
+        for pending in &mut self.pending {
+            pending.looked += 1;
+        }
+        self.pending.retain(|p| p.looked <= LOOKS);
     }
 
     /// Takes in that an object is there as an operation wanted it.
@@ -203,9 +235,10 @@ impl State {
         );
     }
 
-    /// Takes in that an operation is not done and never will be under its token.
+    /// Takes in that what came of an operation is known.
     pub(crate) fn drop_pending(&mut self, operation: &Operation) {
-        self.pending.retain(|p| p.token != operation.token);
+        self.pending
+            .retain(|p| p.operation.token != operation.token);
     }
 
     /// Takes an object off the record.

@@ -31,6 +31,8 @@ pub(crate) struct Inputs<'a> {
     pub previous: Option<&'a Graph>,
     /// With the journal in it, and settled by what was observed.
     pub state: &'a State,
+    /// The digest of the state as it was read, before it was settled.
+    pub made_from: Digest,
     pub seen: &'a Observation,
     pub words: &'a Words,
     /// What lowering has to say.
@@ -64,7 +66,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
         graph: inputs.graph.cloned(),
         made_from: MadeFrom {
             graph: inputs.graph.map(Graph::digest),
-            state: inputs.state.digest(),
+            state: inputs.made_from,
             observation: digest_of(inputs.seen),
             release: inputs.state.last_release().map(|r| r.number),
         },

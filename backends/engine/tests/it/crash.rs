@@ -91,7 +91,12 @@ async fn once(bench: &Bench, version: &str) -> Result<(Plan, Outcome), EngineErr
 
 /// The same, stopped at a call; whether it was stopped there.
 async fn stopped(bench: &Bench, version: &str, at: u64) -> bool {
-    let crash = Crash::at(at);
+    stopped_and(bench, version, at, 0).await
+}
+
+/// The same, and what the target was asked for then it does some calls later.
+async fn stopped_and(bench: &Bench, version: &str, at: u64, lands: u64) -> bool {
+    let crash = Crash::landing(at, lands);
     let cut = bench.crashing(&crash);
     let stopped = tokio::select! {
         biased;
@@ -224,6 +229,53 @@ proptest! {
         check(&versions, tokens)?;
     }
 
+    /// The target goes on with what it was asked for when the engine stopped, and does it while
+    /// the next one looks, plans or applies: the next says that the world moved, or it comes right
+    /// by itself; nothing is left over in the end.
+    #[test]
+    fn what_a_target_does_late_is_found(versions in case(), lands in 1..6_u64) {
+        let (last, before) = versions.split_last().unwrap();
+        let last = text(last);
+        run(async {
+            let Some(start) = prepared(before, true).await else {
+                return Ok(());
+            };
+            for at in 1.. {
+                let mut bench = start.copy();
+                if !stopped_and(&bench, &last, at, lands).await {
+                    break;
+                }
+                bench.machine.pid += 1;
+                let other = bench.copy();
+                let back = text(before.last().unwrap());
+                for (bench, version) in [(bench, &last), (other, &back)] {
+                    let mut runs = 0;
+                    loop {
+                        runs += 1;
+                        prop_assert!(runs < 12, "after call {}", at);
+                        match once(&bench, version).await {
+                            Ok((plan, _)) if plan.is_empty() => {
+                                if bench.fake.with(|w| w.under_way.is_empty()) {
+                                    break;
+                                }
+                            }
+                            Ok(_) | Err(EngineError::Stale { .. }) => {}
+                            Err(EngineError::Refused(_)) => break,
+                            Err(error) => return Err(TestCaseError::fail(error.to_string())),
+                        }
+                    }
+                    if bench.engine().plan(&graph(version), &words()).await.is_ok() {
+                        let fresh = Bench::new();
+                        once(&fresh, version).await.unwrap();
+                        prop_assert_eq!(bench.fake.things(), fresh.fake.things(), "call {}", at);
+                    }
+                    held(&bench)?;
+                }
+            }
+            Ok(())
+        })?;
+    }
+
     /// Answers are lost, targets throttle and fail, and the engine is stopped at a random call
     /// on top: after enough applies the world is as the source says.
     #[test]
@@ -274,6 +326,26 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+/// The step that was cut off is done when the next apply comes to it: that is no other's doing.
+#[test]
+fn a_step_that_its_target_finishes_meanwhile_is_no_stale_plan() {
+    run(async {
+        let version = "thing a\nthing b needs=a";
+        for at in 1..100 {
+            let mut bench = Bench::new();
+            let lands = 2;
+            if !stopped_and(&bench, version, at, lands).await {
+                return;
+            }
+            bench.machine.pid += 1;
+            let (_, outcome) = once(&bench, version).await.unwrap();
+            assert!(outcome.is_complete(), "call {at}: {outcome:#?}");
+            bench.fake.with(|w| assert_eq!(w.violations, [""; 0]));
+        }
+        panic!("an apply has fewer calls");
+    });
 }
 
 /// A writer that was not heard of, and comes back after another took over, changes nothing more.
