@@ -299,7 +299,7 @@ impl<'db> Eval<'db> {
                 }
             },
         };
-        for site in chain.into_iter().rev() {
+        for site in chain {
             value = value.over(&Origin::new(site), None);
         }
         let above = whole.unwrap_or(found.len());
