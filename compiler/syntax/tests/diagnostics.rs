@@ -153,3 +153,52 @@ fn every_code_is_explained() {
         );
     }
 }
+
+/// The blocks of code in an explanation.
+fn blocks(text: &str) -> Vec<&str> {
+    text.split("```plat\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect()
+}
+
+#[test]
+fn every_explanation_shows_its_mistake_and_the_repair() {
+    for explanation in EXPLANATIONS {
+        let code = explanation.code;
+        let blocks = blocks(explanation.text);
+        let Some((bad, good)) = blocks.first().zip(blocks.get(1)) else {
+            assert!(
+                ["E0101", "E0102", "E0106", "E0121"].contains(&code),
+                "{code} shows nothing"
+            );
+            continue;
+        };
+        let told: Vec<&str> = parse(bad).diagnostics.iter().map(|d| d.code).collect();
+        assert_eq!(
+            told,
+            [code],
+            "the first block has just this mistake:\n{bad}"
+        );
+        assert_eq!(
+            parse(good).diagnostics,
+            vec![],
+            "the second block of {code} is right:\n{good}"
+        );
+    }
+}
+
+/// What is repaired by its fix is right.
+#[test]
+fn fixes_repair() {
+    let mut fixed = 0;
+    for (name, text) in CASES {
+        let told = parse(text).diagnostics;
+        if !told.is_empty() && told.iter().all(|d| d.fix.is_some()) {
+            let repaired = common::fixed(text, &told);
+            assert_eq!(parse(&repaired).diagnostics, vec![], "{name}:\n{repaired}");
+            fixed += 1;
+        }
+    }
+    assert!(fixed > 10);
+}
