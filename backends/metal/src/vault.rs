@@ -82,8 +82,10 @@ impl SecretStore for Vault {
             }
             _ => {
                 let generate = agent::generator_of(&self.dirs, scope, name).ok_or_else(|| {
-                    BackendError::new(&doing, "it is not one that is generated here")
-                        .next(format!("platc secret set {name} {}", scope.environment))
+                    BackendError::new(&doing, "it is not one that is generated here").next(format!(
+                        "platc secret set {name} --env {}",
+                        scope.environment
+                    ))
                 })?;
                 secrets
                     .rotate(name, || agent::generated(&secrets, &generate))

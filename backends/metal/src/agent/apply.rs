@@ -278,7 +278,7 @@ impl Agent {
                     "nobody set it",
                 )
                 .next(format!(
-                    "platc secret set {node} {}",
+                    "platc secret set {node} --env {}",
                     record.scope.environment
                 )));
             }

@@ -109,7 +109,15 @@ impl Agent {
                 let settings = self.postgres_settings(record, one)?;
                 let major = one.version.or_else(|| postgres::data_major(&settings.dir));
                 let tool = self.tool(Tool::Postgres { major }, progress).await?;
-                postgres::prepare(&settings, &tool).await?
+                match postgres::prepare(&settings, &tool).await {
+                    Err(_) if postgres::data_major(&settings.dir).is_none() => {
+                        // The initdb of an agent that was killed may still be at work there, and
+                        // ends as soon as it finds its directory taken away.
+                        tokio::time::sleep(Duration::from_secs(2)).await;
+                        postgres::prepare(&settings, &tool).await?
+                    }
+                    launch => launch?,
+                }
             }
             Spec::Redis(one) => {
                 let tool = self.tool(Tool::Redis, progress).await?;

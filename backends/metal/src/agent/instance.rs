@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::tail::tail;
 use crate::dirs::{self, Dirs};
 use crate::names;
 
@@ -47,6 +48,9 @@ pub struct Instance {
     pub digest: String,
     /// Its log.
     pub log: PathBuf,
+    /// When it was started, in milliseconds since 1970.
+    #[serde(default)]
+    pub begun: u64,
     /// The shim's process, once it runs.
     pub process: Option<Process>,
 }
@@ -105,6 +109,11 @@ impl Instance {
             Role::Run => format!("{what} run {}", self.generation),
             Role::Proxy => what,
         }
+    }
+
+    /// The last lines that it wrote since it was started.
+    pub fn tail(&self, most: usize) -> Vec<String> {
+        tail(&self.log, self.begun, most)
     }
 
     /// Its directory at run time.
@@ -222,6 +231,7 @@ mod tests {
             ports: BTreeMap::new(),
             digest: String::new(),
             log: "/x".into(),
+            begun: 0,
             process: None,
         };
         one.save(&dirs).unwrap();

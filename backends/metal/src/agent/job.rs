@@ -12,7 +12,6 @@ use super::instance::{Instance, Role};
 use super::protocol::Failure;
 use super::status::how_it_ended;
 use super::store::{Ended, Record};
-use super::tail::tail;
 use crate::spec::{Job, Process, Runs};
 use crate::time;
 
@@ -79,7 +78,7 @@ impl Agent {
                     self.start_run(&record, &job.process).await?
                 }
             };
-            let (ended, log) = self.await_run(&id, Some(limit)).await;
+            let (ended, lines) = self.await_run(&id, Some(limit)).await;
             record.last_run = Some(ended.clone());
             if ended.well {
                 return Ok(record);
@@ -93,7 +92,7 @@ impl Agent {
                     .as_ref()
                     .map_or(record.id.as_str(), |n| n.as_str());
                 return Err(Failure::new(format!("job `{name}` failed"), ended.how)
-                    .log(tail(&log, 20))
+                    .log(lines)
                     .not_ready());
             }
         }
@@ -119,18 +118,15 @@ impl Agent {
         Ok(id)
     }
 
-    /// Waits for the end of a run and says how it was, with where its log is.
+    /// Waits for the end of a run and says how it was, with the last lines that it wrote.
     pub(super) async fn await_run(
         &self,
         id: &str,
         limit: Option<Duration>,
-    ) -> (Ended, std::path::PathBuf) {
+    ) -> (Ended, Vec<String>) {
         let deadline = limit.map(|limit| Instant::now() + limit);
         let seen = self.supervisor.wait(id, deadline, |_| false).await;
-        let log = seen
-            .as_ref()
-            .map(|s| s.instance.log.clone())
-            .unwrap_or_default();
+        let run = seen.as_ref().map(|s| s.instance.clone());
         let ended = match seen {
             Some(seen) if seen.gone => ended(seen.status.as_ref()),
             Some(_) => {
@@ -141,7 +137,7 @@ impl Agent {
             None => failed("was never started".into()),
         };
         self.supervisor.forget(id);
-        (ended, log)
+        (ended, run.map(|run| run.tail(20)).unwrap_or_default())
     }
 
     /// Writes down how a run ended that nobody waited for.

@@ -66,6 +66,7 @@ impl Agent {
             generation,
             ports: BTreeMap::new(),
             digest: String::new(),
+            begun: 0,
             log: self.dirs.logs(app, environment).join(log),
             process: None,
         }

@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use super::instance::Role;
 use super::protocol::Failure;
 use super::store::Record;
-use super::tail::tail;
 use super::{Agent, Progress};
 use crate::dirs;
 use crate::names;
@@ -59,7 +58,6 @@ impl Agent {
         let mut instance = self.instance(record, Role::Prepare, 0, 0);
         instance.id = names::short_id(&[&scope.app, &scope.environment, "prepare", &key]);
         instance.digest.clone_from(&process.source);
-        let log = instance.log.clone();
         let id = instance.id.clone();
         let running = self
             .supervisor
@@ -82,6 +80,10 @@ impl Agent {
         }
         let deadline = Instant::now() + LIMIT;
         let seen = self.supervisor.wait(&id, Some(deadline), |_| false).await;
+        let lines = seen
+            .as_ref()
+            .map(|s| s.instance.tail(20))
+            .unwrap_or_default();
         let ended = seen.filter(|s| s.gone).and_then(|s| s.status);
         if ended.is_none() {
             self.supervisor.stop(&id, Duration::from_secs(5)).await;
@@ -100,7 +102,7 @@ impl Agent {
                     super::status::how_it_ended(&status)
                 ),
             )
-            .log(tail(&log, 20))),
+            .log(lines)),
             None => Err(Failure::new(
                 &what,
                 format!(
@@ -108,7 +110,7 @@ impl Agent {
                     process.prepare.join(" ")
                 ),
             )
-            .log(tail(&log, 20))),
+            .log(lines)),
         }
     }
 }

@@ -84,8 +84,10 @@ impl Agent {
             Spec::Secret(_) => match self.secrets(scope).get(node.as_str())? {
                 Some(value) => Some(value),
                 None => {
-                    return Err(Failure::new(what(), "it has no value")
-                        .next(format!("platc secret set {node} {}", scope.environment)));
+                    return Err(Failure::new(what(), "it has no value").next(format!(
+                        "platc secret set {node} --env {}",
+                        scope.environment
+                    )));
                 }
             },
             Spec::Postgres(postgres) => self.postgres_out(&record, node, postgres, out)?,

@@ -58,8 +58,7 @@ impl Agent {
                     .map_err(|e| Failure::new(&what, e))?,
             }
             self.routes_changed.notify_one();
-            let log = self.proxy_instance(&port_name(route.port)).log;
-            return Err(Failure::new(what, e).log(tail(&log, 5)));
+            return Err(Failure::new(what, e));
         }
         Ok(record)
     }
@@ -233,6 +232,7 @@ impl Agent {
         instance.digest.clone_from(&launch.config_digest);
         let id = instance.id.clone();
         let log = instance.log.clone();
+        let begun = crate::time::now();
         let spec = self.service_spec(&instance, &launch);
         self.supervisor
             .start(instance, spec)
@@ -248,7 +248,7 @@ impl Agent {
             return Ok(());
         }
         self.supervisor.stop(&id, Duration::from_secs(5)).await;
-        let why = tail(&log, 1)
+        let why = tail(&log, begun, 1)
             .pop()
             .unwrap_or_else(|| "it says nothing".into());
         Err(io::Error::other(format!("the proxy does not start: {why}")))
@@ -444,6 +444,7 @@ impl Agent {
             ports: BTreeMap::new(),
             digest: String::new(),
             log: self.proxy_dir(name).join("proxy.log"),
+            begun: 0,
             process: None,
         }
     }

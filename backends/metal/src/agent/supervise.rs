@@ -263,6 +263,7 @@ impl Supervisor {
         let _ = fs::remove_file(&spec.state);
         // First on disk, then started: an agent that dies here finds it by its socket.
         instance.process = None;
+        instance.begun = crate::time::now();
         let dirs = self.dirs.clone();
         let shim = self.shim;
         let saved = instance.clone();

@@ -13,7 +13,6 @@ use super::protocol::Failure;
 use super::status::how_it_ended;
 use super::store::Record;
 use super::supervise::Seen;
-use super::tail::tail;
 use super::{Agent, Progress};
 use crate::spec::{Spec, Workload};
 use crate::time;
@@ -236,7 +235,7 @@ impl Agent {
         };
         Err(
             Failure::new(format!("{} does not work", seen.instance.label()), why)
-                .log(tail(&seen.instance.log, 20))
+                .log(seen.instance.tail(20))
                 .not_ready(),
         )
     }

@@ -10,7 +10,7 @@ use super::fields::Fields;
 use crate::spec::{Cron, Job, Mount, Runs, Site, Spec, Workload};
 
 /// How long a copy may take to become ready beyond what its probe allows, in milliseconds.
-const MARGIN: u64 = 30_000;
+const MARGIN: u64 = 5_000;
 
 impl<'a> Lowering<'a> {
     pub(super) fn workload(&mut self, fields: &mut Fields<'a>) {
