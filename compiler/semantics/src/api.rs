@@ -8,7 +8,7 @@ use plat_syntax::{Diagnostic, Severity, TextRange};
 use salsa::{Durability, Setter as _};
 
 use crate::app::app;
-use crate::check::lower;
+use crate::check::{lower, recursive_calls};
 use crate::db::{
     Db, ItemId, PackageInfo, SourceFile, Space, Workspace, display_path, items, main_package,
     module_of, parsed,
@@ -278,7 +278,7 @@ impl Database {
     /// The environments and files must be there at all.
     fn structure(&self) -> Vec<Diagnostic> {
         let app = app(self);
-        let mut out = Vec::new();
+        let mut out = resolve(self, recursive_calls(self));
         if main_package(self).is_none() {
             let diag = self.at_start("E0801", "there is no package here".to_owned());
             out.push(diag.with_help("`platc new NAME` makes one: a plat.toml and a starting app"));
@@ -348,7 +348,8 @@ impl Database {
     fn file_diagnostics(&self, file: SourceFile) -> Vec<Diagnostic> {
         let mut out = parsed(self, file).parse.diagnostics.clone();
         out.extend(resolve(self, &uses(self, file).diags));
-        let broken: Vec<u32> = out.iter().map(|d| d.primary.range.start).collect();
+        let mut broken: Vec<u32> = out.iter().map(|d| d.primary.range.start).collect();
+        broken.sort_unstable();
         let read = parsed(self, file);
         let starts: Vec<u32> = read.parse.items.iter().map(|i| i.offset).collect();
         for (position, item) in items(self, file).iter().enumerate() {
@@ -359,7 +360,8 @@ impl Database {
                 starts.get(position).copied().unwrap_or(0)
             };
             let end = starts.get(position + 1).copied().unwrap_or(u32::MAX);
-            if broken.iter().any(|at| (start..end).contains(at)) {
+            let next = broken.partition_point(|at| *at < start);
+            if broken.get(next).is_some_and(|at| *at < end) {
                 continue;
             }
             out.extend(resolve(self, &lower(self, *item).diags));

@@ -209,21 +209,7 @@ impl Build {
             all.insert(path, node);
         }
         names_collide(eval, self.world);
-        for inst in nodes(eval, self.world) {
-            let path = NodePath::new(eval.path_of(inst));
-            if let Some(node) = all.get(&path) {
-                let kind = match targets.get(&node.target) {
-                    Some(target) if target.kind != target_kind.name(db).as_ref() => {
-                        crate::names::prelude(db)
-                            .kinds
-                            .get(target.kind.as_str())
-                            .map_or(target_kind, |d| d.what)
-                    }
-                    _ => target_kind,
-                };
-                supported(eval, self.world, inst, kind);
-            }
-        }
+        self.check_support(eval, &all, &targets, target_kind);
         let links = self.links(eval);
         let environment = self.environment(eval)?;
         let moved = self.moved(eval);
@@ -241,6 +227,30 @@ impl Build {
             moved,
             origins: OriginTable::default(),
         })
+    }
+
+    /// Asks of each declaration whether its target refuses it.
+    fn check_support(
+        &self,
+        eval: &mut Eval<'_>,
+        all: &BTreeMap<NodePath, Node>,
+        targets: &BTreeMap<TargetId, Target>,
+        main: ItemId,
+    ) {
+        let mut refused = BTreeMap::new();
+        for inst in nodes(eval, self.world) {
+            let path = NodePath::new(eval.path_of(inst));
+            let Some(node) = all.get(&path) else { continue };
+            let kind = targets.get(&node.target).map_or("", |t| t.kind.as_str());
+            let kind = match crate::names::prelude(eval.db).kinds.get(kind) {
+                Some(def) if node.target != TargetId::main() => def.what,
+                _ => main,
+            };
+            let refused = refused
+                .entry(kind.as_id().as_bits())
+                .or_insert_with(|| refusals(eval, self.world, kind));
+            supported(eval, self.world, inst, kind, refused);
+        }
     }
 
     fn environment(&mut self, eval: &mut Eval<'_>) -> Option<Environment> {
@@ -453,19 +463,22 @@ impl Build {
             .world(self.world)
             .map(|w| w.links.clone())
             .unwrap_or_default();
+        let before: Vec<bool> = vals
+            .iter()
+            .map(|link| self.is_later(eval, link) || link.field.split('.').next() == Some(AFTER))
+            .collect();
+        ordered(eval, self.world, &vals, &before);
         let mut links: Vec<Link> = vals
             .into_iter()
-            .map(|link| {
-                let later = self.is_later(eval, &link);
-                Link {
-                    from: NodePath::new(eval.path_of(link.from)),
-                    before: later || link.field.split('.').next() == Some(AFTER),
-                    field: FieldPath::new(link.field),
-                    to: NodePath::new(eval.path_of(link.to)),
-                    out: link.out.to_string(),
-                    grant: link.grant.as_deref().map(str::to_owned),
-                    origin: self.origin(link.origin.sites()),
-                }
+            .zip(before)
+            .map(|(link, before)| Link {
+                from: NodePath::new(eval.path_of(link.from)),
+                before,
+                field: FieldPath::new(link.field),
+                to: NodePath::new(eval.path_of(link.to)),
+                out: link.out.to_string(),
+                grant: link.grant.as_deref().map(str::to_owned),
+                origin: self.origin(link.origin.sites()),
             })
             .collect();
         links.sort();
@@ -684,23 +697,45 @@ fn names_collide(eval: &mut Eval<'_>, world: usize) {
     }
 }
 
-/// Is what a declaration asks for something that its target refuses?
-fn supported(eval: &mut Eval<'_>, world: usize, inst: InstId, target: ItemId) {
-    let db = eval.db;
-    let Some(instance) = eval.world(world).and_then(|w| w.instance(inst)).cloned() else {
-        return;
+/// What a target refuses: the path, why, and what it offers instead.
+fn refusals(
+    eval: &mut Eval<'_>,
+    world: usize,
+    target: ItemId,
+) -> Vec<(Arc<str>, Arc<str>, Option<Arc<str>>)> {
+    let Some(support) = lower(eval.db, target).lets.get("support") else {
+        return Vec::new();
     };
-    let Some(support) = lower(db, target).lets.get("support") else {
-        return;
-    };
-    let target_cx = Cx {
+    let cx = Cx {
         world,
         item: target,
         inst: None,
         kind: Kind::Default,
     };
-    let list = eval.eval(&support.expr, &target_cx, &None);
+    let list = eval.eval(&support.expr, &cx, &None);
     let Data::List(entries) = &list.data else {
+        return Vec::new();
+    };
+    let refusal = |entry: &Val<'_>| match &entry.data {
+        Data::Case(_, case, parts) if case.as_ref() == "refuses" => {
+            let text = |name: &str| parts.get(name).and_then(Val::text);
+            Some((text("what")?, text("why")?, text("instead")))
+        }
+        _ => None,
+    };
+    entries.iter().filter_map(refusal).collect()
+}
+
+/// Is what a declaration asks for something that its target refuses?
+fn supported(
+    eval: &mut Eval<'_>,
+    world: usize,
+    inst: InstId,
+    target: ItemId,
+    refused: &[(Arc<str>, Arc<str>, Option<Arc<str>>)],
+) {
+    let db = eval.db;
+    let Some(instance) = eval.world(world).and_then(|w| w.instance(inst)).cloned() else {
         return;
     };
     let head = kind_head(db, instance.kind);
@@ -714,14 +749,7 @@ fn supported(eval: &mut Eval<'_>, world: usize, inst: InstId, target: ItemId) {
         inst: instance.parent,
         kind: Kind::Declared,
     };
-    for entry in entries.iter() {
-        let Data::Case(_, case, parts) = &entry.data else {
-            continue;
-        };
-        let text = |name: &str| parts.get(name).and_then(Val::text);
-        let (Some(what), true) = (text("what"), case.as_ref() == "refuses") else {
-            continue;
-        };
+    for (what, why, instead) in refused {
         let mut path = what.split('.');
         if !path
             .next()
@@ -738,15 +766,90 @@ fn supported(eval: &mut Eval<'_>, world: usize, inst: InstId, target: ItemId) {
             }
         };
         let Some(spot) = asked else { continue };
-        let why = text("why").unwrap_or_default();
         let message = format!("the target `{}` has no `{what}`: {why}", target.name(db));
         let mut diag =
             Diag::error("E0610", spot, message).label(format!("asked for by `{}`", instance.path));
-        if let Some(instead) = text("instead") {
+        if let Some(instead) = instead {
             diag = diag.help(format!("it offers {instead}"));
         }
         eval.error(&cx, diag);
     }
+}
+
+/// What waits for each other never begins: an order that goes in a circle is an error.
+fn ordered(eval: &mut Eval<'_>, world: usize, links: &[LinkVal], before: &[bool]) {
+    let mut waits: BTreeMap<InstId, Vec<usize>> = BTreeMap::new();
+    let mut waited: BTreeMap<InstId, Vec<InstId>> = BTreeMap::new();
+    for (index, (link, before)) in links.iter().zip(before).enumerate() {
+        if *before {
+            waits.entry(link.from).or_default().push(index);
+            waited.entry(link.to).or_default().push(link.from);
+        }
+    }
+    // Take away, again and again, what waits for nothing: what is left goes in circles.
+    let mut open: BTreeMap<InstId, usize> = waits.iter().map(|(id, l)| (*id, l.len())).collect();
+    let mut free: Vec<InstId> = waited
+        .keys()
+        .filter(|id| !open.contains_key(id))
+        .copied()
+        .collect();
+    while let Some(id) = free.pop() {
+        for from in waited.get(&id).into_iter().flatten() {
+            if let Some(left) = open.get_mut(from) {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    open.remove(from);
+                    free.push(*from);
+                }
+            }
+        }
+    }
+    let Some(mut at) = open.keys().next().copied() else {
+        return;
+    };
+    let mut way: Vec<(InstId, usize)> = Vec::new();
+    while !way.iter().any(|(id, _)| *id == at) {
+        let next = waits
+            .get(&at)
+            .into_iter()
+            .flatten()
+            .copied()
+            .find(|i| links.get(*i).is_some_and(|l| open.contains_key(&l.to)));
+        let Some((index, link)) = next.and_then(|i| Some((i, links.get(i)?))) else {
+            return;
+        };
+        way.push((at, index));
+        at = link.to;
+    }
+    let start = way.iter().position(|(id, _)| *id == at).unwrap_or(0);
+    let circle = way.get(start..).unwrap_or(&[]);
+    let mut names: Vec<String> = circle
+        .iter()
+        .map(|(id, _)| format!("`{}`", eval.path_of(*id)))
+        .collect();
+    names.push(format!("`{}`", eval.path_of(at)));
+    let Some(site) = circle
+        .first()
+        .and_then(|(_, i)| links.get(*i))
+        .map(|l| l.origin.0.site)
+    else {
+        return;
+    };
+    let cx = Cx {
+        world,
+        item: site.item,
+        inst: None,
+        kind: Kind::Declared,
+    };
+    let message = match circle {
+        [_] => format!("`{}` waits for itself", eval.path_of(at)),
+        _ => "these wait for each other, so none of them can begin".to_owned(),
+    };
+    let mut diag = Diag::error("E0514", eval.spot(&cx, site.span), message);
+    if circle.len() > 1 {
+        diag = diag.note(names.join(" → "));
+    }
+    eval.error(&cx, diag);
 }
 
 /// Where a field asks for something beyond its default, or for one case of its variant.

@@ -372,3 +372,114 @@ impl Expr {
         lowered.defaults.get(&at.node)
     }
 }
+
+impl Expr {
+    /// Calls `look` with this expression and every one inside of it, outer ones first. Patterns
+    /// hold literals only, and are passed over.
+    pub fn walk<'a>(&'a self, look: &mut dyn FnMut(&'a Self)) {
+        let mut waiting = vec![self];
+        while let Some(expr) = waiting.pop() {
+            look(expr);
+            let at = waiting.len();
+            expr.children(&mut |inner| waiting.push(inner));
+            // In the order of the source.
+            if let Some(added) = waiting.get_mut(at..) {
+                added.reverse();
+            }
+        }
+    }
+
+    fn children<'a>(&'a self, add: &mut dyn FnMut(&'a Self)) {
+        let step = |step: &'a Step, add: &mut dyn FnMut(&'a Self)| {
+            if let Step::Key(key) = step {
+                add(key);
+            }
+        };
+        let clauses = |clauses: &'a [Clause], add: &mut dyn FnMut(&'a Self)| {
+            for clause in clauses {
+                match clause {
+                    Clause::For(_, _, inner) | Clause::If(inner) => add(inner),
+                }
+            }
+        };
+        match &self.kind {
+            ExprKind::Interpolate(parts) => {
+                for part in parts {
+                    if let TextPart::Hole(inner) = part {
+                        add(inner);
+                    }
+                }
+            }
+            ExprKind::List(values) | ExprKind::Builtin(_, values) => values.iter().for_each(add),
+            ExprKind::Record(entries, _) => {
+                for (key, value) in entries {
+                    step(key, add);
+                    add(value);
+                }
+            }
+            ExprKind::ListComp(list, value) => {
+                clauses(list, add);
+                add(value);
+            }
+            ExprKind::MapComp(list, key, value) => {
+                clauses(list, add);
+                step(key, add);
+                add(value);
+            }
+            ExprKind::Field(inner, _)
+            | ExprKind::Member(inner, ..)
+            | ExprKind::Is(inner, _)
+            | ExprKind::Unary(_, inner)
+            | ExprKind::Coerce(inner, _) => add(inner),
+            ExprKind::Index(a, b)
+            | ExprKind::Safe(a, _, b)
+            | ExprKind::Range(a, b)
+            | ExprKind::Binary(_, a, b)
+            | ExprKind::In(a, b) => {
+                add(a);
+                add(b);
+            }
+            ExprKind::Call(_, args) | ExprKind::Case(_, _, args) => {
+                args.iter().flatten().for_each(add);
+            }
+            ExprKind::Apply(callee, args) => {
+                add(callee);
+                args.iter().for_each(add);
+            }
+            ExprKind::Target(_, fields) => fields.iter().for_each(|(_, value)| add(value)),
+            ExprKind::Closure(_, body) => add(body),
+            ExprKind::Match(subject, arms) => {
+                add(subject);
+                arms.iter().for_each(|(_, value)| add(value));
+            }
+            ExprKind::If(a, b, c) => {
+                add(a);
+                add(b);
+                add(c);
+            }
+            ExprKind::With(base, changes, _) => {
+                add(base);
+                for change in changes {
+                    change.path.iter().for_each(|s| step(s, add));
+                    add(&change.value);
+                }
+            }
+            ExprKind::Poison
+            | ExprKind::None
+            | ExprKind::Bool(_)
+            | ExprKind::Int(_)
+            | ExprKind::Decimal(_)
+            | ExprKind::Quantity(..)
+            | ExprKind::Text(_)
+            | ExprKind::Local(_)
+            | ExprKind::Let(_)
+            | ExprKind::KindLet(_)
+            | ExprKind::Input(_)
+            | ExprKind::AppInput(..)
+            | ExprKind::Decl(_)
+            | ExprKind::Content(_)
+            | ExprKind::Environment
+            | ExprKind::Env(_) => {}
+        }
+    }
+}

@@ -7,7 +7,7 @@
 //! - It knows no backend, no terminal and no language server, does no I/O and reads no clock.
 //! - It knows no kind by name: kinds are plat, in `std`. The few words of `std` that the language
 //!   itself speaks of are `environment` and `target`, and the fields `name` and `after`.
-//! - Identity is a stable path ([`db::ItemId`]), never an offset; places are resolved only when
+//! - Identity is a stable path (`ItemId` in `db.rs`), never an offset; places are resolved only when
 //!   something is shown. No secret value is ever here: only references to who holds it.
 //! - Diagnostics are values in query results. One mistake gives one error.
 //!

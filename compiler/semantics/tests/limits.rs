@@ -2,16 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::common::{database, project, render};
+use crate::common::{database, project};
 
 fn codes(text: &str) -> Vec<&'static str> {
     let db = database(project(text));
     let found = db.diagnostics();
-    let codes: Vec<&'static str> = found.iter().map(|d| d.code).collect();
-    if std::env::var("SHOW").is_ok() {
-        println!("{}", render(&db, &found));
-    }
-    codes
+    found.iter().map(|d| d.code).collect()
 }
 
 const HEAD: &str = "app big\nenv dev { target = local {} }\n";
@@ -165,8 +161,7 @@ fn the_work_grows_with_the_text() {
         let mut db = plat_semantics::Database::with_log(log.clone());
         db.set_project(project(&text));
         assert!(db.diagnostics().is_empty());
-        let count = log.lock().unwrap().len();
-        count
+        log.lock().unwrap().len()
     };
     let (small, large) = (steps(200), steps(2_000));
     assert!(

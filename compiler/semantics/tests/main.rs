@@ -12,4 +12,5 @@ mod incremental;
 mod kinds;
 mod limits;
 mod programs;
+mod robust;
 mod spec;

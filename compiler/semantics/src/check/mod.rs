@@ -17,6 +17,7 @@ mod operator;
 mod pattern;
 mod policy;
 mod record;
+mod recursion;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ use crate::db::{Db, ItemId, tree};
 use crate::diag::{Diag, Span, Spot};
 use crate::ir::{Expr, ExprKind, LocalId, Lowered};
 use crate::names::{Names, decls};
+pub use recursion::recursive_calls;
+
 use crate::types::{Clash, Coercion, Converter, Ty, kind_head};
 
 /// Checks an item.
@@ -279,15 +282,25 @@ impl<'db> Checker<'db> {
                 ),
             (Ty::None, _) => diag.help("it cannot be left empty: its type has no `?`"),
             (Ty::Instance(kind), _) => {
+                let converter = Converter { db };
+                let fits = |name: &str| {
+                    out_type(db, *kind, name)
+                        .is_some_and(|ty| converter.convert(&ty, wanted).is_ok())
+                };
                 let outs: Vec<String> = kind_head(db, *kind)
                     .outs
                     .iter()
+                    .filter(|o| fits(&o.name))
                     .map(|o| format!("`{}`", o.name))
                     .collect();
                 if outs.is_empty() {
                     diag
                 } else {
-                    diag.help(format!("a `{}` gives {}", kind.name(db), outs.join(", ")))
+                    diag.help(format!(
+                        "what fits here of a `{}` is {}",
+                        kind.name(db),
+                        outs.join(", ")
+                    ))
                 }
             }
             (Ty::Int, Ty::Quantity(dim)) => diag.help(format!("write it with a unit of `{dim}`")),

@@ -1,5 +1,6 @@
 //! `{ … }`, `kubernetes { … }` and `with`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plat_syntax::Node;
@@ -11,7 +12,7 @@ use crate::db::{ItemId, Space};
 use crate::diag::Diag;
 use crate::ir::{Assign, Expr, ExprKind, Step};
 use crate::names::path_names;
-use crate::types::{FieldHead, RecordField, Ty, TypeBody, kind_head, type_def};
+use crate::types::{Converter, FieldHead, RecordField, Ty, TypeBody, kind_head, type_def};
 
 impl<'db> Checker<'db> {
     pub(super) fn record(&mut self, record: ast::Record<'db>, hint: Option<&Ty>) -> (ExprKind, Ty) {
@@ -66,7 +67,7 @@ impl<'db> Checker<'db> {
     fn map_literal(&mut self, record: ast::Record<'db>, value: &Ty) -> (ExprKind, Ty) {
         let entry_ty = value.clone().optional();
         let mut entries: Vec<(Step, Expr)> = Vec::new();
-        let mut seen: Vec<(Arc<str>, Node<'_>)> = Vec::new();
+        let mut seen: BTreeMap<Arc<str>, Node<'db>> = BTreeMap::new();
         for entry in record.entries() {
             let Some(key) = self.entry_key(entry) else {
                 self.infer_opt(entry.value(), Some(&entry_ty));
@@ -77,7 +78,12 @@ impl<'db> Checker<'db> {
                 self.note_key(&mut seen, name, entry.node());
             }
             let purpose = format!("the entry `{shown}`");
-            let value = self.for_purpose(purpose, |c| c.check(entry.value(), &entry_ty));
+            let value = self.for_purpose(purpose, |c| {
+                let (found, ty) = c.infer_opt(entry.value(), Some(&entry_ty));
+                // That `none` is left out is no part of what is wanted.
+                let fits = (Converter { db: c.db }).convert(&ty, &entry_ty).is_ok();
+                c.coerce(found, &ty, if fits { &entry_ty } else { value })
+            });
             entries.push((key, value));
         }
         (
@@ -93,7 +99,7 @@ impl<'db> Checker<'db> {
     ) -> (ExprKind, Ty) {
         let mut entries: Vec<(Step, Expr)> = Vec::new();
         let mut given: Vec<RecordField> = Vec::new();
-        let mut seen: Vec<(Arc<str>, Node<'_>)> = Vec::new();
+        let mut seen: BTreeMap<Arc<str>, Node<'db>> = BTreeMap::new();
         for entry in record.entries() {
             let Some(Step::Name(name)) = self.entry_key(entry) else {
                 self.infer_opt(entry.value(), None);
@@ -127,7 +133,7 @@ impl<'db> Checker<'db> {
     fn free_record(&mut self, record: ast::Record<'db>) -> (ExprKind, Ty) {
         let mut entries: Vec<(Step, Expr)> = Vec::new();
         let mut fields: Vec<RecordField> = Vec::new();
-        let mut seen: Vec<(Arc<str>, Node<'_>)> = Vec::new();
+        let mut seen: BTreeMap<Arc<str>, Node<'db>> = BTreeMap::new();
         for entry in record.entries() {
             let key = self.entry_key(entry);
             let (value, ty) = self.infer_opt(entry.value(), None);
@@ -154,18 +160,17 @@ impl<'db> Checker<'db> {
 
     fn note_key(
         &mut self,
-        seen: &mut Vec<(Arc<str>, Node<'db>)>,
+        seen: &mut BTreeMap<Arc<str>, Node<'db>>,
         name: &Arc<str>,
         node: Node<'db>,
     ) {
-        if let Some((_, first)) = seen.iter().find(|(n, _)| n == name) {
-            let first = self.spot(*first);
+        if let Some(first) = seen.insert(name.clone(), node) {
+            let first = self.spot(first);
             let spot = self.spot(node);
             let diag = Diag::error("E0209", spot, format!("`{name}` is given twice"))
                 .related(first, "first here");
             self.diags.push(diag);
         }
-        seen.push((name.clone(), node));
     }
 
     /// The key of an entry that has one step.

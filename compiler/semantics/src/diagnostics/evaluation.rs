@@ -272,4 +272,33 @@ cluster small { members = 3 }
 ```
 "#,
     },
+    Explanation {
+        code: "E0514",
+        title: "an order that goes in a circle",
+        text: r#"What comes `after` something, or reads what is known only once that was applied, waits for it. Those that wait for each other never begin.
+
+```plat
+job first {
+    run   = image("ghcr.io/acme/first:1.0.0")
+    after = [second]
+}
+
+job second {
+    run   = image("ghcr.io/acme/second:1.0.0")
+    after = [first]
+}
+```
+
+Repaired:
+
+```plat
+job first { run = image("ghcr.io/acme/first:1.0.0") }
+
+job second {
+    run   = image("ghcr.io/acme/second:1.0.0")
+    after = [first]
+}
+```
+"#,
+    },
 ];

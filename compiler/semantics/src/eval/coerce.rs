@@ -285,12 +285,17 @@ impl<'db> Eval<'db> {
             Some(true) => true,
             Some(false) => {
                 let shown = self.show(value);
-                let name = self.condition_name(at);
-                let message = format!("{shown} is no {name}");
+                let (message, wanted) = match self.condition_name(at) {
+                    Some(name) => (format!("{shown} is no `{name}`"), Some(wanted)),
+                    None => (format!("{shown} is refused here: {wanted}"), None),
+                };
                 // The value may have been written elsewhere.
                 let site = value.origin.0.site;
                 let here = self.spot(cx, span);
-                let mut diag = Diag::error("E0511", here, message).note(wanted);
+                let mut diag = Diag::error("E0511", here, message);
+                if let Some(wanted) = wanted {
+                    diag = diag.note(wanted);
+                }
                 let written = crate::diag::Spot {
                     item: site.item,
                     range: site.span,
@@ -305,17 +310,10 @@ impl<'db> Eval<'db> {
         }
     }
 
-    /// `Port`, or the condition as it is written.
-    fn condition_name(&self, at: NodeRef) -> String {
-        let name = at.item.name(self.db);
-        match at.item.space(self.db) {
-            crate::db::Space::Type if is_alias(self.db, at) => format!("`{name}`"),
-            _ => {
-                let tree = crate::db::tree(self.db, at.item).as_ref();
-                let text = tree.map(|t| t.node(plat_syntax::NodeId(at.node)).text());
-                format!("`{}`", text.unwrap_or("value of this type"))
-            }
-        }
+    /// The name of the type whose condition it is, if it has one: `Port`.
+    fn condition_name(&self, at: NodeRef) -> Option<String> {
+        let is_type = at.item.space(self.db) == crate::db::Space::Type;
+        (is_type && is_alias(self.db, at)).then(|| at.item.name(self.db).to_string())
     }
 
     /// The text of an expression.
@@ -369,8 +367,8 @@ fn exists(listing: &[String], path: &str) -> bool {
     if path.is_empty() {
         return true;
     }
+    // The listing is sorted, so what lies in a directory stands together.
     let dir = format!("{path}/");
-    listing
-        .iter()
-        .any(|file| file == path || file.starts_with(&dir))
+    let at = |wanted: &str| listing.get(listing.partition_point(|file| file.as_str() < wanted));
+    at(path).is_some_and(|file| file == path) || at(&dir).is_some_and(|file| file.starts_with(&dir))
 }

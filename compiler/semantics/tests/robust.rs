@@ -1,0 +1,154 @@
+//! Broken programs: whatever is wrong with a text, there are diagnostics with places in it, and no
+//! panic.
+
+use proptest::prelude::*;
+
+use crate::common::{database, project};
+
+const TOWN: &str = include_str!("../../syntax/tests/fixtures/northstar/town/town.plat");
+const SHOP: &str = include_str!("../../../examples/shop/shop.plat");
+const SPEC: &[&str] = &[
+    include_str!("../../../spec/04-types.md"),
+    include_str!("../../../spec/05-declarations.md"),
+    include_str!("../../../spec/06-environments.md"),
+];
+
+/// Words that programs are made of, for putting them where they do not belong.
+const WORDS: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    "(",
+    ")",
+    "=",
+    ",",
+    ".",
+    "?.",
+    "??",
+    "..",
+    "|",
+    "=>",
+    "\"",
+    "${",
+    "-",
+    "/",
+    "none",
+    "self",
+    "name",
+    "environment",
+    "in",
+    "is",
+    "with",
+    "if",
+    "then",
+    "else",
+    "for",
+    "match",
+    "secret",
+    "let",
+    "kind",
+    "type",
+    "fn",
+    "env",
+    "out",
+    "pub",
+    "extern",
+    "1",
+    "5GiB",
+    "70%",
+    "\"x\"",
+    "db",
+    "web",
+    "service",
+    "local",
+    "Int",
+    "String",
+    "some(x)",
+    "-1",
+    "0",
+    "\n",
+];
+
+fn checked(text: &str) {
+    let db = database(project(text));
+    for d in db.diagnostics() {
+        let text = db.source(&d.primary.file).unwrap_or("");
+        let end = d.primary.range.end as usize;
+        assert!(end <= text.len(), "{d:?} lies outside of its file");
+        assert!(!d.message.is_empty() && !d.message.ends_with('.'), "{d:?}");
+    }
+    for env in db.environments() {
+        let _ = db.graph(&env.name);
+        let _ = db.graph(&format!("{}[7]", env.name));
+        let _ = db.graph(&format!("{}[x, y]", env.name));
+    }
+}
+
+/// The words and blanks of a text.
+fn pieces(text: &str) -> Vec<&str> {
+    let mut out = Vec::new();
+    let mut start = 0;
+    let mut word = false;
+    for (i, c) in text.char_indices() {
+        let is_word = c.is_alphanumeric() || c == '_';
+        if !(is_word && word) && i > start {
+            out.push(&text[start..i]);
+            start = i;
+        }
+        word = is_word;
+    }
+    out.push(&text[start..]);
+    out
+}
+
+fn mutated(text: &str, edits: &[(usize, usize, usize)]) -> String {
+    let mut parts: Vec<&str> = pieces(text);
+    for (what, at, with) in edits {
+        let at = at % parts.len();
+        match what % 4 {
+            0 => parts[at] = "",
+            1 => parts.insert(at, WORDS[with % WORDS.len()]),
+            2 => parts[at] = WORDS[with % WORDS.len()],
+            _ => {
+                let other = with % parts.len();
+                parts.swap(at, other);
+            }
+        }
+    }
+    parts.concat()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_mutated_program_never_panics(
+        which in 0usize..2,
+        edits in prop::collection::vec((0usize..4, 0usize..100_000, 0usize..100_000), 1..6),
+    ) {
+        let text = if which == 0 { TOWN } else { SHOP };
+        checked(&mutated(text, &edits));
+    }
+
+    #[test]
+    fn a_mutated_block_of_the_specification_never_panics(
+        which in 0usize..100,
+        edits in prop::collection::vec((0usize..4, 0usize..100_000, 0usize..100_000), 0..5),
+    ) {
+        let blocks: Vec<&str> = SPEC
+            .iter()
+            .flat_map(|text| text.split("```plat\n").skip(1))
+            .filter_map(|rest| rest.split("```").next())
+            .collect();
+        let block = blocks[which % blocks.len()];
+        let text = format!("app spec\n{block}\nenv spec_run {{ target = local {{}} }}\n");
+        checked(&mutated(&text, &edits));
+    }
+
+    #[test]
+    fn words_in_any_order_never_panic(words in prop::collection::vec(0usize..1000, 0..60)) {
+        let words: Vec<&str> = words.iter().map(|w| WORDS[w % WORDS.len()]).collect();
+        checked(&format!("app x\nenv dev {{ target = local {{}} }}\n{}", words.join(" ")));
+    }
+}
