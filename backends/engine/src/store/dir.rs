@@ -6,14 +6,20 @@ use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 
 use super::{Blob, Expect, Store, StoreError};
 
 /// A state file larger than this is not ours: it is refused before it is read.
 const LARGEST: u64 = 1 << 30;
+
+/// How long another may hold the lock: a write takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// A store in a directory of this machine.
 ///
@@ -76,8 +82,8 @@ impl From<std::io::Error> for Trouble {
     }
 }
 
-impl From<rustix::io::Errno> for Trouble {
-    fn from(error: rustix::io::Errno) -> Self {
+impl From<Errno> for Trouble {
+    fn from(error: Errno) -> Self {
         Self::Io(error.into())
     }
 }
@@ -170,10 +176,21 @@ fn lock(root: &Path, path: &Path) -> Result<File, Trouble> {
         OpenOptions::new().create(true).truncate(false).write(true),
         &root.join(".lock"),
     )?;
+    let until = Instant::now() + PATIENCE;
     loop {
-        match rustix::fs::flock(&file, FlockOperation::LockExclusive) {
-            Err(rustix::io::Errno::INTR) => {}
-            other => break other?,
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => break,
+            Err(Errno::INTR) => {}
+            Err(Errno::WOULDBLOCK) if Instant::now() < until => std::thread::sleep(PAUSE),
+            Err(Errno::WOULDBLOCK) => {
+                return Err(Trouble::Refused {
+                    place: root.display().to_string(),
+                    why: "another process has it locked, and does not go on".to_owned(),
+                    next: "find it with `fuser -v` on its `.lock`, and let it go on or end it"
+                        .to_owned(),
+                });
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(file)

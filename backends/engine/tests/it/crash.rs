@@ -218,7 +218,7 @@ fn cases(default: u32) -> Config {
 }
 
 proptest! {
-    #![proptest_config(cases(20))]
+    #![proptest_config(cases(12))]
 
     #[test]
     fn an_apply_that_is_stopped_anywhere_is_finished_by_the_next(
