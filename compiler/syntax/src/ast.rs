@@ -6,11 +6,13 @@
 
 mod expr;
 mod item;
+mod literal;
 mod pattern;
 mod ty;
 
 pub use expr::*;
 pub use item::*;
+pub use literal::*;
 pub use pattern::*;
 pub use ty::*;
 

@@ -7,7 +7,9 @@
 //! Architecture invariant: this crate depends on no other crate of ours, does no I/O, and knows neither
 //! salsa nor the language server, neither kinds nor types nor names. It does not say what a program means.
 //!
-//! Read [`ast`] first, then [`kind`] and [`tree`]; then `lexer.rs`, `grammar/` and `format/`.
+//! Read [`ast`] first, then [`kind`] and [`tree`]; then the way of the text: `lexer.rs` makes tokens, `brackets.rs`
+//! balances them, `grammar.rs` makes trees, `mistake.rs` knows what can be wrong and `consequences.rs` what need not
+//! be told. `format.rs` goes back.
 
 pub mod ast;
 mod brackets;

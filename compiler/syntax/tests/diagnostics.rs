@@ -57,6 +57,7 @@ check! {
     spaced_quantity: "postgres db {\n    storage = 20 GiB\n}\n";
     string_after_a_dot: "service api {\n    env.\"A-B\" = 1\n}\n";
     name_in_quotes: "service \"api\" {\n    port = 80\n}\n";
+    mistakes_after_a_quoted_name: "resource \"aws\" \"x\" {\n    port: 80\n    scale =\n}\n";
     colon_for_a_body: "service api:\n    port = 80\n    scale = 2\n";
     body_missing: "env prod\n    target = local {}\n    extends = dev\n";
     text_without_quotes: "service api {\n    run = image(ghcr.io/acme/x:1)\n}\n";
@@ -158,7 +159,7 @@ fn every_code_is_explained() {
 fn blocks(text: &str) -> Vec<&str> {
     text.split("```plat\n")
         .skip(1)
-        .map(|rest| rest.split("```").next().unwrap())
+        .filter_map(|rest| rest.split("```").next())
         .collect()
 }
 

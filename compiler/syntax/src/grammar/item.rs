@@ -515,14 +515,38 @@ fn env_rule<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>, item: impl Rule<'t>) -> 
 
 /// `worker background[q.queue] { … }`, `secret stripe_key`
 fn decl_rule<'t>(expr: impl Rule<'t>, item: impl Rule<'t>) -> impl Rule<'t> {
-    let key = on_line(index(expr));
     let kind = node(K::Path, leaf(K::Ident, K::Name));
+    let named = custom(|inp: &mut Ref<'t, '_>| {
+        if !attempt(inp, &on_line(name()), "a name") {
+            // `service "api" {`: what is in the braces is read all the same.
+            while peek(inp, 0).kind == K::StringStart && !peek(inp, 0).newline {
+                skip_string(inp);
+            }
+        }
+        Ok(())
+    });
     seq!(
         kind,
-        must(on_line(name()), "a name"),
-        opt(key),
+        named,
+        opt(on_line(index(expr))),
         opt(body(Context::Fields, item))
     )
+}
+
+fn skip_string(inp: &mut Ref<'_, '_>) {
+    let mut strings = 0;
+    loop {
+        match peek(inp, 0).kind {
+            K::StringStart | K::BlockStart => strings += 1,
+            K::StringEnd => strings -= 1,
+            K::Eof => return,
+            _ => {}
+        }
+        bump(inp);
+        if strings == 0 {
+            return;
+        }
+    }
 }
 
 /// `if search { … } else if … { … } else { … }`
