@@ -5,40 +5,73 @@
 pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wrong: Vec<char> = wrong.to_lowercase().chars().collect();
     let limit = (wrong.len() / 3).clamp(1, 4);
+    let mut rows = Rows::default();
+    let mut letters = Vec::new();
     names
         .into_iter()
         .filter_map(|name| {
-            let letters: Vec<char> = name.to_lowercase().chars().collect();
-            if letters.len().abs_diff(wrong.len()) > limit {
-                return None;
-            }
-            let distance = distance(&wrong, &letters);
-            (distance <= limit && distance < wrong.len().max(1)).then_some((distance, name))
+            letters.clear();
+            letters.extend(name.chars().flat_map(char::to_lowercase));
+            let distance = rows.distance(&wrong, &letters, limit)?;
+            (distance < wrong.len().max(1)).then_some((distance, name))
         })
         .min()
         .map(|(_, name)| name)
 }
 
-/// How many letters to insert, remove, change or swap with their neighbour.
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let at = |r: &[usize], k: usize| r.get(k).copied().unwrap_or(usize::MAX / 2);
-            let mut best = (at(&row, j + 1) + 1)
-                .min(at(&next, j) + 1)
-                .min(at(&row, j) + usize::from(x != y));
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
-            if swapped {
-                best = best.min(at(&before, j - 1) + 1);
-            }
-            next.push(best);
+/// Room for [`Rows::distance`], used again for every name.
+#[derive(Default)]
+struct Rows {
+    before: Vec<usize>,
+    row: Vec<usize>,
+    next: Vec<usize>,
+}
+
+impl Rows {
+    /// How many letters to insert, remove, change or swap with their neighbour, if at most
+    /// `limit`. A program with a thousand wrong names compares each with all that there are, so
+    /// only the cells within `limit` of the diagonal are computed, and none after a row that is
+    /// all beyond it (Ukkonen, "Algorithms for approximate string matching", 1985).
+    fn distance(&mut self, a: &[char], b: &[char], limit: usize) -> Option<usize> {
+        if a.len().abs_diff(b.len()) > limit {
+            return None;
         }
-        before = std::mem::replace(&mut row, next);
+        let far = limit + 1;
+        let at = |row: &[usize], k: usize| row.get(k).copied().unwrap_or(far);
+        self.row.clear();
+        self.row.extend((0..=b.len()).map(|j| j.min(far)));
+        self.before.clear();
+        for (i, x) in a.iter().enumerate() {
+            let first = i.saturating_sub(limit);
+            let last = (i + limit + 1).min(b.len());
+            self.next.clear();
+            self.next.resize(b.len() + 1, far);
+            if let Some(start) = self.next.first_mut() {
+                *start = (i + 1).min(far);
+            }
+            let mut least = at(&self.next, 0);
+            for (j, y) in b.iter().enumerate().take(last).skip(first) {
+                let mut best = (at(&self.row, j + 1) + 1)
+                    .min(at(&self.next, j) + 1)
+                    .min(at(&self.row, j) + usize::from(x != y));
+                if i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x) {
+                    best = best.min(at(&self.before, j - 1) + 1);
+                }
+                best = best.min(far);
+                least = least.min(best);
+                if let Some(cell) = self.next.get_mut(j + 1) {
+                    *cell = best;
+                }
+            }
+            if least > limit {
+                return None;
+            }
+            std::mem::swap(&mut self.before, &mut self.row);
+            std::mem::swap(&mut self.row, &mut self.next);
+        }
+        let distance = at(&self.row, b.len());
+        (distance <= limit).then_some(distance)
     }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -53,5 +86,12 @@ mod tests {
         assert_eq!(nearest("scal", names), Some("scale"));
         assert_eq!(nearest("kafka", names), None);
         assert_eq!(nearest("x", ["y"]), None);
+        assert_eq!(nearest("prot", ["port", "ports"]), Some("port"));
+        assert_eq!(
+            nearest("weekly_reprot", ["weekly_report"]),
+            Some("weekly_report")
+        );
+        assert_eq!(nearest("abcdefghi", ["defghiabc"]), None);
+        assert_eq!(nearest("", ["a"]), None);
     }
 }
