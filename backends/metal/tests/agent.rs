@@ -263,7 +263,7 @@ async fn what_does_not_work_leaves_the_old_one_running() {
         .await
         .unwrap_err();
     assert!(
-        error.why.contains("did not become ready in time"),
+        error.why.contains("did not become ready in time: "),
         "{error:#?}"
     );
     assert_eq!(pid(&body(port)), first);
@@ -386,4 +386,104 @@ async fn what_lost_its_sockets_is_started_anew_and_not_twice() {
     .await;
     assert!(!runs(first));
     assert_ne!(pid(&body(port)), first);
+}
+
+#[tokio::test]
+async fn two_apps_share_a_port_but_no_host() {
+    let mut world = World::new();
+    let dir = world.script("app", SERVER);
+    let port = free_port();
+    let with_alias = |node: &str, host: &str| {
+        let mut spec = route(host, node, port);
+        if let Spec::Route(route) = &mut spec {
+            route.aliases = vec!["public.localhost".into()];
+        }
+        spec
+    };
+    done(
+        world
+            .apply(&world.object("process/api", &Spec::Workload(service(&dir, "one", 1))))
+            .await,
+    );
+    done(
+        world
+            .apply(&world.object("route/public", &with_alias("api", "shop.test")))
+            .await,
+    );
+    world.scope.app = "other".into();
+    done(
+        world
+            .apply(&world.object("process/web", &Spec::Workload(service(&dir, "two", 1))))
+            .await,
+    );
+    let error = world
+        .apply(&world.object("route/public", &with_alias("web", "shop.test")))
+        .await
+        .unwrap_err();
+    assert!(error.why.contains("shop → dev has it"), "{error:#?}");
+    done(
+        world
+            .apply(&world.object("route/public", &with_alias("web", "other.test")))
+            .await,
+    );
+    let answers = |host: &str| get(port, host, "/").unwrap().1;
+    assert!(answers("shop.test").starts_with("one "));
+    assert!(answers("other.test").starts_with("two "));
+    // The short name stays with whom had it first, and goes on to the other when it is free.
+    assert!(answers("public.localhost").starts_with("one "));
+    assert_eq!(
+        world.status("public").await.urls,
+        [format!("http://other.test:{port}")]
+    );
+    world.scope.app = "shop".into();
+    done(world.delete("route/public", DataFate::Untouched).await);
+    eventually("the short name's move", || async {
+        let (_, body) = get(port, "public.localhost", "/").ok()?;
+        body.starts_with("two ").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn services_know_each_other_before_either_runs() {
+    let world = World::new();
+    let dir = world.script("app", SERVER);
+    let peer = |to: &str| {
+        let hole = plat_model::Hole {
+            producer: to.into(),
+            out: "url".into(),
+            encoders: Vec::new(),
+            secret: false,
+            later: false,
+        };
+        plat_metal::text::Text::Pieces(vec![plat_model::Piece::Hole(hole)])
+    };
+    let object = |id: &str, to: &str| {
+        let mut workload = service(&dir, id, 1);
+        workload.addresses = vec!["main".into()];
+        workload.process.env.insert("VERSION".into(), peer(to));
+        world.object(id, &Spec::Workload(workload))
+    };
+    done(world.apply(&object("process/a", "b")).await);
+    done(world.apply(&object("process/b", "a")).await);
+    let url = |status: plat_engine::NodeStatus| status.urls[0].clone();
+    let (a, b) = (url(world.status("a").await), url(world.status("b").await));
+    let port = |url: &str| url.rsplit(':').next().unwrap().parse::<u16>().unwrap();
+    // What `a` was told is where `b` answers, and the other way round.
+    assert!(get(port(&a), "localhost", "/").unwrap().1.starts_with(&b));
+    assert!(get(port(&b), "localhost", "/").unwrap().1.starts_with(&a));
+    // The address stays when the copies change.
+    let mut workload = service(&dir, "three", 2);
+    workload.addresses = vec!["main".into()];
+    done(
+        world
+            .apply(&world.object("process/b", &Spec::Workload(workload)))
+            .await,
+    );
+    assert!(
+        get(port(&b), "localhost", "/")
+            .unwrap()
+            .1
+            .starts_with("three ")
+    );
 }

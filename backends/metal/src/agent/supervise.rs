@@ -415,6 +415,14 @@ impl Supervisor {
         self.lock().get(id).map(|held| held.seen.borrow().clone())
     }
 
+    /// What the instance's shim says now, if it answers.
+    pub async fn ask(&self, id: &str) -> Option<Status> {
+        let seen = self.get(id).filter(|s| !s.gone)?;
+        control::status(&seen.instance.control(&self.dirs))
+            .await
+            .ok()
+    }
+
     /// All that is held, sorted by id.
     pub fn all(&self) -> Vec<Seen> {
         self.lock()

@@ -221,7 +221,9 @@ impl Agent {
         if seen.ready() {
             return Ok(());
         }
-        let why = match &seen.status {
+        // The state file tells of transitions; why a probe fails now, the shim itself.
+        let status = self.supervisor.ask(id).await.or(seen.status);
+        let why = match &status {
             Some(status) if status.restarts >= DEATHS => format!(
                 "it {} {} times right after its start",
                 how_it_ended(status),
