@@ -314,6 +314,9 @@ pub struct Why {
 pub struct Plan {
     #[command(flatten)]
     pub env: Env,
+    /// The data of this declaration may be lost, where the plan needs it; may be given again
+    #[arg(long, value_name = "NODE")]
+    pub data: Vec<String>,
     /// Write the plan to a file, for `platc apply FILE`
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -363,6 +366,9 @@ pub struct Up {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// The data of this declaration may be lost, where the plan needs it; may be given again
+    #[arg(long, value_name = "NODE")]
+    pub data: Vec<String>,
     /// Wait for another apply that is under way
     #[arg(long)]
     pub wait: bool,
@@ -377,6 +383,9 @@ pub struct Apply {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// The data of this declaration may be lost, where the plan needs it; may be given again
+    #[arg(long, value_name = "NODE")]
+    pub data: Vec<String>,
     /// Wait for another apply that is under way
     #[arg(long)]
     pub wait: bool,

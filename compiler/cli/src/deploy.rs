@@ -1,6 +1,6 @@
 //! Plans and applies of one environment: the engine and its targets, as the commands use them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 
 use crate::failure::{Failure, Stop};
 use crate::progress::Progress;
-use crate::suggest::count;
+use crate::suggest::{count, nearest};
 use crate::targets;
 use crate::terminal::{Paint, Terminal, harmless};
 
@@ -88,13 +88,39 @@ impl Deployment {
         })
     }
 
-    /// Plans to make the world what the graph says.
+    /// Plans to make the world what the graph says; the data of the declarations in `data` may
+    /// be lost by it.
     ///
     /// # Errors
     /// It is refused, or something can't be read.
-    pub fn plan(&self, graph: &Graph) -> Result<Plan, Failure> {
-        self.wait(self.engine.plan(graph, &Words::default()))
+    pub fn plan(&self, graph: &Graph, data: &[String]) -> Result<Plan, Failure> {
+        let data = if data.is_empty() {
+            DataWord::None
+        } else {
+            self.known(graph, data)?;
+            DataWord::Of(data.iter().cloned().collect())
+        };
+        self.wait(self.engine.plan(graph, &Words { data }))
             .map_err(|error| engine_failure(&error))
+    }
+
+    /// A word for the data of something that was never there is a mistake in its name.
+    fn known(&self, graph: &Graph, names: &[String]) -> Result<(), Failure> {
+        let applied = self.applied();
+        let all = applied.iter().chain([graph]).flat_map(|g| g.nodes.keys());
+        let known: BTreeSet<&str> = all.map(|path| path.as_str()).collect();
+        for name in names.iter().filter(|name| !known.contains(name.as_str())) {
+            let failure = Failure::new(format!(
+                "`--data {}` names nothing of {}",
+                harmless(name),
+                self.scope
+            ));
+            return Err(match nearest(name, known.iter().copied()) {
+                Some(near) => failure.next(format!("did you mean `--data {near}`?")),
+                None => failure,
+            });
+        }
+        Ok(())
     }
 
     /// Plans to take everything away.

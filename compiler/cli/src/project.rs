@@ -64,11 +64,23 @@ pub struct Files {
     pub others: Vec<String>,
 }
 
-/// Looks what files there are below `root`.
+/// Looks what files of the package at `root` there are: those of a package below it are its own.
 ///
 /// # Errors
 /// A directory can't be read: what is in it could be a part of the program.
 pub fn list(root: &Path) -> Result<Files, Failure> {
+    below(root, |dir| !dir.join(MANIFEST).is_file())
+}
+
+/// Looks what files there are below `root`, whatever package they belong to.
+///
+/// # Errors
+/// A directory can't be read.
+pub fn list_all(root: &Path) -> Result<Files, Failure> {
+    below(root, |_| true)
+}
+
+fn below(root: &Path, enter: impl Fn(&Path) -> bool) -> Result<Files, Failure> {
     let mut files = Files {
         root: root.to_path_buf(),
         programs: Vec::new(),
@@ -94,7 +106,7 @@ pub fn list(root: &Path) -> Result<Files, Failure> {
             let path = format!("{prefix}{name}");
             let kind = entry.file_type().map_err(failed)?;
             if kind.is_dir() {
-                if !entry.path().join(MANIFEST).is_file() {
+                if enter(&entry.path()) {
                     to_read.push((entry.path(), format!("{path}/")));
                 }
             } else if name.ends_with(".plat") {

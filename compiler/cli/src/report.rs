@@ -415,3 +415,62 @@ fn add_place(label: &mut Value, sources: &Sources, lines: &mut BTreeMap<String, 
     label.insert("start".to_owned(), start);
     label.insert("end".to_owned(), end);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    const NASTY: &str = "app ä\r\n\tlet x = \"日本\u{2028}\"\r// e\u{301}\x1b[2J\n\n{";
+
+    fn at(start: usize, end: usize) -> TextRange {
+        let byte = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        TextRange::new(byte(start), byte(end))
+    }
+
+    /// A place may be wrong by a bug of ours, in the middle of a character or behind the end:
+    /// what is shown may then be odd, and nothing more.
+    #[test]
+    fn any_place_in_any_text_is_shown() {
+        let file: Arc<str> = Arc::from("a.plat");
+        let mut sources = Sources::default();
+        sources.add(&file, NASTY);
+        let end = NASTY.len() + 2;
+        for start in 0..end {
+            for end in start..end {
+                let diagnostic = Diagnostic::error("E0101", &file, at(start, end), "wrong")
+                    .with_label("here")
+                    .with_related(&file, at(end / 2, end), "and here")
+                    .with_fix("repair it", at(start, end), "x");
+                let text = render(&[diagnostic], &sources, false);
+                assert!(text.contains("a.plat:"), "{start}..{end}: {text}");
+                assert!(!text.contains('\x1b'), "{start}..{end}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_not_there_is_named() {
+        let file: Arc<str> = Arc::from("gone.plat");
+        let diagnostic = Diagnostic::warning("W0601", &file, at(3, 4), "odd").with_help("look");
+        let text = render(&[diagnostic], &Sources::default(), false);
+        assert_eq!(
+            text,
+            "[W0601] Warning: odd\n  at gone.plat\n  Help: look\n\n"
+        );
+    }
+
+    #[test]
+    fn a_long_line_is_shown_in_part() {
+        let file: Arc<str> = Arc::from("a.plat");
+        let mut sources = Sources::default();
+        sources.add(&file, &"x".repeat(100_000));
+        let diagnostic = Diagnostic::error("E0101", &file, at(50_000, 50_001), "wrong");
+        let text = render(&[diagnostic], &sources, false);
+        assert!(
+            text.contains("a.plat:1:50001") && text.len() < 400,
+            "{text}"
+        );
+    }
+}

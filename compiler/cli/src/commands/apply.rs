@@ -25,7 +25,7 @@ pub fn run(arguments: &cli::Apply, global: &Global, terminal: &Terminal) -> Resu
     }
     let graph = program.graph(said, terminal)?;
     let deployment = program.deployment(&graph, terminal)?;
-    let plan = deployment.plan(&graph)?;
+    let plan = deployment.plan(&graph, &arguments.data)?;
     planned(&deployment, &plan, arguments, terminal)
 }
 

@@ -40,15 +40,18 @@ pub fn run(check: &Check, global: &Global, terminal: &Terminal) -> Result<Outcom
         if counts.errors == 0 {
             let environments = program.environment_names();
             let checked = match environments.as_slice() {
-                [] => format!("{}: no environment, and nothing wrong", program.name()),
-                names => format!(
-                    "{}: {} checked, nothing wrong ({})",
-                    program.name(),
-                    count(names.len(), "environment", "environments"),
-                    listed(names)
-                ),
+                [] => "no environment".to_owned(),
+                names => {
+                    let environments = count(names.len(), "environment", "environments");
+                    format!("{environments} checked ({})", listed(names))
+                }
             };
-            terminal.say(checked);
+            let nothing = if counts.warnings == 0 {
+                ", nothing wrong"
+            } else {
+                ""
+            };
+            terminal.say(format!("{}: {checked}{nothing}", program.name()));
         }
     }
     match reports.as_mut_slice() {

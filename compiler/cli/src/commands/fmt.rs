@@ -135,6 +135,10 @@ fn files(fmt: &Fmt, global: &Global) -> Result<Vec<PathBuf>, Failure> {
     }
     let mut seen = std::collections::BTreeSet::new();
     files.retain(|file| seen.insert(file.clone()));
+    if files.is_empty() {
+        // A check that looked at nothing must not pass.
+        return Err(Failure::new("no .plat file is there to format").next("name files or directories that hold some"));
+    }
     Ok(files)
 }
 
@@ -144,7 +148,7 @@ fn in_directory(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     } else {
         dir
     };
-    let files = project::list(read)?;
+    let files = project::list_all(read)?;
     Ok(files.programs.iter().map(|file| dir.join(file)).collect())
 }
 

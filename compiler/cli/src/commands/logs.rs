@@ -22,6 +22,10 @@ pub fn run(arguments: &cli::Logs, global: &Global, terminal: &Terminal) -> Resul
     let (env, nodes) = said(arguments, &program);
     let deployment = program.deployed(env, terminal)?;
     let known = deployment.status()?;
+    if known.is_empty() {
+        terminal.say(format!("{}: nothing of it is there", deployment.scope));
+        return Ok(Outcome::Done);
+    }
     let known: Vec<&NodePath> = known.iter().map(|status| &status.node).collect();
     let query = LogQuery {
         nodes: named(nodes, &known)?,
@@ -82,7 +86,6 @@ fn named(said: &[String], known: &[&NodePath]) -> Result<BTreeSet<NodePath>, Fai
             let failure = Failure::new(format!("there is no `{}` here", harmless(name)));
             return Err(match nearest(name, names.iter().copied()) {
                 Some(near) => failure.next(format!("did you mean `{near}`?")),
-                None if names.is_empty() => failure.next("nothing runs yet: `platc up`"),
                 None => failure.note(format!("there is {}", listed(&names))),
             });
         }

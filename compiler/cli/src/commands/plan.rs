@@ -15,7 +15,7 @@ pub fn run(arguments: &cli::Plan, global: &Global, terminal: &Terminal) -> Resul
     let program = program::load(global.dir.as_deref(), terminal)?;
     let graph = program.graph(arguments.env.env.as_deref(), terminal)?;
     let deployment = program.deployment(&graph, terminal)?;
-    let plan = deployment.plan(&graph)?;
+    let plan = deployment.plan(&graph, &arguments.data)?;
     if !plan.is_empty() {
         deployment.keep(&plan)?;
     }

@@ -78,18 +78,32 @@ fn reminder(deployment: &Deployment, terminal: &Terminal) {
     ));
 }
 
-/// The declared secrets by path, and whether each is generated when nobody sets it.
-fn secrets(graph: &Graph) -> BTreeMap<&str, bool> {
-    graph
-        .nodes
-        .iter()
+/// What becomes of a secret that nobody sets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unset {
+    /// It is generated.
+    Generated,
+    /// The app does without.
+    Optional,
+    /// The app can't be brought up.
+    Missing,
+}
+
+/// The declared secrets by path.
+fn secrets(graph: &Graph) -> BTreeMap<&str, Unset> {
+    let nodes = graph.nodes.iter();
+    nodes
         .filter(|(_, node)| node.kind.package == "std" && node.kind.name == "secret")
         .map(|(path, node)| {
-            let generated = node
-                .fields
-                .get("generate")
-                .is_some_and(|value| !value.is_none());
-            (path.as_str(), generated)
+            let field = |name: &str| node.fields.get(name);
+            let unset = if field("generate").is_some_and(|value| !value.is_none()) {
+                Unset::Generated
+            } else if field("optional").and_then(plat_model::Value::as_bool) == Some(true) {
+                Unset::Optional
+            } else {
+                Unset::Missing
+            };
+            (path.as_str(), unset)
         })
         .collect()
 }
@@ -210,7 +224,8 @@ fn list(
     let state = |name: &str| match (by_name.get(name), declared.get(name)) {
         (Some(secret), _) if secret.generated => "generated",
         (Some(_), _) => "set",
-        (None, Some(true)) => "to be generated",
+        (None, Some(Unset::Generated)) => "to be generated",
+        (None, Some(Unset::Optional)) => "not set, optional",
         (None, _) => "not set",
     };
     if as_json {
@@ -247,7 +262,7 @@ fn list(
     let mut text = String::new();
     for name in names {
         let state = state(name);
-        let shown = format!("{state:<15}");
+        let shown = format!("{state:<17}");
         let shown = match state {
             "not set" => paint.bad(shown),
             "set" | "generated" => paint.good(shown),

@@ -21,7 +21,7 @@ pub fn run(arguments: &cli::Up, global: &Global, terminal: &Terminal) -> Result<
     let program = program::load(global.dir.as_deref(), terminal)?;
     let graph = program.graph(arguments.env.env.as_deref(), terminal)?;
     let deployment = program.deployment(&graph, terminal)?;
-    let plan = deployment.plan(&graph)?;
+    let plan = deployment.plan(&graph, &arguments.data)?;
     if plan.is_empty() {
         nothing_to_do(&plan, terminal);
         let status = deployment.status()?;
