@@ -189,6 +189,29 @@ impl Engine {
         Ok(run.run().await)
     }
 
+    /// Waits until no other apply is under way, so that what is planned then is not stale at
+    /// once; returns early when somebody asks to stop. `waiting` is told once whom it waits for.
+    ///
+    /// # Errors
+    /// The state can't be read.
+    pub async fn wait_for_others(
+        &self,
+        interrupts: &Interrupts,
+        waiting: impl FnOnce(&Holder) + Send,
+    ) -> Result<(), EngineError> {
+        let mut waiting = Some(waiting);
+        while interrupts.count() == 0 {
+            let Some(holder) = self.ledger.holder(&*self.host).await? else {
+                break;
+            };
+            if let Some(tell) = waiting.take() {
+                tell(&holder);
+            }
+            pause(interrupts).await;
+        }
+        Ok(())
+    }
+
     async fn take(
         &self,
         options: &ApplyOptions,
@@ -206,11 +229,16 @@ impl Engine {
                 }
                 other => return Ok(other?),
             }
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(200)) => {}
-                () = interrupts.beyond(0) => {}
-            }
+            pause(interrupts).await;
         }
+    }
+}
+
+/// A moment before one looks again.
+async fn pause(interrupts: &Interrupts) {
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_millis(200)) => {}
+        () = interrupts.beyond(0) => {}
     }
 }
 

@@ -281,3 +281,38 @@ fn of_two_applies_one_waits_or_is_refused() {
         bench.fake.with(|w| assert_eq!(w.violations, [""; 0]));
     });
 }
+
+#[test]
+fn who_waits_before_planning_finds_nothing_stale() {
+    run(async {
+        let bench = Bench::new();
+        let other = Bench {
+            machine: bench.machine.another(2),
+            ..bench.clone()
+        };
+        let plan = bench.plan(SHOP).await.unwrap();
+        let (tell, told) = tokio::sync::oneshot::channel::<()>();
+        let tell = Mutex::new(Some(tell));
+        let first = bench.apply_with(&plan, move |event| {
+            if matches!(event, ApplyEvent::Started { .. })
+                && let Some(tell) = tell.lock().unwrap().take()
+            {
+                tell.send(()).unwrap();
+            }
+        });
+        let second = async {
+            told.await.unwrap();
+            let mut whom = None;
+            let engine = other.engine();
+            engine
+                .wait_for_others(&Interrupts::default(), |holder| whom = Some(holder.pid))
+                .await
+                .unwrap();
+            assert_eq!(whom, Some(1));
+            other.plan(SHOP).await.unwrap()
+        };
+        let (first, second) = tokio::join!(first, second);
+        assert!(first.unwrap().is_complete());
+        assert!(second.is_empty());
+    });
+}
