@@ -21,6 +21,7 @@ mod check;
 pub mod client;
 pub mod dirs;
 pub mod facts;
+mod generate;
 mod logs;
 pub mod lower;
 mod names;

@@ -14,10 +14,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use ring::rand::SecureRandom as _;
 use serde::{Deserialize, Serialize};
 
 use crate::dirs;
+use crate::generate;
 use crate::names;
 use crate::services::Secret;
 use crate::time;
@@ -249,7 +249,7 @@ impl Secrets {
             if let Some(value) = known(file) {
                 return Ok(value);
             }
-            let value = random_text(32)?;
+            let value = generate::random_text(32)?;
             let credential = Credential {
                 value: value.expose().to_owned(),
                 times: 1,
@@ -309,7 +309,7 @@ impl Secrets {
             });
         }
         self.change(|file| {
-            let value = random_text(32)?;
+            let value = generate::random_text(32)?;
             if let Some(credential) = file
                 .credentials
                 .get_mut(node)
@@ -458,54 +458,8 @@ impl Secrets {
     }
 }
 
-/// `length` characters of `A-Za-z0-9`, each equally likely: they need no encoding anywhere.
-///
-/// # Errors
-/// When the machine gives no random numbers.
-pub fn random_text(length: usize) -> Result<Secret, SecretsError> {
-    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let mut text = String::with_capacity(length);
-    while text.len() < length {
-        // Bytes past the last whole multiple of 62 would make some letters likelier.
-        let letters = random_bytes::<64>()?
-            .into_iter()
-            .filter(|b| *b < 248)
-            .filter_map(|b| LETTERS.get(usize::from(b) % LETTERS.len()))
-            .map(|b| char::from(*b));
-        text.extend(letters.take(length - text.len()));
-    }
-    Ok(Secret::new(text))
-}
-
-/// A new Ed25519 key as PKCS#8 in PEM.
-///
-/// # Errors
-/// When the machine gives no random numbers.
-pub fn ed25519_key() -> Result<Secret, SecretsError> {
-    use base64::Engine as _;
-    let rng = ring::rand::SystemRandom::new();
-    let key = ring::signature::Ed25519KeyPair::generate_pkcs8(&rng)
-        .map_err(|_| SecretsError::NoRandom)?;
-    let body = base64::engine::general_purpose::STANDARD.encode(key.as_ref());
-    let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
-    for line in body.as_bytes().chunks(64) {
-        pem.push_str(&String::from_utf8_lossy(line));
-        pem.push('\n');
-    }
-    pem.push_str("-----END PRIVATE KEY-----\n");
-    Ok(Secret::new(pem))
-}
-
-fn random_bytes<const N: usize>() -> Result<[u8; N], SecretsError> {
-    let mut bytes = [0; N];
-    ring::rand::SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| SecretsError::NoRandom)?;
-    Ok(bytes)
-}
-
 fn random_hex(bytes: usize) -> Result<String, SecretsError> {
-    let all = random_bytes::<32>()?;
+    let all = generate::random_bytes::<32>()?;
     Ok(names::hex(all.get(..bytes.min(32)).unwrap_or(&all)))
 }
 
@@ -564,8 +518,8 @@ mod tests {
     fn what_is_generated_stays() {
         let tmp = tempfile::tempdir().unwrap();
         let secrets = Secrets::at(tmp.path());
-        let a = secrets.generate("k", || random_text(64)).unwrap();
-        let b = secrets.generate("k", || random_text(64)).unwrap();
+        let a = secrets.generate("k", || generate::random_text(64)).unwrap();
+        let b = secrets.generate("k", || generate::random_text(64)).unwrap();
         assert_eq!(a, b);
         assert_eq!(secrets.get("k").unwrap().unwrap().expose().len(), 64);
         let password = secrets.credential("db", "password").unwrap();
@@ -573,7 +527,12 @@ mod tests {
         assert_ne!(secrets.credential("cache", "password").unwrap(), password);
         secrets.forget_credentials("db").unwrap();
         assert_ne!(secrets.credential("db", "password").unwrap(), password);
-        assert!(ed25519_key().unwrap().expose().contains("PRIVATE KEY"));
+        assert!(
+            generate::ed25519_key()
+                .unwrap()
+                .expose()
+                .contains("PRIVATE KEY")
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use plat_engine::{BackendError, Scope, SecretInfo, SecretStore, SecretValue};
 
 use crate::agent;
 use crate::dirs::Dirs;
+use crate::generate;
 use crate::secrets::{Made, Secrets, SecretsError};
 use crate::services::Secret;
 
@@ -81,14 +82,14 @@ impl SecretStore for Vault {
                     .map_err(failed(doing))
             }
             _ => {
-                let generate = agent::generator_of(&self.dirs, scope, name).ok_or_else(|| {
+                let how = agent::generator_of(&self.dirs, scope, name).ok_or_else(|| {
                     BackendError::new(&doing, "it is not one that is generated here").next(format!(
                         "platc secret set {name} --env {}",
                         scope.environment
                     ))
                 })?;
                 secrets
-                    .rotate(name, || agent::generated(&secrets, &generate))
+                    .rotate(name, || generate::generated(&secrets, &how))
                     .map_err(failed(doing))
             }
         }

@@ -11,10 +11,9 @@ use serde::Deserialize as _;
 use super::protocol::{Apply, Call, Delete, Failure};
 use super::store::Record;
 use super::{Agent, Progress};
+use crate::generate;
 use crate::names;
-use crate::secrets::{self, Secrets};
-use crate::services::Secret;
-use crate::spec::{Generate, SecretValue, Site, Spec};
+use crate::spec::{SecretValue, Site, Spec};
 use crate::time;
 
 /// What a spec's own part of an apply is given.
@@ -267,8 +266,8 @@ impl Agent {
         };
         let secrets = self.secrets(&record.scope);
         match &secret.generate {
-            Some(generate) => {
-                secrets.generate(node.as_str(), || generated(&secrets, generate))?;
+            Some(how) => {
+                secrets.generate(node.as_str(), || generate::generated(&secrets, how))?;
             }
             None if secret.optional => {}
             None if secrets.get(node.as_str())?.is_some() => {}
@@ -284,41 +283,6 @@ impl Agent {
             }
         }
         Ok(record)
-    }
-}
-
-/// A new value for a secret.
-///
-/// # Errors
-/// When it can't be made.
-pub(crate) fn generated(
-    secrets: &Secrets,
-    generate: &Generate,
-) -> Result<Secret, secrets::SecretsError> {
-    match generate {
-        Generate::Random(length) => secrets::random_text(*length),
-        Generate::Ed25519 => secrets::ed25519_key(),
-        Generate::Jwt { key, claims } => {
-            use base64::Engine as _;
-            let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
-            let key = secrets
-                .get(key.as_str())?
-                .ok_or_else(|| secrets::SecretsError::Value {
-                    name: key.to_string(),
-                    why: "it has no value yet, and a token is to be signed with it".into(),
-                })?;
-            let signed = format!(
-                "{}.{}",
-                engine.encode(r#"{"alg":"HS256","typ":"JWT"}"#),
-                engine.encode(claims)
-            );
-            let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key.expose().as_bytes());
-            let signature = ring::hmac::sign(&key, signed.as_bytes());
-            Ok(Secret::new(format!(
-                "{signed}.{}",
-                engine.encode(signature)
-            )))
-        }
     }
 }
 

@@ -27,6 +27,7 @@ pub mod protocol;
 mod resolve;
 mod routes;
 mod server;
+mod shim;
 mod status;
 mod store;
 mod supervise;
@@ -60,8 +61,6 @@ use supervise::Supervisor;
 pub(crate) fn check_schedule(schedule: &str) -> Result<(), String> {
     cron::parse(schedule).map(|_| ())
 }
-
-pub(crate) use apply::generated;
 
 /// How the secret `name` is made, as far as it was ever applied.
 pub(crate) fn generator_of(

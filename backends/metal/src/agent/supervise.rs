@@ -7,10 +7,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +24,7 @@ use tokio::time::{Instant, timeout_at};
 use super::control;
 use super::instance::{self, Instance, Process};
 use super::log::Log;
+use super::shim::{read_status, readable, spawn};
 use crate::dirs::{self, Dirs};
 
 /// What happened to an instance.
@@ -539,49 +539,4 @@ impl Supervisor {
         // A panic while it was held can't have left half a map.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Waits for `fd` to become readable.
-fn readable(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
-    // SAFETY: an OwnedFd gives the same open descriptor for as long as it lives, and nothing
-    // takes it out of the AsyncFd.
-    unsafe { AsyncFd::register_with_interest(fd, tokio::io::Interest::READABLE) }
-        .map_err(io::Error::from)
-}
-
-fn read_status(path: &std::path::Path) -> Option<Status> {
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
-}
-
-/// Starts a shim and waits until it stands, as `plat_shim::spec` says.
-fn spawn(shim: &std::path::Path, spec: &Spec) -> io::Result<()> {
-    let mut child = Command::new(shim)
-        .args(["run", "--session", "-"])
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|e| {
-            io::Error::new(
-                e.kind(),
-                format!("the shim {} can't be run: {e}", shim.display()),
-            )
-        })?;
-    let written = match child.stdin.take() {
-        Some(mut stdin) => stdin.write_all(spec.to_text().as_bytes()),
-        None => Ok(()),
-    };
-    let mut reason = String::new();
-    if let Some(stderr) = child.stderr.take() {
-        // Bounded: a sentence is expected.
-        stderr.take(64 * 1024).read_to_string(&mut reason)?;
-    }
-    let reason = reason.trim();
-    if !reason.is_empty() {
-        let _ = child.wait();
-        return Err(io::Error::other(reason.to_owned()));
-    }
-    written
 }
