@@ -11,7 +11,7 @@ use super::{CellKey, Cx, Data, Eval, InstId, Locals, Val, bind};
 use crate::check::lower;
 use crate::db::ItemId;
 use crate::diag::{Diag, Span};
-use crate::ir::{Clause, Expr, ExprKind, Pattern, Step, TextPart};
+use crate::ir::{Clause, Expr, ExprKind, Step, TextPart};
 use crate::names::DeclRef;
 use crate::types::{NodeRef, ParamHead, TypeBody, kind_head, type_def};
 
@@ -179,7 +179,7 @@ impl<'db> Eval<'db> {
         }
     }
 
-    fn module_let(&mut self, item: ItemId, cx: &Cx, span: Span) -> Val<'db> {
+    pub(super) fn module_let(&mut self, item: ItemId, cx: &Cx, span: Span) -> Val<'db> {
         let key = CellKey::Let(item.as_id().as_bits());
         let shown = |this: &Self| item.name(this.db).to_string();
         self.cell(cx, span, key, shown, |this| {
@@ -196,7 +196,7 @@ impl<'db> Eval<'db> {
         })
     }
 
-    fn kind_let(&mut self, name: &Arc<str>, cx: &Cx, span: Span) -> Val<'db> {
+    pub(super) fn kind_let(&mut self, name: &Arc<str>, cx: &Cx, span: Span) -> Val<'db> {
         let Some(inst) = cx.inst else {
             return Self::poison(cx, span);
         };
@@ -220,7 +220,13 @@ impl<'db> Eval<'db> {
     }
 
     /// A declaration by its text.
-    fn decl(&mut self, decl: DeclRef, owner: Option<InstId>, cx: &Cx, span: Span) -> Val<'db> {
+    pub(super) fn decl(
+        &mut self,
+        decl: DeclRef,
+        owner: Option<InstId>,
+        cx: &Cx,
+        span: Span,
+    ) -> Val<'db> {
         let head = crate::names::decls(self.db, decl.item).get(decl.index as usize);
         if head.is_some_and(|h| h.family) {
             return Val::new(Data::Family(cx.world, decl, owner), cx.origin(span));
@@ -240,7 +246,7 @@ impl<'db> Eval<'db> {
         }
     }
 
-    fn is_omitted(&self, world: usize, owner: Option<InstId>, name: &str) -> bool {
+    pub(super) fn is_omitted(&self, world: usize, owner: Option<InstId>, name: &str) -> bool {
         let path = match owner {
             Some(owner) => format!("{}.{name}", self.path_of(owner)),
             None => name.to_owned(),
@@ -249,7 +255,7 @@ impl<'db> Eval<'db> {
             .is_some_and(|w| w.omitted.contains_key(&path))
     }
 
-    fn interpolate(
+    pub(super) fn interpolate(
         &mut self,
         parts: &'db [TextPart],
         cx: &Cx,
@@ -271,7 +277,7 @@ impl<'db> Eval<'db> {
         self.text_of(pieces, cx, span)
     }
 
-    fn record(
+    pub(super) fn record(
         &mut self,
         entries: &'db [(Step, Expr)],
         drop_none: bool,
@@ -295,7 +301,7 @@ impl<'db> Eval<'db> {
         Val::new(Data::Map(Rc::new(map)), cx.origin(span))
     }
 
-    fn map_comp(
+    pub(super) fn map_comp(
         &mut self,
         clauses: &'db [Clause],
         key: &'db Step,
@@ -324,7 +330,7 @@ impl<'db> Eval<'db> {
         Val::new(Data::Map(Rc::new(map)), cx.origin(span))
     }
 
-    fn comprehend(
+    pub(super) fn comprehend(
         &mut self,
         clauses: &'db [Clause],
         cx: &Cx,
@@ -390,7 +396,7 @@ impl<'db> Eval<'db> {
             .collect()
     }
 
-    fn call(
+    pub(super) fn call(
         &mut self,
         item: ItemId,
         args: &'db [Option<Expr>],
@@ -431,7 +437,7 @@ impl<'db> Eval<'db> {
     }
 
     /// What a part is when it is not given.
-    fn default_value(&mut self, param: &ParamHead, cx: &Cx, span: Span) -> Val<'db> {
+    pub(super) fn default_value(&mut self, param: &ParamHead, cx: &Cx, span: Span) -> Val<'db> {
         match param.default {
             Some(at) => self.default_at(at, cx, span),
             None => Val::new(Data::None, cx.origin(span)),
@@ -478,7 +484,7 @@ impl<'db> Eval<'db> {
         self.eval(closure.body, &inner, &scope)
     }
 
-    fn case(
+    pub(super) fn case(
         &mut self,
         ty: ItemId,
         index: u32,
@@ -522,7 +528,7 @@ impl<'db> Eval<'db> {
         Val::new(data, cx.origin(span))
     }
 
-    fn make_target(
+    pub(super) fn make_target(
         &mut self,
         kind: ItemId,
         fields: &'db [(Arc<str>, Expr)],
@@ -546,132 +552,5 @@ impl<'db> Eval<'db> {
             given.insert(field.name.clone(), value);
         }
         Val::new(Data::Target(kind, Rc::new(given)), cx.origin(span))
-    }
-
-    /// A condition: whether it holds, and the variables that it binds. `None` where that cannot
-    /// be told, which has been reported.
-    pub fn condition(
-        &mut self,
-        expr: &'db Expr,
-        cx: &Cx,
-        locals: &Locals<'db>,
-    ) -> Option<(bool, Locals<'db>)> {
-        match &expr.kind {
-            ExprKind::Binary(plat_syntax::ast::BinaryOp::And, left, right) => {
-                let (holds, inner) = self.condition(left, cx, locals)?;
-                if !holds {
-                    return Some((false, locals.clone()));
-                }
-                self.condition(right, cx, &inner)
-            }
-            ExprKind::Binary(plat_syntax::ast::BinaryOp::Or, left, right) => {
-                let (holds, _) = self.condition(left, cx, locals)?;
-                if holds {
-                    return Some((true, locals.clone()));
-                }
-                let (holds, _) = self.condition(right, cx, locals)?;
-                Some((holds, locals.clone()))
-            }
-            ExprKind::Unary(plat_syntax::ast::UnaryOp::Not, inner) => {
-                let (holds, _) = self.condition(inner, cx, locals)?;
-                Some((!holds, locals.clone()))
-            }
-            ExprKind::Is(subject, pattern) => {
-                let subject = self.eval(subject, cx, locals);
-                self.matches(pattern, &subject, cx, locals, expr.span)
-            }
-            _ => {
-                let value = self.eval(expr, cx, locals);
-                match value.data {
-                    Data::Bool(b) => Some((b, locals.clone())),
-                    Data::Poison => None,
-                    _ => {
-                        self.not_known(&value, cx, expr.span, "a condition");
-                        None
-                    }
-                }
-            }
-        }
-    }
-
-    /// Does a value match? With the variables that the pattern binds.
-    fn matches(
-        &mut self,
-        pattern: &'db Pattern,
-        value: &Val<'db>,
-        cx: &Cx,
-        locals: &Locals<'db>,
-        span: Span,
-    ) -> Option<(bool, Locals<'db>)> {
-        if value.is_poison() {
-            return None;
-        }
-        let plain = |b: bool| Some((b, locals.clone()));
-        match pattern {
-            Pattern::Any => plain(true),
-            Pattern::Bind(id) => Some((true, bind(locals, *id, value.clone()))),
-            Pattern::None => plain(value.is_none()),
-            Pattern::Some(inner) => {
-                if value.is_none() {
-                    return plain(false);
-                }
-                self.matches(inner, value, cx, locals, span)
-            }
-            Pattern::Equal(expr) => {
-                let other = self.eval(expr, cx, locals);
-                let equal = self.equal(value, &other, cx, span)?;
-                plain(equal)
-            }
-            Pattern::Within(expr) => {
-                let range = self.eval(expr, cx, locals);
-                let within = self.within(value, &range, cx, span)?;
-                plain(within)
-            }
-            Pattern::Case(name, parts) => {
-                let Data::Case(_, case, fields) = &value.data else {
-                    return plain(false);
-                };
-                if case != name {
-                    return plain(false);
-                }
-                let mut scope = locals.clone();
-                for (part, pattern) in parts {
-                    let Some(field) = fields.get(part) else {
-                        return plain(false);
-                    };
-                    let (holds, inner) = self.matches(pattern, field, cx, &scope, span)?;
-                    if !holds {
-                        return plain(false);
-                    }
-                    scope = inner;
-                }
-                Some((true, scope))
-            }
-            Pattern::Kind(kind) => {
-                let Data::Node(inst) = value.data else {
-                    return plain(false);
-                };
-                let own = self.kind_of(inst)?;
-                let holds = own == *kind || kind_head(self.db, own).parents.contains(kind);
-                plain(holds)
-            }
-            Pattern::Env(env) => {
-                let holds = match value.data {
-                    Data::Here(world) => self.world(world)?.chain.contains(env),
-                    Data::Env(other) => other == *env,
-                    _ => false,
-                };
-                plain(holds)
-            }
-            Pattern::Or(alternatives) => {
-                for alternative in alternatives {
-                    let (holds, inner) = self.matches(alternative, value, cx, locals, span)?;
-                    if holds {
-                        return Some((true, inner));
-                    }
-                }
-                plain(false)
-            }
-        }
     }
 }

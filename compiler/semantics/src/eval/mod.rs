@@ -9,6 +9,8 @@
 //! Everything ends: there is no recursion in the language, and what a program may make and do is
 //! counted and limited.
 
+mod access;
+mod branch;
 mod coerce;
 mod env;
 mod error;

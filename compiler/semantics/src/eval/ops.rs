@@ -8,13 +8,10 @@ use std::sync::Arc;
 use plat_model::Decimal;
 use plat_syntax::ast::BinaryOp;
 
-use super::value::{OutRef, Piece};
-use super::{Cx, Data, Eval, Locals, Val, bind};
-use crate::check::lower;
-use crate::db::ItemId;
+use super::value::Piece;
+use super::{Cx, Data, Eval, Locals, Val};
 use crate::diag::{Diag, Span};
 use crate::ir::Expr;
-use crate::types::{Ty, kind_head};
 use crate::units::Dim;
 
 impl<'db> Eval<'db> {
@@ -42,186 +39,6 @@ impl<'db> Eval<'db> {
             None => Diag::error("E0404", spot, format!("{what} must be known here")),
         };
         self.error(cx, diag);
-    }
-
-    /// A field of a value.
-    pub fn field_of(&mut self, base: &Val<'db>, name: &Arc<str>, cx: &Cx, span: Span) -> Val<'db> {
-        let origin = || cx.origin(span);
-        match &base.data {
-            Data::Map(entries) => match entries.get(name) {
-                Some(value) => value.clone(),
-                None => self.no_key(entries.keys(), name, cx, span),
-            },
-            Data::Case(_, _, parts) => match parts.get(name) {
-                Some(value) => value.clone(),
-                None => Self::poison(cx, span),
-            },
-            Data::Range(ends) => match name.as_ref() {
-                "min" => ends.0.clone(),
-                _ => ends.1.clone(),
-            },
-            Data::Node(inst) => match name.as_ref() {
-                "kind" if !self.has_field(*inst, name) => {
-                    let kind = self.kind_of(*inst);
-                    let text = kind.map_or_else(|| Arc::from(""), |k| k.name(self.db).clone());
-                    Val::new(Data::Text(text), origin())
-                }
-                _ => self.read(cx, span, *inst, name),
-            },
-            Data::Here(world) => {
-                let name = self.world(*world).map_or("", |w| w.name.as_str());
-                Val::new(Data::Text(Arc::from(name)), origin())
-            }
-            Data::Env(item) => Val::new(Data::Text(item.name(self.db).clone()), origin()),
-            Data::Out(out) => self.below_out(out, name, cx, span),
-            Data::Link(world, index) => self.link_field(*world, *index, name, cx, span),
-            _ => Self::poison(cx, span),
-        }
-    }
-
-    fn has_field(&self, inst: super::InstId, name: &str) -> bool {
-        self.kind_of(inst).is_some_and(|kind| {
-            let head = kind_head(self.db, kind);
-            head.out(name).is_some() || head.field(name).is_some()
-        })
-    }
-
-    fn no_key<'a>(
-        &mut self,
-        keys: impl Iterator<Item = &'a Arc<str>>,
-        name: &str,
-        cx: &Cx,
-        span: Span,
-    ) -> Val<'db> {
-        let spot = self.spot(cx, span);
-        let keys: Vec<String> = keys.map(ToString::to_string).collect();
-        let names: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let mut diag = Diag::error("E0503", spot, format!("there is no `{name}` here"));
-        if let Some(near) = crate::suggest::nearest(name, names.iter().copied()) {
-            diag = diag.help(format!("did you mean `{near}`?"));
-        } else if !names.is_empty() {
-            let list: Vec<String> = names.iter().take(12).map(|n| format!("`{n}`")).collect();
-            diag = diag.note(format!("there is {}", list.join(", ")));
-        }
-        self.error(cx, diag);
-        Self::poison(cx, span)
-    }
-
-    /// A name below an out: `db.roles.app`, `web.ports.http`.
-    fn below_out(&mut self, out: &Rc<OutRef>, name: &Arc<str>, cx: &Cx, span: Span) -> Val<'db> {
-        let (labels, plain) = out.ty.plain(self.db);
-        let below = match &plain {
-            Ty::Map(inner) => {
-                if !self.key_is_declared(out, name, cx, span) {
-                    return Self::poison(cx, span);
-                }
-                Some(((**inner).clone(), None))
-            }
-            Ty::Record(fields) => fields
-                .iter()
-                .find(|f| f.name == *name)
-                .map(|f| (f.ty.clone(), f.grants.clone())),
-            _ => None,
-        };
-        let Some((ty, grants)) = below else {
-            return Self::poison(cx, span);
-        };
-        // `grants key` is the permission that the key of the map names.
-        let by_key = out.grant.as_deref() == Some("key") && matches!(plain, Ty::Map(_));
-        let grant = if by_key {
-            Some(name.clone())
-        } else {
-            grants.or_else(|| out.grant.clone())
-        };
-        let labels = labels.or(out.labels).or(ty.plain(self.db).0);
-        let out = OutRef {
-            inst: out.inst,
-            path: Arc::from(format!("{}.{name}", out.path)),
-            ty,
-            labels,
-            grant,
-        };
-        Val::new(Data::Out(Rc::new(out)), cx.origin(span))
-    }
-
-    /// An out that is a map has the keys of the input of its name.
-    fn key_is_declared(&mut self, out: &Rc<OutRef>, name: &str, cx: &Cx, span: Span) -> bool {
-        let Some(kind) = self.kind_of(out.inst) else {
-            return true;
-        };
-        if kind_head(self.db, kind).field(&out.path).is_none() {
-            return true;
-        }
-        let input = self.field(cx, span, out.inst, &out.path);
-        match &input.data {
-            Data::Map(entries) if !entries.contains_key(name) => {
-                self.no_key(entries.keys(), name, cx, span);
-                false
-            }
-            _ => true,
-        }
-    }
-
-    pub(super) fn member(
-        &mut self,
-        base: Val<'db>,
-        ty: ItemId,
-        name: &Arc<str>,
-        cx: &Cx,
-        span: Span,
-    ) -> Val<'db> {
-        if base.is_poison() {
-            return base;
-        }
-        let inner = Cx {
-            world: cx.world,
-            item: ty,
-            inst: None,
-            kind: cx.kind,
-        };
-        match lower(self.db, ty).lets.get(name) {
-            // `self` is the first variable of a type.
-            Some(value) => self.eval(&value.expr, &inner, &bind(&None, 0, base)),
-            None => Self::poison(cx, span),
-        }
-    }
-
-    pub(super) fn index(
-        &mut self,
-        base: &Val<'db>,
-        key: &Val<'db>,
-        cx: &Cx,
-        span: Span,
-    ) -> Val<'db> {
-        match (&base.data, &key.data) {
-            (Data::Poison, _) | (_, Data::Poison) => Self::poison(cx, span),
-            (Data::List(values), Data::Int(n)) => {
-                let found = usize::try_from(*n).ok().and_then(|i| values.get(i));
-                match found {
-                    Some(value) => value.clone(),
-                    None => {
-                        let message =
-                            format!("the list has {} elements, and no number {n}", values.len());
-                        let diag = Diag::error("E0503", self.spot(cx, span), message)
-                            .help("elements are numbered from 0");
-                        self.error(cx, diag);
-                        Self::poison(cx, span)
-                    }
-                }
-            }
-            (Data::Map(_) | Data::Out(_), Data::Text(name)) => self.field_of(base, name, cx, span),
-            (Data::Family(world, decl, owner), Data::Text(name)) => {
-                let members = self.members(*world, *owner, *decl);
-                match members.by_key.get(name) {
-                    Some(inst) => Val::new(Data::Node(*inst), cx.origin(span)),
-                    None => self.no_key(members.by_key.keys(), name, cx, span),
-                }
-            }
-            _ => {
-                self.not_known(key, cx, span, "a key");
-                Self::poison(cx, span)
-            }
-        }
     }
 
     pub(super) fn range(&mut self, low: Val<'db>, high: Val<'db>, cx: &Cx, span: Span) -> Val<'db> {
@@ -266,7 +83,7 @@ impl<'db> Eval<'db> {
         self.number(data, cx, span)
     }
 
-    fn number(&mut self, data: Option<Data<'db>>, cx: &Cx, span: Span) -> Val<'db> {
+    pub(super) fn number(&mut self, data: Option<Data<'db>>, cx: &Cx, span: Span) -> Val<'db> {
         match data {
             Some(data) => Val::new(data, cx.origin(span)),
             None => {
@@ -331,7 +148,7 @@ impl<'db> Eval<'db> {
         }
     }
 
-    fn operate(
+    pub(super) fn operate(
         &mut self,
         op: BinaryOp,
         left: &Val<'db>,
@@ -364,7 +181,7 @@ impl<'db> Eval<'db> {
         }
     }
 
-    fn calculate(
+    pub(super) fn calculate(
         &mut self,
         op: BinaryOp,
         left: &Val<'db>,
@@ -477,7 +294,7 @@ impl<'db> Eval<'db> {
         }
     }
 
-    fn entries_equal(
+    pub(super) fn entries_equal(
         &mut self,
         x: &BTreeMap<Arc<str>, Val<'db>>,
         y: &BTreeMap<Arc<str>, Val<'db>>,
@@ -539,75 +356,6 @@ impl<'db> Eval<'db> {
             },
             _ => None,
         }
-    }
-
-    /// The value with the one at a path below it replaced; where `takes_out`, a `none` takes the
-    /// entry there out.
-    pub(super) fn update(
-        &mut self,
-        value: &Val<'db>,
-        path: &[Arc<str>],
-        new: Val<'db>,
-        takes_out: bool,
-        cx: &Cx,
-        span: Span,
-    ) -> Val<'db> {
-        let Some((name, rest)) = path.split_first() else {
-            return new.over(&value.origin, Some(value));
-        };
-        let replace = |this: &mut Self, entries: &super::Entries<'db>| {
-            let mut entries: BTreeMap<Arc<str>, Val<'db>> = (**entries).clone();
-            let next = match entries.get(name) {
-                Some(old) => this.update(old, rest, new.clone(), takes_out, cx, span),
-                None if rest.is_empty() => new.clone(),
-                None => {
-                    let empty = Val::new(Data::Map(Rc::new(BTreeMap::new())), cx.origin(span));
-                    this.update(&empty, rest, new.clone(), takes_out, cx, span)
-                }
-            };
-            if next.is_none() && takes_out && rest.is_empty() {
-                entries.remove(name);
-            } else {
-                entries.insert(name.clone(), next);
-            }
-            Rc::new(entries)
-        };
-        let data = match &value.data {
-            Data::Map(entries) => Data::Map(replace(self, entries)),
-            Data::Case(ty, case, parts) if parts.contains_key(name) => {
-                Data::Case(*ty, case.clone(), replace(self, parts))
-            }
-            Data::Case(ty, case, parts) => {
-                // An implicit case of a record is looked through.
-                let through = parts.iter().next().filter(|_| parts.len() == 1);
-                match through.map(|(k, v)| (k.clone(), v.clone())) {
-                    Some((key, inner)) if matches!(inner.data, Data::Map(_)) => {
-                        let inner = self.update(&inner, path, new, takes_out, cx, span);
-                        let mut parts = (**parts).clone();
-                        parts.insert(key, inner);
-                        Data::Case(*ty, case.clone(), Rc::new(parts))
-                    }
-                    _ => {
-                        let shown = self.show(value);
-                        let message = format!("what is there is `{shown}`, which has no `{name}`");
-                        let diag = Diag::error("E0509", self.spot(cx, span), message)
-                            .help("set the whole value");
-                        self.error(cx, diag);
-                        return Self::poison(cx, span);
-                    }
-                }
-            }
-            Data::Poison => return value.clone(),
-            _ => {
-                let shown = self.show(value);
-                let message = format!("what is there is `{shown}`, which has no `{name}`");
-                let diag =
-                    Diag::error("E0509", self.spot(cx, span), message).help("set the whole value");
-                self.error(cx, diag);
-                return Self::poison(cx, span);
-            }
-        };
-        Val::new(data, value.origin.clone())
     }
 }
 

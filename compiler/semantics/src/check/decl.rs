@@ -1,0 +1,302 @@
+//! Declarations and blocks of them, and the paths that lead to their fields.
+
+use std::sync::Arc;
+
+use plat_syntax::Node;
+use plat_syntax::ast::{self, Item, Segment};
+
+use super::Checker;
+use super::compound::count;
+use super::record::field_names;
+use crate::db::{ItemId, Space};
+use crate::diag::Diag;
+use crate::ir::{Assign, DeclStmt, Step, Stmt};
+use crate::names::{DeclRef, decls, path_names};
+use crate::types::{Ty, kind_head, name_spot};
+
+impl<'db> Checker<'db> {
+    pub(super) fn stmts(&mut self, items: impl Iterator<Item = Item<'db>>) -> Vec<Stmt> {
+        let mut out = Vec::new();
+        for item in items {
+            match item {
+                Item::Decl(decl) => out.push(Stmt::Decl(self.decl(decl))),
+                Item::If(choice) => {
+                    let id = self.ifs;
+                    self.ifs += 1;
+                    let (condition, then) = self.scoped(|c| {
+                        let (condition, _) = c.condition(choice.condition());
+                        c.branch.push((id, 0));
+                        let then = c.stmts(choice.then_items());
+                        c.branch.pop();
+                        (condition, then)
+                    });
+                    self.branch.push((id, 1));
+                    let other = self.stmts(choice.else_items());
+                    self.branch.pop();
+                    out.push(Stmt::If(condition, then, other));
+                }
+                Item::For(each) => {
+                    let names: Vec<ast::Name<'db>> = each.bindings().collect();
+                    let stmt = self.scoped(|c| {
+                        let (key, value, source) = c.loop_head(&names, each.source());
+                        Stmt::For(key, value, source, c.stmts(each.items()))
+                    });
+                    out.push(stmt);
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+
+    pub(super) fn decl(&mut self, decl: ast::Decl<'db>) -> DeclStmt {
+        let index = self.next_decl;
+        self.next_decl += 1;
+        let name = decl.name();
+        let text: Arc<str> = Arc::from(name.map_or("", ast::Name::text));
+        let kind = self.decl_kind(decl);
+        let owner = self.kind.unwrap_or(self.item);
+        let head = decls(self.db, owner).get(index as usize);
+        if let (Some(head), None, Some(name)) = (head, decl.key(), name)
+            && head.loops > 0
+        {
+            let spot = self.spot(name.node());
+            let message = format!("`{text}` stands in a `for`: it needs a key");
+            let diag = Diag::error("E0321", spot, message).help(format!(
+                "write `{text}[KEY]`, with something that differs each time"
+            ));
+            self.diags.push(diag);
+        }
+        let key = decl.key().map(|key| {
+            let (value, ty) = self.infer(key, Some(&Ty::String));
+            self.no_structure(&ty, key.node(), "a key");
+            self.for_purpose("a key".to_owned(), |c| c.coerce(value, &ty, &Ty::Text))
+        });
+        let assigns = match kind {
+            Some(kind) => self.decl_fields(kind, decl),
+            None => {
+                for field in decl.fields() {
+                    self.infer_opt(field.value(), None);
+                }
+                Vec::new()
+            }
+        };
+        DeclStmt {
+            index,
+            name: text,
+            kind,
+            key,
+            assigns,
+            doc: decl.docs().map(Arc::from),
+            span: decl.node().range().into(),
+            name_span: name
+                .map_or(decl.node().range(), |n| n.node().range())
+                .into(),
+        }
+    }
+
+    pub(super) fn decl_kind(&mut self, decl: ast::Decl<'_>) -> Option<ItemId> {
+        let path = decl.kind()?;
+        let names = path_names(Some(path));
+        let text = names.join(".");
+        let spot = self.spot(path.node());
+        let Some(kind) = self.names.kind(&names) else {
+            let seen: Vec<&str> = self
+                .names
+                .seen(Space::Kind)
+                .into_iter()
+                .filter(|k| {
+                    let found = self.names.kind_named(k);
+                    found.is_some_and(|k| !kind_head(self.db, k).abstract_)
+                })
+                .collect();
+            let diag = Diag::error("E0201", spot, format!("there is no kind `{text}`"))
+                .suggest(&text, spot, &seen);
+            self.diags.push(diag);
+            return None;
+        };
+        let head = kind_head(self.db, kind);
+        if head.abstract_ || super::is_target(self.db, kind) {
+            let message = if head.abstract_ {
+                format!("`{text}` is abstract: it only stands for other kinds")
+            } else {
+                format!("`{text}` is a target: it stands in an `env`, not by itself")
+            };
+            self.diags.push(
+                Diag::error("E0324", spot, message)
+                    .related(name_spot(self.db, kind), "declared here"),
+            );
+            return None;
+        }
+        Some(kind)
+    }
+
+    pub(super) fn decl_fields(&mut self, kind: ItemId, decl: ast::Decl<'db>) -> Vec<Assign> {
+        let mut assigns = Vec::new();
+        let mut given: Vec<Arc<str>> = Vec::new();
+        for field in decl.fields() {
+            let Some(path) = field.path() else { continue };
+            if let Some(Segment::Name(first)) = path.segments().next() {
+                given.push(Arc::from(first.text()));
+            }
+            let segments: Vec<Segment<'db>> = path.segments().collect();
+            let reached = self.reach(&Ty::Instance(kind), &segments, path.node());
+            match reached {
+                Some((steps, depth, ty)) => {
+                    let in_map = self.in_map;
+                    let purpose = format!("the field `{}`", path.node().text());
+                    let value = self.for_purpose(purpose, |c| c.check(field.value(), &ty));
+                    assigns.push(Assign {
+                        path: steps,
+                        in_map,
+                        value,
+                        span: field.node().range().into(),
+                        path_span: path.node().range().into(),
+                        depth,
+                    });
+                }
+                None => {
+                    self.infer_opt(field.value(), None);
+                }
+            }
+        }
+        self.no_overlap(&assigns);
+        self.missing_fields(kind, decl, &given);
+        assigns
+    }
+
+    pub(super) fn missing_fields(&mut self, kind: ItemId, decl: ast::Decl<'_>, given: &[Arc<str>]) {
+        let head = kind_head(self.db, kind);
+        let missing: Vec<String> = head
+            .fields
+            .iter()
+            .filter(|f| f.at.is_some() && f.default.is_none())
+            .filter(|f| !self.is_optional(&f.ty) && !given.contains(&f.name))
+            .map(|f| format!("`{}`", f.name))
+            .collect();
+        if missing.is_empty() {
+            return;
+        }
+        let node = decl.name().map_or(decl.node(), |n| n.node());
+        let name = decl.name().map_or("", ast::Name::text);
+        let spot = self.spot(node);
+        let what = count(missing.len(), "field");
+        let message = format!(
+            "`{} {name}` lacks its {}",
+            kind.name(self.db),
+            missing.join(", ")
+        );
+        self.diags.push(Diag::error("E0305", spot, message).related(
+            name_spot(self.db, kind),
+            format!("{what} of this kind without a default"),
+        ));
+    }
+
+    /// Follows a path from a declaration to one of its fields and below, through the contents of
+    /// kinds made of other kinds. Gives the steps, how many of them lead to a declaration, and
+    /// the type at the end.
+    pub(super) fn reach(
+        &mut self,
+        start: &Ty,
+        segments: &[Segment<'db>],
+        whole: Node<'db>,
+    ) -> Option<(Vec<Step>, usize, Ty)> {
+        let mut steps = Vec::new();
+        let mut depth = 0;
+        let mut at = start.clone();
+        let mut in_value = false;
+        for segment in segments {
+            if in_value {
+                let (step, next) = self.step_below(&at, *segment)?;
+                steps.push(step);
+                at = next;
+                continue;
+            }
+            match at.without_none(self.db) {
+                Ty::Unknown => return None,
+                Ty::Family(member) => {
+                    if !matches!(segment, Segment::Index(_)) {
+                        let message = "this is a family: pick one by its key, `[\"KEY\"]`";
+                        self.error("E0208", segment.node(), message);
+                        return None;
+                    }
+                    steps.push(self.step(*segment));
+                    depth += 1;
+                    at = (*member).clone();
+                }
+                Ty::Instance(kind) => {
+                    let Segment::Name(name) = segment else {
+                        self.error(
+                            "E0207",
+                            segment.node(),
+                            "a declaration has fields, not keys",
+                        );
+                        return None;
+                    };
+                    let step = Step::Name(Arc::from(name.text()));
+                    if let Some(field) = kind_head(self.db, kind).field(name.text()) {
+                        steps.push(step);
+                        at = field.ty.clone();
+                        in_value = true;
+                        self.in_map = false;
+                    } else {
+                        at = self.content(kind, *name)?;
+                        steps.push(step);
+                        depth += 1;
+                    }
+                }
+                other => {
+                    let message = format!("`{}` has no fields to set", other.show(self.db));
+                    self.error("E0207", segment.node(), message);
+                    return None;
+                }
+            }
+        }
+        if !in_value {
+            let message = "this path names a declaration: which of its fields is meant?";
+            self.error("E0207", whole, message);
+            return None;
+        }
+        Some((steps, depth, at))
+    }
+
+    /// A declaration in the contents of a kind.
+    pub(super) fn content(&mut self, kind: ItemId, name: ast::Name<'_>) -> Option<Ty> {
+        let text = name.text();
+        let spot = self.spot(name.node());
+        let inner = decls(self.db, kind);
+        let found = (0u32..).zip(inner).find(|(_, d)| d.name.as_ref() == text);
+        match found {
+            Some((index, _)) => {
+                let foreign =
+                    kind.file(self.db).package(self.db) != self.item.file(self.db).package(self.db);
+                if foreign {
+                    let message = format!(
+                        "`{text}` is inside of `{}`, which is another package's: only its inputs can be set",
+                        kind.name(self.db)
+                    );
+                    self.diags.push(Diag::error("E0604", spot, message));
+                    return None;
+                }
+                let decl = DeclRef { item: kind, index };
+                // Whether it is there is seen when the environment is evaluated.
+                Some(super::decl_type(self.db, decl, &[]).without_none(self.db))
+            }
+            None => {
+                let head = kind_head(self.db, kind);
+                let mut names = field_names(&head.fields);
+                names.extend(inner.iter().map(|d| d.name.as_ref()));
+                let shown = kind.name(self.db);
+                let mut diag =
+                    Diag::error("E0207", spot, format!("`{shown}` has no field `{text}`"))
+                        .suggest(text, spot, &names);
+                if crate::suggest::nearest(text, names.iter().copied()).is_none() {
+                    let list: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
+                    diag = diag.note(format!("it has {}", list.join(", ")));
+                }
+                self.diags.push(diag);
+                None
+            }
+        }
+    }
+}

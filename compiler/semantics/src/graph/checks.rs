@@ -1,0 +1,163 @@
+//! What must hold of a whole graph: names that differ, and a target that takes what is asked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use salsa::plumbing::AsId as _;
+
+use super::links::nodes;
+use crate::check::lower;
+use crate::db::ItemId;
+use crate::diag::Diag;
+use crate::eval::{Cx, Data, Eval, InstId, Kind, Val};
+use crate::types::kind_head;
+
+/// Two declarations of one kind may not have one external name.
+pub(super) fn names_collide(eval: &mut Eval<'_>, world: usize) {
+    let mut seen: BTreeMap<(u64, Arc<str>), InstId> = BTreeMap::new();
+    for inst in nodes(eval, world) {
+        let Some(instance) = eval.world(world).and_then(|w| w.instance(inst)).cloned() else {
+            continue;
+        };
+        let cx = Cx {
+            world,
+            item: instance.item,
+            inst: instance.parent,
+            kind: Kind::Declared,
+        };
+        let span = instance.decl.name_span;
+        let value = eval.field(&cx, span, inst, &Arc::from("name"));
+        let Some(name) = value.text() else { continue };
+        let spot = eval.spot(&cx, span);
+        if name.is_empty() {
+            let message = format!("the external name of `{}` is empty", instance.path);
+            eval.error(&cx, Diag::error("E0507", spot, message));
+            continue;
+        }
+        let key = (instance.kind.as_id().as_bits(), name.clone());
+        match seen.get(&key) {
+            Some(first) => {
+                let other = eval.world(world).and_then(|w| w.instance(*first)).cloned();
+                let other_path = other.as_ref().map_or("", |o| o.path.as_str()).to_owned();
+                let message = format!(
+                    "`{}` and `{other_path}` have the same external name, `{name}`",
+                    instance.path
+                );
+                let mut diag = Diag::error("E0507", spot, message)
+                    .help("give one of them another: `name = \"…\"`");
+                if let Some(other) = other {
+                    let there = crate::diag::Spot {
+                        item: other.item,
+                        range: other.decl.name_span,
+                    };
+                    diag = diag.related(there, "the other one");
+                }
+                eval.error(&cx, diag);
+            }
+            None => {
+                seen.insert(key, inst);
+            }
+        }
+    }
+}
+
+/// What a target refuses, why, and what it offers instead.
+pub(super) struct Refusal {
+    what: Arc<str>,
+    why: Arc<str>,
+    instead: Option<Arc<str>>,
+}
+
+/// What a target refuses: the path, why, and what it offers instead.
+pub(super) fn refusals(eval: &mut Eval<'_>, world: usize, target: ItemId) -> Vec<Refusal> {
+    let Some(support) = lower(eval.db, target).lets.get("support") else {
+        return Vec::new();
+    };
+    let cx = Cx {
+        world,
+        item: target,
+        inst: None,
+        kind: Kind::Default,
+    };
+    let list = eval.eval(&support.expr, &cx, &None);
+    let Data::List(entries) = &list.data else {
+        return Vec::new();
+    };
+    let refusal = |entry: &Val<'_>| match &entry.data {
+        Data::Case(_, case, parts) if case.as_ref() == "refuses" => {
+            let text = |name: &str| parts.get(name).and_then(Val::text);
+            Some(Refusal {
+                what: text("what")?,
+                why: text("why")?,
+                instead: text("instead"),
+            })
+        }
+        _ => None,
+    };
+    entries.iter().filter_map(refusal).collect()
+}
+
+/// Is what a declaration asks for something that its target refuses?
+pub(super) fn supported(
+    eval: &mut Eval<'_>,
+    world: usize,
+    inst: InstId,
+    target: ItemId,
+    refused: &[Refusal],
+) {
+    let db = eval.db;
+    let Some(instance) = eval.world(world).and_then(|w| w.instance(inst)).cloned() else {
+        return;
+    };
+    let head = kind_head(db, instance.kind);
+    let own: Vec<Arc<str>> = std::iter::once(instance.kind)
+        .chain(head.parents.iter().copied())
+        .map(|k| k.name(db).clone())
+        .collect();
+    let cx = Cx {
+        world,
+        item: instance.item,
+        inst: instance.parent,
+        kind: Kind::Declared,
+    };
+    for Refusal { what, why, instead } in refused {
+        let mut path = what.split('.');
+        if !path
+            .next()
+            .is_some_and(|k| own.iter().any(|o| o.as_ref() == k))
+        {
+            continue;
+        }
+        let span = instance.decl.name_span;
+        let asked = match path.next() {
+            None => Some(eval.spot(&cx, span)),
+            Some(field) => {
+                let value = eval.field(&cx, span, inst, &Arc::from(field));
+                asked_at(&value, path.next())
+            }
+        };
+        let Some(spot) = asked else { continue };
+        let message = format!("the target `{}` has no `{what}`: {why}", target.name(db));
+        let mut diag =
+            Diag::error("E0610", spot, message).label(format!("asked for by `{}`", instance.path));
+        if let Some(instead) = instead {
+            diag = diag.help(format!("it offers {instead}"));
+        }
+        eval.error(&cx, diag);
+    }
+}
+
+/// Where a field asks for something beyond its default, or for one case of its variant.
+pub(super) fn asked_at(value: &Val<'_>, case: Option<&str>) -> Option<crate::diag::Spot> {
+    let site = value.origin.0.site;
+    let asked = match (case, &value.data) {
+        (Some(case), Data::Case(_, own, _)) => own.as_ref() == case,
+        (Some(_), _) => false,
+        (None, Data::None) => false,
+        (None, _) => site.kind != Kind::Default,
+    };
+    asked.then_some(crate::diag::Spot {
+        item: site.item,
+        range: site.span,
+    })
+}
