@@ -88,6 +88,18 @@ impl Deployment {
         })
     }
 
+    /// Waits until no other apply of this environment is under way.
+    ///
+    /// # Errors
+    /// The state can't be read.
+    pub fn wait_for_others(&self, terminal: &Terminal) -> Result<(), Failure> {
+        let never = Interrupts::default();
+        let waiting = self.engine.wait_for_others(&never, |holder| {
+            terminal.say(format!("waiting for {holder}"))
+        });
+        self.wait(waiting).map_err(|error| engine_failure(&error))
+    }
+
     /// Plans to make the world what the graph says; the data of the declarations in `data` may
     /// be lost by it.
     ///
@@ -109,7 +121,7 @@ impl Deployment {
         let applied = self.applied();
         let all = applied.iter().chain([graph]).flat_map(|g| g.nodes.keys());
         let known: BTreeSet<&str> = all.map(|path| path.as_str()).collect();
-        for name in names.iter().filter(|name| !known.contains(name.as_str())) {
+        if let Some(name) = names.iter().find(|name| !known.contains(name.as_str())) {
             let failure = Failure::new(format!(
                 "`--data {}` names nothing of {}",
                 harmless(name),

@@ -25,6 +25,9 @@ pub fn run(arguments: &cli::Apply, global: &Global, terminal: &Terminal) -> Resu
     }
     let graph = program.graph(said, terminal)?;
     let deployment = program.deployment(&graph, terminal)?;
+    if arguments.wait {
+        deployment.wait_for_others(terminal)?;
+    }
     let plan = deployment.plan(&graph, &arguments.data)?;
     planned(&deployment, &plan, arguments, terminal)
 }

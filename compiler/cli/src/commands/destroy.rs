@@ -23,6 +23,9 @@ pub fn run(
         (true, false) => DataWord::Of(agreed(&deployment, terminal)?),
         (false, _) => DataWord::None,
     };
+    if arguments.wait {
+        deployment.wait_for_others(terminal)?;
+    }
     let plan = deployment.plan_destroy(word)?;
     if plan.is_empty() {
         terminal.say(format!(

@@ -137,7 +137,8 @@ fn files(fmt: &Fmt, global: &Global) -> Result<Vec<PathBuf>, Failure> {
     files.retain(|file| seen.insert(file.clone()));
     if files.is_empty() {
         // A check that looked at nothing must not pass.
-        return Err(Failure::new("no .plat file is there to format").next("name files or directories that hold some"));
+        return Err(Failure::new("no .plat file is there to format")
+            .next("name files or directories that hold some"));
     }
     Ok(files)
 }

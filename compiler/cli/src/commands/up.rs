@@ -21,6 +21,9 @@ pub fn run(arguments: &cli::Up, global: &Global, terminal: &Terminal) -> Result<
     let program = program::load(global.dir.as_deref(), terminal)?;
     let graph = program.graph(arguments.env.env.as_deref(), terminal)?;
     let deployment = program.deployment(&graph, terminal)?;
+    if arguments.wait {
+        deployment.wait_for_others(terminal)?;
+    }
     let plan = deployment.plan(&graph, &arguments.data)?;
     if plan.is_empty() {
         nothing_to_do(&plan, terminal);
