@@ -63,8 +63,11 @@ impl Local {
             .dirs
             .scope(&scope.app, &scope.environment)
             .join("objects");
-        if !objects.exists() {
-            return Ok(Vec::new());
+        match objects.try_exists() {
+            Ok(true) => {}
+            Ok(false) => return Ok(Vec::new()),
+            // What can't be looked at is not known to be absent.
+            Err(e) => return Err(format!("looking for {}: {e}", objects.display())),
         }
         match self.client.ask(&request, |_, _| {}).await {
             Ok(Reply::Observed { objects }) => Ok(objects),

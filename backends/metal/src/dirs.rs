@@ -5,10 +5,11 @@
 //! | state: what is to run, secrets, logs | `$XDG_STATE_HOME/plat` | `/var/lib/plat/state` | `state` |
 //! | data: databases, buckets, queues | `$XDG_DATA_HOME/plat` | `/var/lib/plat/data` | `data` |
 //! | cache: fetched tools, the shim | `$XDG_CACHE_HOME/plat` | `/var/cache/plat` | `cache`, or `PLAT_CACHE` |
-//! | runtime: sockets, secrets as files | `$XDG_RUNTIME_DIR/plat` | `/run/plat` | a directory of its own beside those |
+//! | runtime: sockets, secrets as files | `/dev/shm/plat-UID` | `/run/plat` | a directory of its own beside those |
 //!
 //! The runtime directory is on a tmpfs wherever this machine has one, so that no secret is
-//! written to a disk; where the usual place is none, it is `/dev/shm/plat-UID`.
+//! written to a disk: for root `/run` where that is one, else `/dev/shm`; a session's
+//! `XDG_RUNTIME_DIR` where neither is.
 
 use std::env;
 use std::fs;
@@ -89,7 +90,7 @@ impl Dirs {
                 .ok_or(DirsError::NoHome)
         };
         let cache = var("PLAT_CACHE");
-        Ok(if root {
+        let dirs = if root {
             Self {
                 state: "/var/lib/plat/state".into(),
                 data: "/var/lib/plat/data".into(),
@@ -105,7 +106,8 @@ impl Dirs {
                 runtime: runtime_base(),
                 home: None,
             }
-        })
+        };
+        Ok(dirs.as_kept())
     }
 
     /// Everything under `home`, as `PLAT_HOME` has it; fetched tools under `cache` if given.
@@ -122,6 +124,25 @@ impl Dirs {
             runtime: runtime.into(),
             home: Some(home.to_path_buf()),
         }
+        .as_kept()
+    }
+
+    /// With the runtime directory that what runs was started with, as long as it is there: the
+    /// environment of one shell and the next (a terminal, cron, `su`) may name different ones.
+    fn as_kept(mut self) -> Self {
+        let me = geteuid().as_raw();
+        let kept = fs::read_to_string(self.runtime_note()).ok();
+        if let Some(kept) = kept.map(PathBuf::from).filter(|kept| {
+            fs::symlink_metadata(kept).is_ok_and(|meta| meta.is_dir() && meta.uid() == me)
+        }) {
+            self.runtime = kept;
+        }
+        self
+    }
+
+    /// Where the runtime directory in use is noted.
+    fn runtime_note(&self) -> PathBuf {
+        self.state.join("runtime")
     }
 
     /// Makes what is missing and checks that all of it is ours alone.
@@ -137,6 +158,13 @@ impl Dirs {
         own_dir(&self.runtime, passable)?;
         own_dir(&self.runtime.join("i"), 0o700)?;
         own_dir(&self.runtime.join("states"), 0o700)?;
+        let (note, runtime) = (
+            self.runtime_note(),
+            self.runtime.as_os_str().as_encoded_bytes(),
+        );
+        if fs::read(&note).ok().as_deref() != Some(runtime) {
+            write_atomic(&note, runtime).map_err(|why| DirsError::Unusable { path: note, why })?;
+        }
         Ok(())
     }
 
@@ -224,25 +252,27 @@ pub(crate) fn own_dir(path: &Path, mode: u32) -> Result<(), DirsError> {
     Ok(())
 }
 
-/// The first place for sockets and secrets that is on a tmpfs and ours, else the first at all.
+/// The first place for sockets and secrets that is on a tmpfs, else the first at all. What the
+/// environment says of a session counts last: a second shell without it, such as one of cron or
+/// `su`, must find the same agent, and the session's end takes its directory away.
 fn runtime_base() -> PathBuf {
     let uid = geteuid().as_raw();
-    let mut places = Vec::new();
-    if let Some(dir) = env::var_os("XDG_RUNTIME_DIR").filter(|v| !v.is_empty()) {
-        places.push((PathBuf::from(&dir), PathBuf::from(dir).join("plat")));
-    }
+    let mut places: Vec<(PathBuf, PathBuf)> = Vec::new();
     if uid == 0 {
         places.push(("/run".into(), "/run/plat".into()));
     }
     places.push(("/dev/shm".into(), format!("/dev/shm/plat-{uid}").into()));
-    let shortest = |dir: &Path| dir.as_os_str().len() <= 40;
+    if let Some(dir) = env::var_os("XDG_RUNTIME_DIR").filter(|v| !v.is_empty()) {
+        places.push((PathBuf::from(&dir), PathBuf::from(dir).join("plat")));
+    }
+    let short = |dir: &Path| dir.as_os_str().len() <= 40;
     places
         .iter()
-        .find(|(base, dir)| is_tmpfs(base) && shortest(dir))
+        .find(|(base, dir)| is_tmpfs(base) && short(dir))
         .or_else(|| {
             places
                 .iter()
-                .find(|(base, dir)| base.is_dir() && shortest(dir))
+                .find(|(base, dir)| base.is_dir() && short(dir))
         })
         .map_or_else(|| format!("/tmp/plat-{uid}").into(), |(_, dir)| dir.clone())
 }
@@ -311,6 +341,18 @@ mod tests {
             a.scope("shop", "dev"),
             Path::new("/tmp/a/state/apps/shop/dev")
         );
+    }
+
+    #[test]
+    fn the_runtime_directory_in_use_stays_in_use() {
+        let tmp = tempfile::tempdir().unwrap();
+        let mut dirs = Dirs::at(tmp.path(), None);
+        dirs.runtime = tmp.path().join("elsewhere");
+        dirs.create().unwrap();
+        assert_eq!(Dirs::at(tmp.path(), None).runtime, dirs.runtime);
+        // After a reboot it is gone, and the place is chosen anew.
+        fs::remove_dir_all(&dirs.runtime).unwrap();
+        assert_ne!(Dirs::at(tmp.path(), None).runtime, dirs.runtime);
     }
 
     #[test]
