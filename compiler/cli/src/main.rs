@@ -15,6 +15,7 @@ mod cli;
 mod commands;
 mod deploy;
 mod failure;
+mod help;
 mod program;
 mod progress;
 mod project;
@@ -40,7 +41,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     failure::report_panics();
     let result = std::panic::catch_unwind(|| {
-        let arguments = match cli::parse() {
+        let arguments = match help::parse() {
             Ok(arguments) => arguments,
             Err(code) => return code,
         };

@@ -27,7 +27,8 @@ pub fn run(arguments: &cli::Up, global: &Global, terminal: &Terminal) -> Result<
     let plan = deployment.plan(&graph, &arguments.data)?;
     if plan.is_empty() {
         nothing_to_do(&plan, terminal);
-        let status = deployment.status()?;
+        // Nothing to change is not yet well: after a reboot things are still on their way.
+        let status = follow(&deployment)?;
         print_urls(&status, terminal)?;
         return Ok(Outcome::Done);
     }
@@ -58,7 +59,7 @@ fn follow(deployment: &Deployment) -> Result<Vec<NodeStatus>, Stop> {
         if Instant::now() >= until || waiting.iter().all(|s| s.state == RunState::Failed) {
             let names: Vec<&str> = waiting.iter().map(|s| s.node.as_str()).collect();
             let mut failure = Failure::new(format!(
-                "it was applied, but {} not well",
+                "all is as the source asks, but {} not well",
                 is_or_are(&names)
             ));
             for node in &waiting {
