@@ -23,6 +23,7 @@ check! {
     missing_value_at_the_end: "let x =";
     missing_value_before_a_declaration: "let x =\npostgres db {}\n";
     missing_operand: "let x = 1 +\nlet y = 2\n";
+    semicolon_on_a_line: "redis cache { memory = 1MiB; keep = true }\n";
     missing_equals: "postgres db {\n    version 17\n}\n";
     missing_equals_before_a_brace: "service api {\n    env { A = 1 }\n}\n";
     colon_for_equals: "service api {\n    port: 8080\n    env = { A: \"1\" }\n}\n";

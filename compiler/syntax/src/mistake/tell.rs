@@ -188,10 +188,18 @@ impl Teller<'_> {
     fn foreign_operator(&self, range: TextRange, ours: &'static str) -> Diagnostic {
         let found = self.slice(range);
         if ours.is_empty() {
-            return self
+            let told = self
                 .error("E0111", range, format!("`{found}` is not needed"))
-                .with_help("fields are separated by new lines or commas")
-                .with_fix("remove it", range, "");
+                .with_help("fields are separated by new lines or commas");
+            // Before more on the same line it stands for a comma.
+            let rest = self.text.get(range.end as usize..).unwrap_or_default();
+            let next = rest.trim_start_matches([' ', '\t']).chars().next();
+            return match next {
+                None | Some('\n' | '\r' | '}' | ',' | ';' | '/') => {
+                    told.with_fix("remove it", range, "")
+                }
+                Some(_) => told.with_fix("write a comma", range, ","),
+            };
         }
         let plain = ours.trim();
         self.error("E0111", range, format!("`{found}` is written `{plain}`"))
