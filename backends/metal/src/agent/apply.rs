@@ -182,11 +182,10 @@ impl Agent {
                 .map_err(failed)?,
             None => None,
         };
-        if kept.is_none() {
-            self.ports()
-                .release(&super::resolve::port_owner(scope, id, ""))
-                .map_err(|e| Failure::new(format!("cannot remove `{id}`"), e))?;
-        }
+        // Also where data stays: until it comes up again, somebody else may take the port.
+        self.ports()
+            .release(&super::resolve::port_owner(scope, id, ""))
+            .map_err(|e| Failure::new(format!("cannot remove `{id}`"), e))?;
         self.store.remove(scope, id).map_err(failed)?;
         self.log.info(format!("{scope}: {id} is gone"));
         self.routes_changed.notify_one();
