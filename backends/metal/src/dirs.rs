@@ -107,7 +107,7 @@ impl Dirs {
                 home: None,
             }
         };
-        Ok(dirs.as_kept())
+        Ok(dirs.with_kept_runtime())
     }
 
     /// Everything under `home`, as `PLAT_HOME` has it; fetched tools under `cache` if given.
@@ -124,12 +124,12 @@ impl Dirs {
             runtime: runtime.into(),
             home: Some(home.to_path_buf()),
         }
-        .as_kept()
+        .with_kept_runtime()
     }
 
     /// With the runtime directory that what runs was started with, as long as it is there: the
     /// environment of one shell and the next (a terminal, cron, `su`) may name different ones.
-    fn as_kept(mut self) -> Self {
+    fn with_kept_runtime(mut self) -> Self {
         let me = geteuid().as_raw();
         let kept = fs::read_to_string(self.runtime_note()).ok();
         if let Some(kept) = kept.map(PathBuf::from).filter(|kept| {
