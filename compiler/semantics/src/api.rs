@@ -19,7 +19,7 @@ use crate::names::{STD, scope, uses};
 use crate::project::{PackageInput, Project};
 
 /// Enough for the longest chain of definitions that is allowed, taken as it is used.
-const STACK: usize = 512 * 1024 * 1024;
+const STACK: usize = 256 * 1024 * 1024;
 
 /// The compiler's state: inputs, and all that was computed from them.
 #[salsa::db]

@@ -169,3 +169,59 @@ fn the_work_grows_with_the_text() {
         "{small} queries for 200, {large} for 2000"
     );
 }
+
+#[test]
+fn definitions_in_circles_are_errors() {
+    let wrong = |text: &str, code: &str| {
+        let found = codes(&format!("{HEAD}{text}\n"));
+        assert!(found.contains(&code), "{text}: {found:?}");
+    };
+    wrong("abstract kind a is b {}\nabstract kind b is a {}", "E0312");
+    wrong(
+        "kind a { b inner {}\n out x = inner.y }\nkind b { a inner {}\n out y = inner.x }",
+        "E0312",
+    );
+    wrong("let a = [b]\nlet b = [a]", "E0314");
+    wrong("type A = B\ntype B = [A]\ntype C = C", "E0311");
+    wrong(
+        "unit x = 2y\nunit y = 2x\nlet z = 3x\nredis r { memory = z }",
+        "E0214",
+    );
+    wrong(
+        "fn f(n: Int): Int = g(n)\nfn g(n: Int): Int = h(n)\nfn h(n: Int): Int = f(n)",
+        "E0505",
+    );
+    wrong(
+        "env a { extends = b }\nenv b { extends = c }\nenv c { extends = a }",
+        "E0605",
+    );
+    wrong(
+        "kind k { x: Int = y\n y: Int = x\n redis r { memory = x * 1MiB } }\nk one {}",
+        "E0501",
+    );
+    wrong(
+        "if big { redis a {} }\nlet big = a?.memory == 1GiB",
+        "E0501",
+    );
+}
+
+#[test]
+fn a_base_without_a_target_is_no_error_and_no_place_to_run() {
+    let text = "app x\npub env base { ttl = 3d }\nenv dev { extends = base\n target = local {} }\n";
+    assert_eq!(codes(text), Vec::<&str>::new());
+    let db = database(project(text));
+    assert_eq!(db.graph("base").unwrap_err()[0].code, "E0603");
+    assert!(db.graph("dev").is_ok());
+}
+
+#[test]
+fn an_unknown_environment_is_told() {
+    let db = database(project(&format!(
+        "{HEAD}env prod {{ target = local {{}} }}"
+    )));
+    let found = db.graph("pord").unwrap_err();
+    assert_eq!(found[0].code, "E0211");
+    assert_eq!(found[0].help.as_deref(), Some("did you mean `prod`?"));
+    let keyed = db.graph("prod[3]").unwrap_err();
+    assert_eq!(keyed[0].code, "E0609");
+}

@@ -85,6 +85,12 @@ fn checked(text: &str) {
     }
 }
 
+/// 48 in every run; `PROPTEST_CASES` asks for more.
+fn cases() -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    asked.and_then(|n| n.parse().ok()).unwrap_or(48)
+}
+
 /// The words and blanks of a text.
 fn pieces(text: &str) -> Vec<&str> {
     let mut out = Vec::new();
@@ -120,7 +126,7 @@ fn mutated(text: &str, edits: &[(usize, usize, usize)]) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases()) })]
 
     #[test]
     fn a_mutated_program_never_panics(

@@ -361,7 +361,7 @@ impl<'db> Checker<'db> {
                 }
                 "in" => {
                     let message = "a thing that another environment owns cannot be used yet";
-                    self.error("E0606", call.node(), message);
+                    self.error("E0614", call.node(), message);
                     return None;
                 }
                 _ => {}

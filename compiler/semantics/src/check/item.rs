@@ -204,6 +204,12 @@ impl<'db> Checker<'db> {
             if !ty.is_unknown() && (!is_literal || !matches!(ty, Ty::Quantity(_))) {
                 let message = "a unit is so many of another one: `unit kreq = 1000req`";
                 self.error("E0214", value.node(), message);
+            } else if self.diags.is_empty() && crate::units::unit(self.db, self.item).is_none() {
+                let message = format!(
+                    "the unit `{}` is defined by itself",
+                    self.item.name(self.db)
+                );
+                self.error("E0214", value.node(), message);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use plat_syntax::ast::{self, Item};
 
 use super::Checker;
-use crate::db::ItemId;
+use crate::db::{Db, ItemId};
 use crate::diag::Diag;
 use crate::ir::{Require, Stmt, Value};
 use crate::names::decls;
@@ -60,7 +60,7 @@ impl<'db> Checker<'db> {
             self.diags.push(Diag::error("E0324", spot, message));
         }
         self.out.contents = contents;
-        if self.contains_itself() {
+        if contains_itself(self.db, self.item) {
             let message = format!("the kind `{}` contains itself", self.item.name(self.db));
             self.diags
                 .push(Diag::error("E0312", name_spot(self.db, self.item), message));
@@ -133,26 +133,27 @@ impl<'db> Checker<'db> {
             }
         }
     }
+}
 
-    pub(super) fn contains_itself(&self) -> bool {
-        let mut waiting = vec![self.item];
-        let mut seen: Vec<ItemId> = Vec::new();
-        while let Some(kind) = waiting.pop() {
-            let names = crate::names::Names {
-                db: self.db,
-                file: kind.file(self.db),
-            };
-            for head in decls(self.db, kind) {
-                match names.kind(&head.kind) {
-                    Some(inner) if inner == self.item => return true,
-                    Some(inner) if !seen.contains(&inner) => {
-                        seen.push(inner);
-                        waiting.push(inner);
-                    }
-                    _ => {}
+/// Does a kind contain itself, straight or through others?
+pub(super) fn contains_itself(db: &dyn Db, item: ItemId) -> bool {
+    let mut waiting = vec![item];
+    let mut seen: Vec<ItemId> = Vec::new();
+    while let Some(kind) = waiting.pop() {
+        let names = crate::names::Names {
+            db,
+            file: kind.file(db),
+        };
+        for head in decls(db, kind) {
+            match names.kind(&head.kind) {
+                Some(inner) if inner == item => return true,
+                Some(inner) if !seen.contains(&inner) => {
+                    seen.push(inner);
+                    waiting.push(inner);
                 }
+                _ => {}
             }
         }
-        false
     }
+    false
 }

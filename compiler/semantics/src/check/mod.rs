@@ -27,7 +27,7 @@ use std::sync::Arc;
 use plat_syntax::ast;
 use plat_syntax::{Node, TextRange};
 
-use crate::db::{Db, ItemId, tree};
+use crate::db::{Db, ItemId, Space, tree};
 use crate::diag::{Diag, Span, Spot};
 use crate::ir::{Expr, ExprKind, LocalId, Lowered};
 use crate::names::{Names, decls};
@@ -50,6 +50,13 @@ pub fn lower(db: &dyn Db, item: ItemId) -> Lowered {
 /// What is left of an item whose type depends on itself. The circle is reported by evaluation.
 fn defined_by_itself(db: &dyn Db, _: salsa::Id, item: ItemId) -> Lowered {
     let spot = crate::types::name_spot(db, item);
+    if item.space(db) == Space::Kind && kind::contains_itself(db, item) {
+        let message = format!("the kind `{}` contains itself", item.name(db));
+        return Lowered {
+            diags: vec![Diag::error("E0312", spot, message)],
+            ..Lowered::default()
+        };
+    }
     let message = format!(
         "the type of `{}` cannot be found: it depends on itself",
         item.name(db)

@@ -306,4 +306,32 @@ env dev { target = local {} }
 ```
 "#,
     },
+    Explanation {
+        code: "E0614",
+        title: "not built yet",
+        text: r#"A declaration that another environment owns (`in(prod_eu, db)`) cannot be placed here yet.
+
+```plat
+postgres db {}
+
+env eu { target = local {} }
+env us {
+    target = local {}
+    place  = { db = in(eu, db) }
+}
+```
+
+Repaired:
+
+```plat
+postgres db {}
+
+env eu { target = local {} }
+env us {
+    target = local {}
+    place  = { db = existing(host: "db.example.com", port: 5432) }
+}
+```
+"#,
+    },
 ];

@@ -466,7 +466,7 @@ impl<'db> Eval<'db> {
             let is_base = crate::db::tree(self.db, env)
                 .as_ref()
                 .is_some_and(|t| matches!(t.item(), Item::Env(e) if ast::Env::is_pub(e)));
-            if chain > 1 || is_base {
+            if chain > 1 && !is_base {
                 let spot = name_spot(self.db, env);
                 let message = format!(
                     "neither `{}` nor what it extends has a target",
