@@ -1,10 +1,14 @@
 //! Reading the command line, and the help that tells what can be said.
 
+use std::ffi::OsString;
+
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{FalseyValueParser, ValueParser};
+use clap::error::{ContextKind, ContextValue};
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _};
 
 use crate::cli::Arguments;
+use crate::suggest::nearest;
 use crate::terminal::colors_are_welcome;
 
 /// The commands by what they are for, in the order of the help.
@@ -27,14 +31,42 @@ pub fn parse() -> Result<Arguments, u8> {
     let colors = color_choice(std::env::args_os());
     let parsed = command()
         .color(colors)
-        .try_get_matches()
+        .try_get_matches_from(help_last(std::env::args_os()))
         .and_then(|matches| Arguments::from_arg_matches(&matches));
-    parsed.map_err(|error| {
+    parsed.map_err(|mut error| {
+        suggest_our_way(&mut error);
         // Where neither stdout nor stderr is open there is nobody to tell.
         let _ = error.print();
         // clap has 2 for usage, which is `plan --detailed-exitcode`'s word for changes.
         u8::from(error.use_stderr())
     })
+}
+
+/// `platc help check` as people also say it: `platc check --help`.
+fn help_last(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.collect();
+    if arguments.get(1).is_some_and(|word| word == "help") {
+        arguments.remove(1);
+        arguments.push("--help".into());
+    }
+    arguments
+}
+
+/// Suggests only what is near: clap would offer `destroy` to who writes `test`.
+fn suggest_our_way(error: &mut clap::Error) {
+    let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidSubcommand) else {
+        return;
+    };
+    let offered = match error.get(ContextKind::SuggestedSubcommand) {
+        Some(ContextValue::String(one)) => vec![one.clone()],
+        Some(ContextValue::Strings(several)) => several.clone(),
+        _ => return,
+    };
+    let near = nearest(wrong, offered.iter().map(String::as_str)).map(str::to_owned);
+    error.remove(ContextKind::SuggestedSubcommand);
+    if let Some(near) = near {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::String(near));
+    }
 }
 
 /// The whole tree, dressed.
