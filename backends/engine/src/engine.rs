@@ -232,7 +232,8 @@ impl Engine {
 
     pub(crate) async fn check(&self, plan: &Plan) -> Vec<crate::Problem> {
         let mut by_target: BTreeMap<&TargetId, Vec<&Operation>> = BTreeMap::new();
-        for operation in &plan.operations {
+        let asked = plan.operations.iter().filter(|o| !o.on_record_alone());
+        for operation in asked {
             by_target
                 .entry(&operation.target)
                 .or_default()

@@ -161,6 +161,13 @@ pub struct Operation {
     pub place: Option<Place>,
 }
 
+impl Operation {
+    /// Whether it changes the record and nothing else: no backend is asked to execute it.
+    pub fn on_record_alone(&self) -> bool {
+        matches!(self.action, Action::Adopt | Action::Forget)
+    }
+}
+
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -173,8 +180,8 @@ pub enum Action {
     Replace,
     /// Takes it away.
     Delete,
-    /// Takes over an object that carries the ownership label, is as it should be, and that the
-    /// state does not know: it is made sure of, and recorded.
+    /// Takes on record an object that carries the ownership label, is as it should be, and that
+    /// the state does not know. The backend is not asked: what runs is left alone.
     Adopt,
     /// Starts what stopped, or goes on waiting for what was not ready; its spec is unchanged.
     Resume,

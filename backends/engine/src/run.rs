@@ -15,7 +15,7 @@ use crate::error::StateError;
 use crate::interrupt::Interrupts;
 use crate::journal::Event as Journalled;
 use crate::ledger::{Held, TTL};
-use crate::plan::{Action, OpId, Operation, Plan};
+use crate::plan::{Action, OpId, Operation, Plan, Precondition};
 use crate::state::{Release, ReleaseHead, State};
 
 type Running<'a> = FuturesUnordered<BoxFuture<'a, (OpId, Result<Done, OpError>)>>;
@@ -66,7 +66,7 @@ impl Run<'_> {
                 if self.begin(operation).await {
                     under_way.insert(operation.id);
                     running.push(self.execution(operation));
-                } else if operation.action == Action::Forget {
+                } else if operation.on_record_alone() {
                     queue.done(operation.id);
                 }
             }
@@ -97,9 +97,18 @@ impl Run<'_> {
 
     /// Writes the intent; whether the operation is to be executed.
     async fn begin(&mut self, operation: &Operation) -> bool {
-        if operation.action == Action::Forget {
-            self.state.forget(operation);
-            self.outcome.done.push(operation.id);
+        if operation.on_record_alone() {
+            // Nothing on a target changes: cut off here, it is planned again.
+            match (operation.action, &operation.precondition) {
+                (Action::Adopt, Precondition::Be { uid, version }) => {
+                    self.state.adopt(operation, uid, version);
+                }
+                _ => self.state.forget(operation),
+            }
+            let operation = operation.id;
+            self.outcome.done.push(operation);
+            (self.on_event)(ApplyEvent::Started { operation });
+            (self.on_event)(ApplyEvent::Done { operation });
             return false;
         }
         let intent = Journalled::Intent {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::{Done, Made, OpError};
 use crate::object::{Object, ObjectId, Scope};
-use crate::plan::{Action, DataFate, Operation};
+use crate::plan::{DataFate, Operation};
 
 /// The state of one scope. Small: the things themselves are on the target, and what is lost of
 /// this is found again by their ownership label.
@@ -241,9 +241,20 @@ impl State {
             .retain(|p| p.operation.token != operation.token);
     }
 
+    /// Takes an object on record as it is there.
+    pub(crate) fn adopt(&mut self, operation: &Operation, uid: &str, version: &str) {
+        let made = Made {
+            uid: uid.to_owned(),
+            version: version.to_owned(),
+            outs: BTreeMap::new(),
+        };
+        self.drop_pending(operation);
+        *self.changed.entry(operation.object.clone()).or_default() += 1;
+        self.put(operation, &made, true);
+    }
+
     /// Takes an object off the record.
     pub(crate) fn forget(&mut self, operation: &Operation) {
-        debug_assert_eq!(operation.action, Action::Forget);
         self.inventory.remove(&operation.object);
         *self.changed.entry(operation.object.clone()).or_default() += 1;
     }

@@ -127,10 +127,12 @@ impl Decider<'_, '_> {
         let digest = object.digest();
         let Some(recorded) = recorded else {
             self.drifted(object, DriftKind::Unrecorded, Some(present.summary.clone()));
-            let action = if present.spec == digest {
-                Action::Adopt
-            } else {
+            let action = if present.spec != digest {
                 Action::Update
+            } else if matches!(present.health, Health::Stopped { .. }) {
+                Action::Resume
+            } else {
+                Action::Adopt
             };
             self.draft(action, object, None, be(&present), None);
             return;

@@ -320,8 +320,9 @@ fn a_lost_state_is_found_again_by_label() {
         assert!(plan.operations.iter().all(|o| o.action == Action::Adopt));
         assert!(bench.apply(&plan).await.unwrap().is_complete());
         assert!(bench.plan(SHOP).await.unwrap().is_empty());
-        let uids = bench.fake.with(|w| w.things.len());
-        assert_eq!(uids, 4);
+        bench.fake.with(|w| assert_eq!(w.things.len(), 4));
+        let log = bench.log();
+        assert_eq!(log.len(), 4, "what runs is left alone: {log:?}");
     });
 }
 
