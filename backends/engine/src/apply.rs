@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{Observation, Observed, OpError, Progress};
-use crate::engine::Engine;
+use crate::backend::{Observation, Observed, OpError, Problem, Progress, ProgressSink};
+use crate::engine::{Engine, by_target};
 use crate::error::{EngineError, StateError};
 use crate::interrupt::Interrupts;
 use crate::lease::Holder;
@@ -46,6 +46,11 @@ pub enum ApplyEvent {
     Waiting {
         /// Who.
         holder: Holder,
+    },
+    /// What the operations need is being got, before the first of them begins.
+    Preparing {
+        /// What, for people.
+        progress: Progress,
     },
     /// An operation begins.
     Started {
@@ -162,10 +167,24 @@ impl Engine {
             if problems.iter().any(|p| p.stops) {
                 return Err(EngineError::Problems(problems));
             }
-            Ok(state)
+            let prepared = tokio::select! {
+                problems = self.prepare(plan, &on_event) => problems,
+                () = interrupts.beyond(0) => return Ok(None),
+            };
+            if !prepared.is_empty() {
+                return Err(EngineError::Problems(prepared));
+            }
+            Ok(Some(state))
         };
         let state = match begun.await {
-            Ok(state) => state,
+            Ok(Some(state)) => state,
+            Ok(None) => {
+                held.release(&*self.host).await?;
+                return Ok(Outcome {
+                    interrupted: true,
+                    ..Outcome::default()
+                });
+            }
             Err(error) => {
                 // The first error is the one worth telling.
                 let _ = held.release(&*self.host).await;
@@ -187,6 +206,20 @@ impl Engine {
             stop: None,
         };
         Ok(run.run().await)
+    }
+
+    async fn prepare(&self, plan: &Plan, on_event: &OnEvent) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (target, operations) in by_target(plan) {
+            if let Some(backend) = self.backends.get(target) {
+                let on_event = Arc::clone(on_event);
+                let tell = ProgressSink::new(move |progress| {
+                    on_event(ApplyEvent::Preparing { progress });
+                });
+                problems.extend(backend.prepare(&self.scope, &operations, tell).await);
+            }
+        }
+        problems
     }
 
     /// Waits until no other apply is under way, so that what is planned then is not stale at

@@ -61,6 +61,18 @@ pub trait Backend: Send + Sync {
     /// not exist, a tool that can't be had. It changes nothing.
     async fn check(&self, scope: &Scope, operations: &[&Operation]) -> Vec<Problem>;
 
+    /// Gets what these operations (all of this target) need before the first of them begins,
+    /// such as programs to fetch: what can't be had is told while nothing is changed yet. Safe to
+    /// call again, and to drop.
+    async fn prepare(
+        &self,
+        _scope: &Scope,
+        _operations: &[&Operation],
+        _tell: ProgressSink,
+    ) -> Vec<Problem> {
+        Vec::new()
+    }
+
     /// Does one operation and waits until the thing works, at most until `context.deadline`.
     ///
     /// - Idempotent under `operation.token`: where the thing that is there carries this token

@@ -231,14 +231,7 @@ impl Engine {
     }
 
     pub(crate) async fn check(&self, plan: &Plan) -> Vec<crate::Problem> {
-        let mut by_target: BTreeMap<&TargetId, Vec<&Operation>> = BTreeMap::new();
-        let asked = plan.operations.iter().filter(|o| !o.on_record_alone());
-        for operation in asked {
-            by_target
-                .entry(&operation.target)
-                .or_default()
-                .push(operation);
-        }
+        let by_target = by_target(plan);
         let checks = by_target.iter().map(|(target, operations)| async move {
             match self.backends.get(*target) {
                 Some(backend) => backend.check(&self.scope, operations).await,
@@ -250,4 +243,16 @@ impl Engine {
         problems.dedup();
         problems
     }
+}
+
+/// The operations that ask something of a target, by target.
+pub(crate) fn by_target(plan: &Plan) -> BTreeMap<&TargetId, Vec<&Operation>> {
+    let mut by_target: BTreeMap<&TargetId, Vec<&Operation>> = BTreeMap::new();
+    for operation in plan.operations.iter().filter(|o| !o.on_record_alone()) {
+        by_target
+            .entry(&operation.target)
+            .or_default()
+            .push(operation);
+    }
+    by_target
 }

@@ -44,10 +44,12 @@
 //! 15. *Identity is (app, environment, path)*: [`Scope`], [`ObjectId`]; what changing a field does
 //!     comes with the graph (`planner/semantic.rs`), and from the backend for its own specs
 //!     ([`OnChange`]).
-//! 16. *Adoption leaves alone what the source doesn't say*: the backend's digest of an observed
-//!     spec covers only what a spec says. Not yet: `leave`.
+//! 16. *Adoption leaves alone what the source doesn't say*: [`Action::Adopt`] changes the record
+//!     and nothing else; the backend's digest of an observed spec covers only what a spec says.
+//!     Not yet: `leave`.
 //! 17. *Jobs run again only when what they are made of changed*: their spec is that, and they come
-//!     `after` like anything else.
+//!     `after` like anything else. When data they stand on is made anew they are gone over again
+//!     (`planner/objects.rs`).
 //!
 //! Start reading at [`Object`], then [`Backend`], then [`Plan`], then [`Engine`].
 

@@ -162,6 +162,16 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// Whether it makes room for data anew, empty, where there was some.
+    pub(crate) fn empties(&self) -> bool {
+        let held = self
+            .desired
+            .as_ref()
+            .is_some_and(|o| o.holds_data.is_some());
+        let again = self.action == Action::Create && self.previous.is_some();
+        held && (self.action == Action::Replace || again)
+    }
+
     /// Whether it changes the record and nothing else: no backend is asked to execute it.
     pub fn on_record_alone(&self) -> bool {
         matches!(self.action, Action::Adopt | Action::Forget)

@@ -216,6 +216,14 @@ impl State {
         let Some(object) = operation.desired.clone() else {
             return;
         };
+        if operation.empties() {
+            // Until they have been gone over again, which a crash may put off.
+            let stands_on_it =
+                |recorded: &&mut Recorded| recorded.object.after.contains(&operation.object);
+            for recorded in self.inventory.values_mut().filter(stands_on_it) {
+                recorded.settled = false;
+            }
+        }
         // Its data was taken up again, or was to be destroyed.
         self.kept.remove(&operation.object);
         let protect = self

@@ -64,6 +64,7 @@ pub(super) fn decide(
     for (id, object) in inputs.desired {
         decider.wanted(id, object);
     }
+    decider.on_new_ground();
     let staying = decider.staying();
     for (id, recorded) in &inputs.state.inventory {
         if inputs.desired.contains_key(id) {
@@ -263,6 +264,42 @@ impl Decider<'_, '_> {
             }
         }
         self.out.drafts.insert(object.id.clone(), draft);
+    }
+
+    /// What stands directly on data that is made anew, empty, is gone over again, though its spec
+    /// is the same: the job that sets up the tables runs, and who waits for it waits.
+    fn on_new_ground(&mut self) {
+        let anew = |draft: &Draft| {
+            let held = draft
+                .desired
+                .as_ref()
+                .is_some_and(|o| o.holds_data.is_some());
+            let again = draft.action == Action::Create && draft.previous.is_some();
+            held && (draft.action == Action::Replace || again)
+        };
+        let ground: BTreeMap<ObjectId, String> = self
+            .out
+            .drafts
+            .iter()
+            .filter(|(_, draft)| anew(draft))
+            .filter_map(|(id, draft)| Some((id.clone(), draft.object()?.label.clone())))
+            .collect();
+        if ground.is_empty() {
+            return;
+        }
+        let inputs = self.inputs;
+        for (id, object) in inputs.desired {
+            let Some(label) = object.after.iter().find_map(|needed| ground.get(needed)) else {
+                continue;
+            };
+            let settled = !self.out.drafts.contains_key(id) && !self.out.blocked.contains_key(id);
+            if let (true, Observed::Present(present)) = (settled, inputs.seen.of(id)) {
+                let how = format!("gone over again: {label} is made anew");
+                let recorded = inputs.state.inventory.get(id);
+                self.draft(Action::Update, object, recorded, be(&present), Some(how));
+                self.out.unchanged = self.out.unchanged.saturating_sub(1);
+            }
+        }
     }
 
     /// An object that is on record, and is not to be.

@@ -138,7 +138,9 @@ impl Writer {
         }
         match change.what {
             NodeAction::Replace => line = line.push(role, "   made anew"),
-            NodeAction::Heal => line = line.push(Role::Dim, healed(&change.operations)),
+            NodeAction::Heal => {
+                line = line.push(Role::Dim, format!("   {}", healed(&change.operations)));
+            }
             _ => {}
         }
         self.add(line.at(change.place.as_ref(), None));
@@ -365,20 +367,23 @@ fn shown(change: &ChangeView, field: &FieldView) -> bool {
     change.what != NodeAction::Create || field.set_by.is_some()
 }
 
-fn healed(operations: &[OperationView]) -> &'static str {
+fn healed(operations: &[OperationView]) -> &str {
     let all = |action| operations.iter().all(|o| o.action == action);
     if all(Action::Resume) && operations.iter().any(|o| o.how.is_some()) {
-        "   was not ready: waited for again"
+        "was not ready: waited for again"
     } else if all(Action::Resume) {
-        "   started again"
+        "started again"
     } else if all(Action::Create) {
-        "   made again"
+        "made again"
     } else if all(Action::Adopt) {
-        "   taken on record"
+        "taken on record"
     } else if all(Action::Forget) {
-        "   taken off the record"
+        "taken off the record"
     } else {
-        "   put back as it was"
+        match operations {
+            [one] => one.how.as_deref().unwrap_or("put right"),
+            _ => "put right",
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use plat_engine::{
 };
 
 use crate::app::graph;
+use crate::world::Fault;
 use crate::{Bench, run};
 
 const SHOP: &str = "
@@ -129,6 +130,37 @@ fn data_is_not_lost_without_its_own_word() {
         let plan = engine.plan(&graph(moved), &word("db")).await.unwrap();
         assert_eq!(steps(&plan), ["replace store/db"]);
         assert_eq!(plan.changes[0].what, NodeAction::Replace);
+    });
+}
+
+#[test]
+fn what_stands_on_data_that_is_made_anew_is_gone_over_again() {
+    run(async {
+        let bench = Bench::new();
+        let app =
+            "store db region=r0\nthing migrate needs=db\nthing api needs=migrate\nthing other";
+        bench.up(app).await;
+        let words = Words {
+            data: DataWord::All,
+        };
+        let anew = graph(&app.replace("r0", "r1"));
+        let plan = bench.engine().plan(&anew, &words).await.unwrap();
+        assert_eq!(steps(&plan), ["replace store/db", "update thing/migrate"]);
+        assert_eq!(plan.operations[1].after.len(), 1);
+        assert_eq!(
+            plan.operations[1].how.as_deref(),
+            Some("gone over again: store db is made anew")
+        );
+        // Cut off between the two, it is not forgotten.
+        bench
+            .fake
+            .with(|w| w.faults.insert("thing/migrate".into(), vec![Fault::Fails]));
+        assert!(!bench.apply(&plan).await.unwrap().is_complete());
+        let next = bench.engine().plan(&anew, &words).await.unwrap();
+        assert_eq!(steps(&next), ["resume thing/migrate"]);
+        assert!(bench.apply(&next).await.unwrap().is_complete());
+        let next = bench.engine().plan(&anew, &words).await.unwrap();
+        assert!(next.is_empty());
     });
 }
 
