@@ -10,8 +10,8 @@ use futures::stream::BoxStream;
 use plat_engine::{
     Action, Backend, BackendError, DataFate, DirStore, Done, Facts, HeldData, Inspect, LogLine,
     LogQuery, Lowered, Made, NodeStatus, ObjectId, Observation, Observed, OpContext, OpError,
-    OpErrorKind, Operation, Present, Problem, Refusal, RunState, Scope, SecretStore, Store, Token,
-    spec_digest,
+    OpErrorKind, Operation, Present, Problem, ProgressSink, Refusal, RunState, Scope, SecretStore,
+    Store, Token, spec_digest,
 };
 use plat_model::{Graph, TargetId};
 use serde::Deserialize as _;
@@ -156,6 +156,15 @@ impl Backend for Local {
 
     async fn check(&self, scope: &Scope, operations: &[&Operation]) -> Vec<Problem> {
         check::check(self, scope, operations).await
+    }
+
+    async fn prepare(
+        &self,
+        _scope: &Scope,
+        operations: &[&Operation],
+        tell: ProgressSink,
+    ) -> Vec<Problem> {
+        check::fetch(self, operations, &tell).await
     }
 
     async fn execute(&self, operation: &Operation, context: &OpContext) -> Result<Done, OpError> {

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use plat_engine::{Action, Operation, Problem, Scope};
+use plat_engine::{Action, Operation, Problem, ProgressSink, Scope};
 use serde::Deserialize as _;
 
 use crate::agent::protocol::{Reply, Request};
@@ -21,7 +21,6 @@ pub(crate) async fn check(local: &Local, scope: &Scope, operations: &[&Operation
         scope,
         problems: BTreeSet::new(),
     };
-    let mut tools: BTreeMap<String, (Tool, &Operation)> = BTreeMap::new();
     let mut ports: BTreeMap<u16, &Operation> = BTreeMap::new();
     for operation in operations {
         if matches!(operation.action, Action::Delete | Action::Forget) {
@@ -37,22 +36,6 @@ pub(crate) async fn check(local: &Local, scope: &Scope, operations: &[&Operation
             Spec::Workload(workload) => checks.process(operation, &workload.process),
             Spec::Job(job) => checks.process(operation, &job.process),
             Spec::Cron(cron) => checks.process(operation, &cron.process),
-            Spec::Postgres(postgres) => {
-                let tool = Tool::Postgres {
-                    major: postgres.version,
-                };
-                tools.entry(tool.to_string()).or_insert((tool, operation));
-            }
-            Spec::Redis(_) => {
-                tools
-                    .entry("Redis".into())
-                    .or_insert((Tool::Redis, operation));
-            }
-            Spec::Nats(_) => {
-                tools
-                    .entry("NATS".into())
-                    .or_insert((Tool::Nats, operation));
-            }
             Spec::Secret(secret) if secret.generate.is_none() && !secret.optional => {
                 checks.secret(operation);
             }
@@ -62,11 +45,61 @@ pub(crate) async fn check(local: &Local, scope: &Scope, operations: &[&Operation
             _ => {}
         }
     }
-    for (tool, operation) in tools.into_values() {
+    for (tool, operation) in tools(operations) {
         checks.tool(tool, operation);
     }
     checks.ports(&ports).await;
     checks.problems.into_iter().collect()
+}
+
+/// Fetches the programs that these operations need and that are not here.
+pub(crate) async fn fetch(
+    local: &Local,
+    operations: &[&Operation],
+    tell: &ProgressSink,
+) -> Vec<Problem> {
+    let fetches = tools(operations).into_iter().map(|(tool, operation)| {
+        let told = |p: crate::tools::Progress<'_>| {
+            tell.amount(format!("fetching {}", p.what), p.done, Some(p.total));
+        };
+        async move {
+            let error = local.tools.ensure(tool, &told).await.err()?;
+            let object = operation.desired.as_ref();
+            Some(Problem {
+                stops: true,
+                node: object.and_then(|o| o.node.clone()),
+                place: object.and_then(|o| o.place.clone()),
+                message: error.to_string(),
+                next: None,
+            })
+        }
+    });
+    let failed = futures::future::join_all(fetches).await;
+    failed.into_iter().flatten().collect()
+}
+
+/// The programs that operations need, each once, and the first operation that needs it.
+fn tools<'a>(operations: &[&'a Operation]) -> Vec<(Tool, &'a Operation)> {
+    let mut tools: BTreeMap<String, (Tool, &Operation)> = BTreeMap::new();
+    for operation in operations {
+        if matches!(operation.action, Action::Delete | Action::Forget) {
+            continue;
+        }
+        let spec = operation
+            .desired
+            .as_ref()
+            .map(|o| Spec::deserialize(&o.spec));
+        let tool = match spec {
+            Some(Ok(Spec::Postgres(postgres))) => Tool::Postgres {
+                major: postgres.version,
+            },
+            Some(Ok(Spec::Redis(_))) => Tool::Redis,
+            Some(Ok(Spec::Nats(_))) => Tool::Nats,
+            _ => continue,
+        };
+        tools.entry(tool.to_string()).or_insert((tool, operation));
+    }
+    tools.into_values().collect()
 }
 
 struct Checks<'a> {

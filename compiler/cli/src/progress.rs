@@ -1,6 +1,6 @@
 //! What is shown while a plan is applied: lines that move on a terminal, else lines with times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,8 @@ struct State {
     under_way: BTreeMap<OpId, Instant>,
     /// What was said last of each.
     said: BTreeMap<OpId, String>,
+    /// What was said to be got beforehand.
+    prepares: BTreeSet<String>,
     done: usize,
     ended: bool,
 }
@@ -61,6 +63,7 @@ impl Progress {
                 lines,
                 under_way: BTreeMap::new(),
                 said: BTreeMap::new(),
+                prepares: BTreeSet::new(),
                 done: 0,
                 ended: false,
             }),
@@ -76,6 +79,15 @@ impl Progress {
         match event {
             ApplyEvent::Waiting { holder } => {
                 self.line(&state, &format!("waiting for {holder}"));
+            }
+            ApplyEvent::Preparing { progress } => {
+                // Amounts move too fast for lines that stay.
+                if state.prepares.insert(progress.message.clone()) {
+                    let total = progress.amount.and_then(|(_, total)| total);
+                    let size = total.map(|total| format!(", {}", amount(total, None)));
+                    let text = format!("{}{}", progress.message, size.unwrap_or_default());
+                    self.line(&state, &harmless(&text));
+                }
             }
             ApplyEvent::Started { operation } => self.started(&mut state, *operation),
             ApplyEvent::Progress {
