@@ -15,6 +15,8 @@ pub struct App {
     pub heads: Vec<ItemId>,
     /// Its declarations and blocks of them.
     pub contents: Vec<ItemId>,
+    /// The `let`s of the main package.
+    pub lets: Vec<ItemId>,
     /// Its environments, in the order of files and text.
     pub envs: Vec<ItemId>,
     /// Its policies.
@@ -58,7 +60,14 @@ pub fn app(db: &dyn Db) -> App {
                         let decl = |def: &ValueDef| matches!(def, ValueDef::Decl(_));
                         shape.values.is_empty() || shape.values.iter().any(|(_, def)| decl(def))
                     });
+                    let is_let = shape.is_some_and(|shape| {
+                        shape
+                            .values
+                            .iter()
+                            .any(|(_, def)| matches!(def, ValueDef::Let(_)))
+                    });
                     match (declares, head) {
+                        (false, _) if is_let => &mut app.lets,
                         (false, _) => continue,
                         (true, Some(_)) => &mut app.contents,
                         (true, None) => &mut app.homeless,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use plat_model::{Origin, OriginTable, Place, Site};
 use plat_syntax::SyntaxKind;
 use plat_syntax::ast::{self, Item};
+use salsa::plumbing::AsId as _;
 
 use crate::db::{Db, ItemId, SourceFile, display_path, file_range, tree};
 use crate::diag::Span;
@@ -30,19 +31,26 @@ pub fn origins(db: &dyn Db, sites: &[Vec<SiteKey>]) -> OriginTable {
 fn resolve(db: &dyn Db, site: SiteKey, lines: &mut Lines) -> Site {
     Site {
         kind: site.kind.into(),
-        path: site_path(db, site.item, site.span),
+        path: lines.parts(db, site.item).path(site.span),
         text: site_text(db, site.item, site.span),
         place: lines.place(db, site.item, site.span),
     }
 }
 
-/// Where lines begin, per file.
+/// Where lines begin, per file, and the named parts, per item.
 #[derive(Default)]
 struct Lines {
     starts: BTreeMap<String, Vec<u32>>,
+    parts: BTreeMap<u64, Parts>,
 }
 
 impl Lines {
+    fn parts(&mut self, db: &dyn Db, item: ItemId) -> &Parts {
+        self.parts
+            .entry(item.as_id().as_bits())
+            .or_insert_with(|| Parts::of(db, item))
+    }
+
     fn place(&mut self, db: &dyn Db, item: ItemId, span: Span) -> Place {
         let file = item.file(db);
         let shown = display_path(db, file).to_string();
@@ -90,54 +98,93 @@ fn site_text(db: &dyn Db, item: ItemId, span: Span) -> String {
     short
 }
 
-/// The stable path of an expression: `shop.api.scale`, `env prod`, `std.service.scale`.
-fn site_path(db: &dyn Db, item: ItemId, span: Span) -> String {
-    let Some(tree) = tree(db, item) else {
-        return String::new();
-    };
-    let mut parts: Vec<String> = Vec::new();
-    match tree.item() {
-        Item::Env(_) => return format!("env {}", item.name(db)),
-        Item::App(_) => parts.push(format!("app {}", item.name(db))),
-        Item::Decl(_) | Item::If(_) | Item::For(_) => {
-            parts.push(item.file(db).package(db).to_string());
+/// The named parts of an item, in the order of the source: what the path of a site is made of.
+struct Parts {
+    /// What every path of the item begins with.
+    head: String,
+    /// Where each begins and ends, its name, and the part around it.
+    parts: Vec<(Span, String, Option<usize>)>,
+}
+
+impl Parts {
+    fn of(db: &dyn Db, item: ItemId) -> Self {
+        let package = item.file(db).package(db);
+        let name = item.name(db);
+        let Some(tree) = tree(db, item) else {
+            return Self {
+                head: String::new(),
+                parts: Vec::new(),
+            };
+        };
+        let (head, named) = match tree.item() {
+            Item::Env(_) => (format!("env {name}"), false),
+            Item::App(_) => (format!("app {name}"), true),
+            Item::Decl(_) | Item::If(_) | Item::For(_) => (package.to_string(), true),
+            _ => (format!("{package}.{name}"), true),
+        };
+        let mut parts: Vec<(Span, String, Option<usize>)> = Vec::new();
+        if named {
+            let mut around: Vec<usize> = Vec::new();
+            for node in tree.nodes() {
+                let Some(label) = part_name(node, node == tree.root()) else {
+                    continue;
+                };
+                let span = Span::from(node.range());
+                let inside = |index: &usize| {
+                    parts
+                        .get(*index)
+                        .is_some_and(|(outer, ..)| span.end <= outer.end)
+                };
+                while around.last().is_some_and(|last| !inside(last)) {
+                    around.pop();
+                }
+                parts.push((span, label, around.last().copied()));
+                around.push(parts.len() - 1);
+            }
         }
-        _ => {
-            parts.push(item.file(db).package(db).to_string());
-            parts.push(item.name(db).to_string());
-        }
+        Self { head, parts }
     }
-    let mut node = tree.root();
-    loop {
-        match node.kind() {
-            SyntaxKind::Decl
-            | SyntaxKind::FieldDecl
-            | SyntaxKind::Param
-            | SyntaxKind::VariantCase
-            | SyntaxKind::Out => {
-                let name = node.children().find_map(ast::Name::cast);
-                parts.extend(name.map(|n| n.text().to_owned()));
+
+    /// The stable path of an expression: `shop.api.scale`, `env prod`, `std.service.scale`.
+    fn path(&self, span: Span) -> String {
+        let before = self
+            .parts
+            .partition_point(|(part, ..)| part.start <= span.start);
+        let mut at = before.checked_sub(1);
+        let mut names: Vec<&str> = Vec::new();
+        while let Some((part, name, around)) = at.and_then(|i| self.parts.get(i)) {
+            if span.end <= part.end {
+                names.push(name);
             }
-            SyntaxKind::Let if node != tree.root() => {
-                let name = node.children().find_map(ast::Name::cast);
-                parts.extend(name.map(|n| n.text().to_owned()));
-            }
-            SyntaxKind::Field | SyntaxKind::Entry => {
-                let path = node.children().find_map(ast::Path::cast);
-                parts.extend(path.map(|p| p.node().text().trim_matches('"').to_owned()));
-            }
-            _ => {}
+            at = *around;
         }
-        let inner = node.children().find(|child| {
-            let range = child.range();
-            range.start <= span.start && span.end <= range.end && !range.is_empty()
-        });
-        match inner {
-            Some(inner) => node = inner,
-            None => break,
-        }
+        names.push(&self.head);
+        names.reverse();
+        names.join(".")
     }
-    parts.join(".")
+}
+
+/// The name of a part of an item that has one.
+fn part_name(node: plat_syntax::Node<'_>, root: bool) -> Option<String> {
+    match node.kind() {
+        SyntaxKind::Decl
+        | SyntaxKind::FieldDecl
+        | SyntaxKind::Param
+        | SyntaxKind::VariantCase
+        | SyntaxKind::Out => {
+            let name = node.children().find_map(ast::Name::cast);
+            name.map(|n| n.text().to_owned())
+        }
+        SyntaxKind::Let if !root => {
+            let name = node.children().find_map(ast::Name::cast);
+            name.map(|n| n.text().to_owned())
+        }
+        SyntaxKind::Field | SyntaxKind::Entry => {
+            let path = node.children().find_map(ast::Path::cast);
+            path.map(|p| p.node().text().trim_matches('"').to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// The place of a range in an item.

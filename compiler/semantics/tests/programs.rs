@@ -83,3 +83,31 @@ fn outline(graph: &plat_model::Graph) -> String {
     }
     out
 }
+
+#[test]
+fn a_value_knows_who_set_it_and_whom_that_overrode() {
+    let dir = root().join("compiler/syntax/tests/fixtures/northstar/shop");
+    let db = database(from_directory(&dir));
+    let graph = db.graph("prod_aws").unwrap();
+    let chain = |node: &str, field: &str| -> Vec<String> {
+        let node = &graph.nodes[&plat_model::NodePath::from(node)];
+        let (first, rest) = field.split_once('.').unwrap_or((field, ""));
+        let value = node.fields[first]
+            .at(&plat_model::FieldPath::from(rest))
+            .unwrap();
+        let origin = graph.origins.get(value.origin).unwrap();
+        let site =
+            |s: &plat_model::Site| format!("{:?} {} `{}` {}", s.kind, s.path, s.text, s.place);
+        origin.chain.iter().map(site).collect()
+    };
+    insta::assert_debug_snapshot!([
+        chain("api", "scale"),
+        chain("api", "scale.range"),
+        chain("api", "scale.cpu"),
+        chain("api", "env.LOG_LEVEL"),
+        chain("db", "storage"),
+        chain("db", "backup.keep"),
+        chain("db", "extensions"),
+        chain("mailer", "scale.per"),
+    ]);
+}

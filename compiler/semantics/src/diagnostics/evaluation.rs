@@ -11,8 +11,6 @@ pub(super) const ALL: &[Explanation] = &[
 ```plat
 let a: Int = b + 1
 let b: Int = a + 1
-
-redis cache { memory = a * 1MiB }
 ```
 
 Repaired:
@@ -20,8 +18,6 @@ Repaired:
 ```plat
 let a: Int = 1
 let b: Int = a + 1
-
-redis cache { memory = b * 1MiB }
 ```
 "#,
     },
@@ -32,16 +28,12 @@ redis cache { memory = b * 1MiB }
 
 ```plat
 let part = 1 / (2 - 2)
-
-redis cache { memory = part * 1MiB }
 ```
 
 Repaired:
 
 ```plat
 let part = 1 / (2 + 2)
-
-redis cache { memory = part * 1MiB }
 ```
 "#,
     },

@@ -334,6 +334,15 @@ impl<'db> Eval<'db> {
 
     /// Finds every declaration and evaluates every field.
     pub fn fill(&mut self, world: usize) {
+        for item in &app(self.db).lets {
+            let cx = Cx {
+                world,
+                item: *item,
+                inst: None,
+                kind: Kind::Declared,
+            };
+            self.module_let(*item, &cx, name_spot(self.db, *item).range);
+        }
         for item in &app(self.db).contents {
             self.expand(world, None, *item);
         }
