@@ -99,10 +99,29 @@ fn run(text: &str) -> (Database, Vec<Diagnostic>, usize) {
     (db, found, added)
 }
 
-fn line_of(db: &Database, d: &Diagnostic) -> usize {
+fn line_of(db: &Database, d: &Diagnostic) -> (String, usize) {
     let text = db.source(&d.primary.file).unwrap_or("");
     let start = (d.primary.range.start as usize).min(text.len());
-    text[..start].matches('\n').count() + 1
+    let line = text[..start].matches('\n').count() + 1;
+    (d.primary.file.to_string(), line)
+}
+
+/// The file and the line in it of each line of a block.
+fn places(text: &str, added: usize) -> Vec<(String, usize)> {
+    let mut package = String::new();
+    let mut at = ("main.plat".to_owned(), added);
+    let mut out = Vec::new();
+    for line in text.lines() {
+        if let Some(name) = line.trim().strip_prefix("//- package ") {
+            package = format!("{}:", name.trim());
+        } else if let Some(path) = line.trim().strip_prefix("//- /") {
+            at = (format!("{package}{}", path.trim()), 0);
+        } else {
+            at.1 += 1;
+        }
+        out.push(at.clone());
+    }
+    out
 }
 
 /// What is wrong with a block; empty if it does as it says.
@@ -110,6 +129,7 @@ fn check(block: &Block) -> String {
     let (db, found, added) = run(&block.text);
     let mut problems = String::new();
     let mut left: Vec<&Diagnostic> = found.iter().collect();
+    let places = places(&block.text, added);
     for (number, line) in block.text.lines().enumerate() {
         for marker in ["error[", "warning["] {
             let Some((_, rest)) = line.split_once(&format!("// {marker}")) else {
@@ -118,7 +138,7 @@ fn check(block: &Block) -> String {
             let (code, said) = rest.split_once(']').unwrap_or((rest, ""));
             let said = said.trim_start_matches(':').trim();
             let position = left.iter().position(|d| {
-                d.code == code && line_of(&db, d) == number + 1 + added && d.message.contains(said)
+                d.code == code && line_of(&db, d) == places[number] && d.message.contains(said)
             });
             match position {
                 Some(position) => {

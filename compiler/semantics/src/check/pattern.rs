@@ -80,8 +80,14 @@ impl<'db> Checker<'db> {
                 };
             }
             Ty::Instance(_) | Ty::AnyInstance => {
+                // One of a kind that is known has nothing to be asked: a name is a new one.
+                let open = match plain {
+                    Ty::Instance(kind) => crate::types::kind_head(self.db, kind).abstract_,
+                    _ => true,
+                };
                 return match self.names.kind_named(text) {
                     Some(kind) => Pattern::Kind(kind),
+                    None if !open => Pattern::Bind(self.bind(text, ty.clone())),
                     None => {
                         let spot = self.spot(name.node());
                         let message = format!("there is no kind `{text}`");
