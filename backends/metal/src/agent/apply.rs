@@ -22,6 +22,8 @@ pub(super) struct Task<'a> {
     pub(super) record: Record,
     /// What is kept now.
     pub(super) old: Option<Record>,
+    /// Whether it is gone over again though its spec is the same.
+    pub(super) again: bool,
     /// How long it may take.
     pub(super) within: Duration,
     /// Who is told.
@@ -44,6 +46,7 @@ impl Agent {
             spec: json,
             after,
             replace,
+            again,
             path,
         } = apply;
         let what = format!("cannot apply `{}`", call.id);
@@ -87,6 +90,7 @@ impl Agent {
         let task = Task {
             record,
             old,
+            again,
             within: Duration::from_millis(call.within),
             progress,
         };

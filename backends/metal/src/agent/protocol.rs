@@ -77,6 +77,9 @@ pub struct Apply {
     pub after: Vec<String>,
     /// Whether the one that is there goes first, with its data or not.
     pub replace: Option<Delete>,
+    /// Whether it is gone over again though its spec is the same: what it stands on is another.
+    #[serde(default)]
+    pub again: bool,
     /// Where commands are looked for: the client's own `PATH`.
     pub path: String,
 }

@@ -19,6 +19,8 @@ use crate::time;
 
 /// A new copy that died so often never becomes ready.
 const DEATHS: u64 = 2;
+/// What has lived so long, and can't be asked, is taken to work.
+const SETTLED: Duration = Duration::from_secs(1);
 /// How long requests may go on in a copy that is to end.
 const DRAIN: Duration = Duration::from_secs(30);
 
@@ -33,6 +35,7 @@ impl Agent {
         let Task {
             mut record,
             old,
+            again,
             within,
             progress,
         } = task;
@@ -40,9 +43,10 @@ impl Agent {
         for port in &workload.addresses {
             self.port_of(&record, port)?;
         }
-        let same = old
-            .as_ref()
-            .is_some_and(|old| template(old) == Some(template_of(workload)));
+        let same = !again
+            && old
+                .as_ref()
+                .is_some_and(|old| template(old) == Some(template_of(workload)));
         if !same {
             record.generation += 1;
         }
@@ -148,7 +152,31 @@ impl Agent {
         let deadline = Instant::now() + within;
         let waits = ids.iter().map(|id| self.await_ready(record, id, deadline));
         futures::future::try_join_all(waits).await?;
+        if workload.process.ready.is_none() && workload.process.ports.is_empty() {
+            let lives = ids.iter().map(|id| self.lives_on(record, id, deadline));
+            futures::future::try_join_all(lives).await?;
+        }
         Ok(())
+    }
+
+    /// Where nobody can be asked whether a copy works, what lives on for a while is taken to.
+    async fn lives_on(&self, record: &Record, id: &str, deadline: Instant) -> Result<(), Failure> {
+        let restarts = |seen: &Seen| seen.status.as_ref().map_or(0, |s| s.restarts);
+        loop {
+            let before = self.supervisor.get(id).map_or(0, |seen| restarts(&seen));
+            let until = Instant::now() + SETTLED;
+            let seen = self
+                .supervisor
+                .wait(id, Some(until), |seen| {
+                    !seen.ready() || restarts(seen) != before
+                })
+                .await;
+            let lived = seen.is_some_and(|seen| seen.ready() && restarts(&seen) == before);
+            if lived || Instant::now() >= deadline {
+                return self.await_ready(record, id, deadline).await;
+            }
+            self.await_ready(record, id, deadline).await?;
+        }
     }
 
     /// Starts one copy unless it runs; returns its id.
