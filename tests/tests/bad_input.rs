@@ -118,6 +118,12 @@ fn a_secret_that_is_not_set_is_said_with_the_command_that_sets_it() {
     );
     let listed = home.ok(&["-C", "hello", "secret", "list"]);
     assert!(listed.stdout.contains("greeting") && !listed.stdout.contains("hush-hush"));
+    // What runs has it, and could not be started again without it.
+    refused(
+        &home,
+        &["-C", "hello", "secret", "rm", "greeting"],
+        &["web.env.MESSAGE", "platc secret set greeting"],
+    );
 }
 
 #[test]

@@ -186,3 +186,23 @@ fn a_workload_that_dies_at_once_is_an_error_that_says_why() {
     home.ok(&["-C", "hello", "up", "--yes"]);
     answers(&home, "hello.localhost", "/");
 }
+
+#[test]
+fn a_worker_that_keeps_dying_is_an_error_too() {
+    let home = Home::new();
+    install(&home, &apps().join("hello"));
+    home.write(
+        "hello/worker.plat",
+        r#"app hello
+
+worker dies { run = process(["sh", "-c", "sleep 0.2; echo no such luck; exit 3"], dir: "./app") }
+"#,
+    );
+    let up = home.platc(&["-C", "hello", "up", "--yes"]);
+    assert_eq!(up.code, 1, "{}", up.stderr);
+    assert!(
+        up.stderr.contains("no such luck") && up.stderr.contains("code 3"),
+        "{}",
+        up.stderr
+    );
+}

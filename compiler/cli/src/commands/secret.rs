@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Read as _};
 
 use plat_engine::{SecretInfo, SecretValue};
-use plat_model::Graph;
+use plat_model::{Graph, NodePath, Value};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use serde_json::json;
 
@@ -21,6 +21,46 @@ const LARGEST: u64 = 1 << 20;
 
 /// How much of a digest is shown: enough to see that two are equal.
 const DIGEST: usize = 8;
+
+/// Refuses to remove a secret that is not there, that the store made, or that something reads:
+/// what runs has it, and could not be started again without it.
+fn removable(
+    graph: &Graph,
+    known: &[SecretInfo],
+    name: &str,
+    environment: &str,
+) -> Result<(), Failure> {
+    let shown = harmless(name);
+    let Some(secret) = known.iter().find(|secret| secret.name == name) else {
+        let names = known.iter().map(|secret| secret.name.as_str());
+        let failure = Failure::new(format!("`{shown}` is not set in {environment}"));
+        return Err(match nearest(name, names) {
+            Some(near) => failure.next(format!("did you mean `{near}`?")),
+            None => failure,
+        });
+    };
+    if secret.generated {
+        return Err(Failure::new(format!(
+            "`{shown}` was generated for what runs in {environment}"
+        ))
+        .next(format!("platc secret rotate {shown}, for a new value"))
+        .next("platc destroy --data, which removes it with the rest"));
+    }
+    let path = NodePath::from(name);
+    let optional = graph
+        .nodes
+        .get(&path)
+        .is_some_and(|node| node.fields.get("optional").and_then(Value::as_bool) == Some(true));
+    match graph.links_to(&path).next() {
+        Some(link) if !optional => Err(Failure::new(format!(
+            "`{shown}` is read by `{}.{}`",
+            link.from, link.field
+        ))
+        .next("take that out of the program first")
+        .next(format!("platc secret set {shown}, for another value"))),
+        _ => Ok(()),
+    }
+}
 
 /// Sets, lists, removes and rotates secrets.
 pub fn run(arguments: &cli::Secret, global: &Global, terminal: &Terminal) -> Result<Outcome, Stop> {
@@ -45,21 +85,10 @@ pub fn run(arguments: &cli::Secret, global: &Global, terminal: &Terminal) -> Res
             list(&graph, &known, *json, terminal)?;
         }
         SecretCommand::Rm { name } => {
-            if deployment.wait(store.remove(scope, name)).map_err(failed)? {
-                terminal.say(format!("removed {name} from {}", scope.environment));
-            } else {
-                let known = deployment.wait(store.list(scope)).map_err(failed)?;
-                let names: Vec<&str> = known.iter().map(|secret| secret.name.as_str()).collect();
-                let failure = Failure::new(format!(
-                    "`{}` is not set in {}",
-                    harmless(name),
-                    scope.environment
-                ));
-                return Err(match nearest(name, names) {
-                    Some(near) => failure.next(format!("did you mean `{near}`?")).into(),
-                    None => failure.into(),
-                });
-            }
+            let known = deployment.wait(store.list(scope)).map_err(failed)?;
+            removable(&graph, &known, name, &scope.environment)?;
+            deployment.wait(store.remove(scope, name)).map_err(failed)?;
+            terminal.say(format!("removed {name} from {}", scope.environment));
         }
         SecretCommand::Rotate { name } => {
             deployment.wait(store.rotate(scope, name)).map_err(failed)?;
