@@ -151,6 +151,10 @@ pub struct Operation {
     pub after: Vec<OpId>,
     /// See [`Token`].
     pub token: Token,
+    /// It is gone over again though its spec is the same, because data it stands on is made anew:
+    /// a workload starts anew with what it is told then, a job runs.
+    #[serde(default)]
+    pub again: bool,
     /// What becomes of the data that the object holds.
     pub data: DataFate,
     /// Which parts of the spec change, by path, sorted.

@@ -48,6 +48,9 @@ pub struct Recorded {
     pub outs: BTreeMap<String, serde_json::Value>,
     /// Whether it was seen to work since it was last changed.
     pub settled: bool,
+    /// Whether it is to be gone over again: data it stands on was made anew since.
+    #[serde(default)]
+    pub again: bool,
     /// Whether the source says that it must not go; stands here after the source is gone.
     #[serde(default)]
     pub protect: bool,
@@ -221,7 +224,7 @@ impl State {
             let stands_on_it =
                 |recorded: &&mut Recorded| recorded.object.after.contains(&operation.object);
             for recorded in self.inventory.values_mut().filter(stands_on_it) {
-                recorded.settled = false;
+                recorded.again = true;
             }
         }
         // Its data was taken up again, or was to be destroyed.
@@ -238,6 +241,7 @@ impl State {
                 uid: made.uid.clone(),
                 outs: made.outs.clone(),
                 settled,
+                again: false,
                 protect,
             },
         );

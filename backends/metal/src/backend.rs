@@ -182,8 +182,7 @@ impl Backend for Local {
                 spec: object.spec.clone(),
                 after: object.after.iter().map(ToString::to_string).collect(),
                 replace: (action == Action::Replace).then(|| delete(call.clone())),
-                // The engine has its reasons: copies are what they were told when they started.
-                again: action == Action::Update && operation.changes.is_empty(),
+                again: operation.again,
                 path: std::env::var("PATH").unwrap_or_default(),
                 call,
             })),

@@ -20,6 +20,7 @@ pub(super) struct Draft {
     pub previous: Option<Object>,
     pub precondition: Precondition,
     pub data: DataFate,
+    pub again: bool,
     pub changes: Vec<SpecChange>,
     pub how: Option<String>,
 }
@@ -142,6 +143,15 @@ impl Decider<'_, '_> {
         let stopped = matches!(present.health, Health::Stopped { .. });
         if present.spec != digest {
             self.changed(object, recorded, &present);
+        } else if recorded.again {
+            let how = "gone over again: what it stands on was made anew".to_owned();
+            self.draft(
+                Action::Update,
+                object,
+                Some(recorded),
+                be(&present),
+                Some(how),
+            );
         } else if stopped || !recorded.settled {
             let how = (!stopped).then(|| "makes sure that it works".to_owned());
             self.draft(Action::Resume, object, Some(recorded), be(&present), how);
@@ -194,10 +204,17 @@ impl Decider<'_, '_> {
                 previous: recorded.map(|r| r.object.clone()),
                 precondition,
                 data: DataFate::Untouched,
+                again: false,
                 changes: Vec::new(),
                 how,
             },
         );
+    }
+
+    fn again(&mut self, object: &Object) {
+        if let Some(draft) = self.out.drafts.get_mut(&object.id) {
+            draft.again = true;
+        }
     }
 
     /// An object whose spec is not the one the thing has.
@@ -228,6 +245,7 @@ impl Decider<'_, '_> {
             previous: Some(recorded.object.clone()),
             precondition: be(present),
             data: DataFate::Untouched,
+            again: false,
             how: restart,
             changes,
         };
@@ -297,6 +315,7 @@ impl Decider<'_, '_> {
                 let how = format!("gone over again: {label} is made anew");
                 let recorded = inputs.state.inventory.get(id);
                 self.draft(Action::Update, object, recorded, be(&present), Some(how));
+                self.again(object);
                 self.out.unchanged = self.out.unchanged.saturating_sub(1);
             }
         }
@@ -312,6 +331,7 @@ impl Decider<'_, '_> {
             previous: Some(object.clone()),
             precondition: Precondition::BeAbsent,
             data: DataFate::Untouched,
+            again: false,
             changes: Vec::new(),
             how: None,
         };
@@ -441,6 +461,7 @@ impl Decider<'_, '_> {
                         previous: Some(kept.object.clone()),
                         precondition: Precondition::BeAbsent,
                         data: DataFate::Destroyed,
+                        again: false,
                         changes: Vec::new(),
                         how: Some(format!("its data, kept at {}", kept.at)),
                     };

@@ -131,6 +131,7 @@ fn operation(inputs: &Inputs<'_>, draft: Draft, id: OpId, mut after: Vec<OpId>) 
         precondition: draft.precondition,
         after,
         token,
+        again: draft.again,
         data: draft.data,
         changes: draft.changes,
         how: draft.how,

@@ -157,7 +157,7 @@ fn what_stands_on_data_that_is_made_anew_is_gone_over_again() {
             .with(|w| w.faults.insert("thing/migrate".into(), vec![Fault::Fails]));
         assert!(!bench.apply(&plan).await.unwrap().is_complete());
         let next = bench.engine().plan(&anew, &words).await.unwrap();
-        assert_eq!(steps(&next), ["resume thing/migrate"]);
+        assert_eq!(steps(&next), ["update thing/migrate"]);
         assert!(bench.apply(&next).await.unwrap().is_complete());
         let next = bench.engine().plan(&anew, &words).await.unwrap();
         assert!(next.is_empty());

@@ -27,6 +27,7 @@ impl Agent {
             old,
             within,
             progress,
+            ..
         } = task;
         let ran_well = record.last_run.as_ref().is_some_and(|r| r.well);
         let due = match job.runs {

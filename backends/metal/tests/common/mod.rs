@@ -122,6 +122,7 @@ impl World {
             precondition,
             after: Vec::new(),
             token,
+            again: false,
             data: DataFate::Untouched,
             changes: Vec::new(),
             how: None,
