@@ -172,6 +172,14 @@ impl<'db> Checker<'db> {
             .iter()
             .filter(|f| f.at.is_some() && f.default.is_none())
             .filter(|f| !self.is_optional(&f.ty) && !given.contains(&f.name))
+            // One that was given under a name nearly right has been spoken of.
+            .filter(|f| {
+                let wrong = given.iter().filter(|name| head.field(name).is_none());
+                let names = [f.name.as_ref()];
+                !wrong
+                    .into_iter()
+                    .any(|name| crate::suggest::nearest(name, names).is_some())
+            })
             .map(|f| format!("`{}`", f.name))
             .collect();
         if missing.is_empty() {

@@ -291,6 +291,16 @@ impl<'db> Checker<'db> {
             names.extend(decls(self.db, kind).iter().map(|d| d.name.as_ref()));
         }
         names.extend(self.names.seen(Space::Value));
+        if let Some(kind) = self.names.kind_named(text)
+            && super::is_target(self.db, kind)
+        {
+            let message = format!("the target `{text}` is written with braces");
+            let diag = Diag::error("E0201", spot, message)
+                .help(format!("write `{text} {{}}`"))
+                .fix("add the braces", spot, format!("{text} {{}}"));
+            self.diags.push(diag);
+            return;
+        }
         let mut diag = Diag::error(
             "E0201",
             spot,

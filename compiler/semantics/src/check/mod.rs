@@ -33,7 +33,7 @@ use crate::ir::{Expr, ExprKind, LocalId, Lowered};
 use crate::names::{Names, decls};
 pub use recursion::recursive_calls;
 
-use crate::types::{Clash, Coercion, Converter, Ty, kind_head};
+use crate::types::{Clash, Coercion, Converter, Ty, TypeBody, Word, kind_head, type_def};
 
 /// Checks an item.
 #[salsa::tracked(cycle_result = defined_by_itself)]
@@ -284,14 +284,51 @@ impl<'db> Checker<'db> {
         }
         let message = format!("{purpose} takes `{wanted_text}`, not `{found_text}`");
         let diag = Diag::error("E0301", spot, message);
+        let converter = Converter { db };
         match (&found_plain, &wanted_plain) {
+            (Ty::Word(Word::Text(text)), Ty::List(inner))
+                if converter.convert(&found_plain, inner).is_ok() =>
+            {
+                let words: Vec<String> =
+                    text.split_whitespace().map(|w| format!("{w:?}")).collect();
+                let list = format!("[{}]", words.join(", "));
+                diag.help(format!("write it as a list: `{list}`")).fix(
+                    "write it as a list",
+                    spot,
+                    list,
+                )
+            }
+            (_, Ty::List(inner)) if converter.convert(&found_plain, inner).is_ok() => {
+                diag.help("put it in brackets: a list of one")
+            }
+            (Ty::Word(Word::Text(text)), _)
+                if text.parse::<u64>().is_ok() && converter.convert(&Ty::Int, wanted).is_ok() =>
+            {
+                diag.help(format!("a number has no quotes: `{text}`")).fix(
+                    "write it without quotes",
+                    spot,
+                    text.to_string(),
+                )
+            }
+            (_, Ty::Named(item)) => match &type_def(db, *item).body {
+                TypeBody::Variant(cases) if !matches!(found_plain, Ty::Instance(_)) => {
+                    let cases: Vec<String> = cases
+                        .iter()
+                        .map(|c| {
+                            let parts = if c.params.is_empty() { "" } else { "(…)" };
+                            format!("`{}{parts}`", c.name)
+                        })
+                        .collect();
+                    diag.note(format!("`{}` is {}", item.name(db), cases.join(", ")))
+                }
+                _ => diag,
+            },
             (Ty::Optional(inner), _) if (Converter { db }).convert(inner, wanted).is_ok() => diag
                 .help(
                     "it may be `none`: give another value with `??`, or test it with `is some(x)`",
                 ),
             (Ty::None, _) => diag.help("it cannot be left empty: its type has no `?`"),
             (Ty::Instance(kind), _) => {
-                let converter = Converter { db };
                 let fits = |name: &str| {
                     out_type(db, *kind, name)
                         .is_some_and(|ty| converter.convert(&ty, wanted).is_ok())

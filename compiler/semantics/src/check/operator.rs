@@ -84,10 +84,24 @@ impl<'db> Checker<'db> {
     fn equality(&mut self, op: BinaryOp, binary: ast::Binary<'db>) -> (ExprKind, Ty) {
         let (left, left_ty) = self.infer_opt(binary.left(), None);
         let (right, right_ty) = self.infer_opt(binary.right(), Some(&left_ty.widened()));
+        let (left_ty, right_ty) = (self.compared(left_ty), self.compared(right_ty));
         self.no_structure(&left_ty, binary.node(), "a comparison");
         self.no_structure(&right_ty, binary.node(), "a comparison");
-        self.comparable(&left_ty, &right_ty, binary);
+        let (a, b) = (self.labels_of(&left_ty), self.labels_of(&right_ty));
+        if a.or(b).is_none() {
+            self.comparable(&left_ty, &right_ty, binary);
+        }
         (both(op, left, right), Ty::Bool)
+    }
+
+    /// A declaration is compared as itself, but one that stands for a secret as that secret.
+    fn compared(&self, ty: Ty) -> Ty {
+        let (labels, _) = self.text_labels(&ty);
+        if labels.secret {
+            Ty::String.labelled(labels)
+        } else {
+            ty
+        }
     }
 
     /// Two types that have nothing in common are never equal.
