@@ -12,7 +12,15 @@ fn shown(plan: &plat_engine::Plan, width: usize) -> String {
         width,
         kept: true,
     };
-    render_text(&PlanView::of(plan), &style)
+    render_text(&named(plan), &style)
+}
+
+/// A plan's digest covers its format too, and has no place in a snapshot.
+fn named(plan: &plat_engine::Plan) -> PlanView {
+    let mut view = PlanView::of(plan);
+    view.digest = "7f3c9a".repeat(10);
+    view.id = "7f3c9a".into();
+    view
 }
 
 const SHOP: &str = "
@@ -211,6 +219,6 @@ fn the_view_is_json() {
         let bench = Bench::new();
         bench.up("store db size=1GiB").await;
         let plan = bench.plan("store db size=2GiB").await.unwrap();
-        insta::assert_json_snapshot!("view", PlanView::of(&plan));
+        insta::assert_json_snapshot!("view", named(&plan));
     });
 }
