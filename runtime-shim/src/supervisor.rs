@@ -139,6 +139,7 @@ impl Supervisor {
     /// Starts the child for the first time.
     pub fn start(&mut self) {
         self.launch(Instant::now());
+        self.settle();
         self.publish();
     }
 
@@ -158,6 +159,7 @@ impl Supervisor {
                 self.handle(source, now);
             }
             self.tick(now);
+            self.settle();
             self.publish();
             if let Some(control) = &mut self.control {
                 control.sweep(Instant::now());

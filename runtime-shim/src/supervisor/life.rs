@@ -90,6 +90,15 @@ impl Supervisor {
         self.child.is_some() && matches!(self.phase, Phase::Running | Phase::Draining { .. })
     }
 
+    /// What was wrong before is over once it is ready. Whoever is told that it is ready must not be
+    /// told the old reason with it, so this comes before anything is told.
+    pub(super) fn settle(&mut self) {
+        if self.is_ready() && !self.was_ready {
+            self.was_ready = true;
+            self.reason = None;
+        }
+    }
+
     pub(super) fn launch(&mut self, now: Instant) {
         self.was_ready = false;
         match self.launch_child() {
@@ -189,10 +198,6 @@ impl Supervisor {
     pub(super) fn tick(&mut self, now: Instant) {
         for prober in [&mut self.ready, &mut self.alive].into_iter().flatten() {
             prober.tick(now);
-        }
-        if self.is_ready() && !self.was_ready {
-            self.was_ready = true;
-            self.reason = None;
         }
         if self.alive.as_ref().is_some_and(Prober::failing) && self.phase == Phase::Running {
             let why = self
