@@ -1,8 +1,9 @@
 //! Tokens to text, in the one layout.
 //!
 //! The author decides what stands on a line of its own: a line break that is there stays, and none is put
-//! between two fields. All else is decided here: indentation, blanks, commas, at most one blank line, and the columns
-//! of fields that stand below each other. A bracket with a line break directly in it has one after its opening
+//! between two fields. So it is with columns: where one `=` of the fields below each other is padded, all of them
+//! are, to one column; where none is, none will be. All else is decided here: indentation, blanks, commas, at most
+//! one blank line. A bracket with a line break directly in it has one after its opening
 //! and one before its closing.
 //!
 //! In three steps: [`layout`] reads from the tree what tokens alone don't tell; [`pieces`] puts tokens, commas
@@ -126,7 +127,8 @@ fn write(text: &str, pieces: &[Piece], layout: &Layout) -> Vec<Line> {
             What::Comment => line.text.push_str(source.trim_end()),
             What::Comma => line.text.push(','),
             _ => {
-                layout.shape_at(piece.range.start, number, &mut line);
+                let padded = padded(text, piece.range.start);
+                layout.shape_at(piece.range.start, number, padded, &mut line);
                 line.text.push_str(source);
             }
         }
@@ -149,6 +151,13 @@ fn write(text: &str, pieces: &[Piece], layout: &Layout) -> Vec<Line> {
     }
     lines.push(line);
     lines
+}
+
+/// Has the author put more than one blank before this, on its line?
+fn padded(text: &str, start: u32) -> bool {
+    let before = TextRange::new(0, start).slice(text);
+    let line = before.rsplit('\n').next().unwrap_or(before);
+    line.ends_with("  ") && !line.trim_start().is_empty()
 }
 
 /// A comment is indented as what it stands before.

@@ -38,15 +38,28 @@ fn blanks_between_tokens() {
 #[test]
 fn fields_stand_below_each_other() {
     check(
-        "service api {\n  port=80\n  // why\n  scale=2..3\n  env={\n  A=1\n  LONG=2\n  }\n\n  x=1\n  longer=2\n}\n",
+        "service api {\n  port  =80\n  // why\n  scale=2..3\n  env={\n  A  =1\n  LONG=2\n  }\n\n  x=1\n  longer   =2\n}\n",
         "service api {\n    port  = 80\n    // why\n    scale = 2..3\n    env   = {\n        A    = 1\n        LONG = 2\n    }\n\n    x      = 1\n    longer = 2\n}\n",
+    );
+}
+
+/// Columns are begun by the author: by one that is padded.
+#[test]
+fn where_nothing_is_padded_there_are_no_columns() {
+    check(
+        "env prod {\n    target = eu\n    budget   =  9\n}\nenv dev {\n  target=eu\n  set={\n  a=1\n  long=  2\n  }\n}\n",
+        "env prod {\n    target = eu\n    budget = 9\n}\nenv dev {\n    target = eu\n    set = {\n        a = 1\n        long = 2\n    }\n}\n",
+    );
+    check(
+        "secret a {}\nsecret longer {}\n",
+        "secret a {}\nsecret longer {}\n",
     );
 }
 
 #[test]
 fn declarations_of_a_kind_stand_below_each_other() {
     check(
-        "secret a {optional=true}\nsecret longer {optional=true}\nredis r {}\n\nsecret b {}\n",
+        "secret a  {optional=true}\nsecret longer {optional=true}\nredis r {}\n\nsecret b {}\n",
         "secret a      { optional = true }\nsecret longer { optional = true }\nredis r {}\n\nsecret b {}\n",
     );
 }
@@ -54,7 +67,7 @@ fn declarations_of_a_kind_stand_below_each_other() {
 #[test]
 fn rows_are_a_table() {
     check(
-        "let t = [\n{a=1,b=\"long\"},\n{a=100,b=\"l\"}\n{a=1},\n]\n",
+        "let t = [\n{a=1,  b=\"long\"},\n{a=100,b=\"l\"}\n{a=1},\n]\n",
         "let t = [\n    { a = 1,   b = \"long\" },\n    { a = 100, b = \"l\"    },\n    { a = 1 },\n]\n",
     );
 }
@@ -63,7 +76,7 @@ fn rows_are_a_table() {
 fn the_author_breaks_the_lines() {
     check(
         "service a { port = 80\n scale = 2 }\n",
-        "service a {\n    port  = 80\n    scale = 2\n}\n",
+        "service a {\n    port = 80\n    scale = 2\n}\n",
     );
     check("let x = f(a,\n  b)\n", "let x = f(\n    a,\n    b,\n)\n");
     check("let x = f({\n a = 1\n})\n", "let x = f({\n    a = 1\n})\n");
@@ -79,7 +92,7 @@ fn commas_are_where_they_are_needed() {
     );
     check(
         "service a {\n port = 80,\n scale = 2, // why\n}\n",
-        "service a {\n    port  = 80\n    scale = 2 // why\n}\n",
+        "service a {\n    port = 80\n    scale = 2 // why\n}\n",
     );
     check(
         "let x = [\n 1\n 2, 3\n]\n",

@@ -1,4 +1,4 @@
-//! Columns: fields, declarations and rows that stand below each other.
+//! Columns: fields, declarations and rows that stand below each other, where their author began one.
 
 /// What a line is, as far as it may share columns with its neighbours.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -27,6 +27,8 @@ pub(super) struct Line {
     pub(super) shape_number: Option<usize>,
     /// Where in `text` a column ends: there blanks may be put in.
     pub(super) points: Vec<usize>,
+    /// The author has padded one of them.
+    pub(super) padded: bool,
     /// The bracket it stands in.
     pub(super) group: usize,
 }
@@ -67,7 +69,7 @@ pub(super) fn join(mut lines: Vec<Line>) -> String {
     text
 }
 
-/// The lines that share columns with this one: those right below it, comments between them not counted.
+/// The lines that may share columns with this one: those right below it, comments between them not counted.
 fn run_from(lines: &[Line], first: usize) -> Vec<usize> {
     let mut run = vec![first];
     let Some(head) = lines.get(first) else {
@@ -93,7 +95,8 @@ fn pad(lines: &mut [Line], run: &[usize]) {
         .first()
         .and_then(|n| lines.get(*n))
         .map_or(0, Line::columns);
-    if run.len() < 2 {
+    let padded = |n: &usize| lines.get(*n).is_some_and(|line| line.padded);
+    if run.len() < 2 || !run.iter().any(padded) {
         return;
     }
     for column in 0..columns {

@@ -88,7 +88,8 @@ impl Layout {
     }
 
     /// Notes on the line what the token that is being written, in the bracket of this number, means for its columns.
-    pub(super) fn shape_at(&self, start: u32, group: usize, line: &mut Line) {
+    /// `padded`: it is where the author has put it by blanks.
+    pub(super) fn shape_at(&self, start: u32, group: usize, padded: bool, line: &mut Line) {
         for mark in self.marks.get(&start).into_iter().flatten() {
             match *mark {
                 Mark::Shape(number) if line.text.is_empty() => {
@@ -98,7 +99,8 @@ impl Layout {
                 // A second field on the line: such a line has no columns.
                 Mark::Shape(_) if group == line.group => line.shape = Shape::Other,
                 Mark::Point(number) if line.shape_number == Some(number) => {
-                    line.points.push(line.text.len())
+                    line.points.push(line.text.len());
+                    line.padded |= padded;
                 }
                 _ => {}
             }
