@@ -65,6 +65,29 @@ fn a_port_in_use_is_said_before_anything_is_changed() {
 }
 
 #[test]
+fn a_host_of_another_environment_is_said_before_anything_is_changed() {
+    let home = hello();
+    home.ok(&["-C", "hello", "up", "--yes"]);
+    let dev = format!("env dev {{ target = local {{ port = {} }} }}", home.port());
+    let both = format!("{dev}\n{}", dev.replace("dev", "beta"));
+    edit(&home, "hello/hello.plat", &dev, &both);
+    let before = pids(&home, "web.py");
+    refused(
+        &home,
+        &["-C", "hello", "up", "beta", "--yes"],
+        &[
+            "hello.localhost/ at port",
+            "is routed already, by route/public of hello → dev",
+            "give one of them another host",
+        ],
+    );
+    assert_eq!(pids(&home, "web.py"), before);
+    // The one that has it is not in its own way.
+    let again = home.ok(&["-C", "hello", "up", "dev", "--yes"]);
+    assert!(again.stderr.contains("othing to do"), "{}", again.stderr);
+}
+
+#[test]
 fn a_command_that_does_not_exist_is_said_before_anything_is_changed() {
     let home = hello();
     edit(&home, "hello/hello.plat", "python3", "pyhton3");

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use plat_engine::{Action, Operation, Problem, ProgressSink, Scope};
 use serde::Deserialize as _;
 
-use crate::agent::protocol::{Reply, Request};
+use crate::agent::protocol::{ANOTHER_HOST, Reply, Request};
 use crate::backend::Local;
 use crate::proxy;
-use crate::spec::{Process, Spec};
+use crate::spec::{Process, Route, Spec};
 use crate::tools::{Resolved, Tool};
 
 /// Everything that is known to go wrong, and what will be fetched.
@@ -21,7 +21,7 @@ pub(crate) async fn check(local: &Local, scope: &Scope, operations: &[&Operation
         scope,
         problems: BTreeSet::new(),
     };
-    let mut ports: BTreeMap<u16, &Operation> = BTreeMap::new();
+    let mut routes: Vec<(Route, &Operation)> = Vec::new();
     for operation in operations {
         if matches!(operation.action, Action::Delete | Action::Forget) {
             continue;
@@ -32,23 +32,21 @@ pub(crate) async fn check(local: &Local, scope: &Scope, operations: &[&Operation
         let Ok(spec) = Spec::deserialize(&object.spec) else {
             continue;
         };
-        match &spec {
+        match spec {
             Spec::Workload(workload) => checks.process(operation, &workload.process),
             Spec::Job(job) => checks.process(operation, &job.process),
             Spec::Cron(cron) => checks.process(operation, &cron.process),
             Spec::Secret(secret) if secret.generate.is_none() && !secret.optional => {
                 checks.secret(operation);
             }
-            Spec::Route(route) => {
-                ports.entry(route.port).or_insert(operation);
-            }
+            Spec::Route(route) => routes.push((route, operation)),
             _ => {}
         }
     }
     for (tool, operation) in tools(operations) {
         checks.tool(tool, operation);
     }
-    checks.ports(&ports).await;
+    checks.routes(&routes).await;
     checks.problems.into_iter().collect()
 }
 
@@ -179,38 +177,47 @@ impl Checks<'_> {
         }
     }
 
-    async fn ports(&mut self, wanted: &BTreeMap<u16, &Operation>) {
-        let busy: Vec<u16> = wanted
-            .keys()
-            .copied()
-            .filter(|port| !crate::ports::is_free(*port))
-            .collect();
-        if busy.is_empty() {
+    /// Whether what routes listen on, and the hosts they answer for, are free.
+    async fn routes(&mut self, wanted: &[(Route, &Operation)]) {
+        if wanted.is_empty() {
             return;
         }
-        let ours = match self.local.client.ask_running(&Request::Proxies).await {
-            Ok(Some(Reply::Proxies { ports })) => ports,
+        let ours = match self.local.client.ask_running(&Request::Routes).await {
+            Ok(Some(Reply::Routes { routes })) => routes,
             _ => Vec::new(),
         };
-        for port in busy.into_iter().filter(|p| !ours.contains(p)) {
-            let Some(operation) = wanted.get(&port) else {
-                continue;
-            };
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            let who = proxy::holder(address).map_or_else(
-                || "another process".to_owned(),
-                |h| format!("{} (process {})", h.name, h.pid),
-            );
-            self.tell(
-                true,
-                operation,
-                format!("port {port} is in use: {who} listens there"),
-                Some(format!(
-                    "stop it, or choose another port: target = local {{ port = {} }}",
-                    port.checked_add(1).unwrap_or(8080)
-                )),
-            );
+        // Those of this environment are what the plan is about.
+        let others = ours.iter().filter(|other| other.scope != *self.scope);
+        for other in others {
+            for (route, operation) in wanted {
+                if let Some(clash) = other.clash(route) {
+                    self.tell(true, operation, clash, Some(ANOTHER_HOST.to_owned()));
+                }
+            }
         }
+        let mut seen: BTreeSet<u16> = ours.iter().map(|other| other.route.port).collect();
+        for (route, operation) in wanted {
+            if seen.insert(route.port) && !crate::ports::is_free(route.port) {
+                self.port_in_use(route.port, operation);
+            }
+        }
+    }
+
+    fn port_in_use(&mut self, port: u16, operation: &Operation) {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let who = proxy::holder(address).map_or_else(
+            || "another process".to_owned(),
+            |h| format!("{} (process {})", h.name, h.pid),
+        );
+        self.tell(
+            true,
+            operation,
+            format!("port {port} is in use: {who} listens there"),
+            Some(format!(
+                "stop it, or choose another port: target = local {{ port = {} }}",
+                port.checked_add(1).unwrap_or(8080)
+            )),
+        );
     }
 }
 

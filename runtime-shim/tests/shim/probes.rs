@@ -297,7 +297,9 @@ fn a_command_can_be_the_probe() {
 #[test]
 fn a_command_that_hangs_is_killed() {
     let mut probe = quick(Check::Exec {
-        argv: ["sh", "-c", "echo $$ >> pids; yes"].map(str::to_owned).into(),
+        argv: ["sh", "-c", "echo $$ >> pids; yes"]
+            .map(str::to_owned)
+            .into(),
     });
     probe.timeout = Duration::from_millis(100);
     let mut shim = command(&["sleep", "1000"])

@@ -7,9 +7,11 @@ use plat_engine::{Health, OpErrorKind, Precondition, RunState, Scope};
 use plat_model::NodePath;
 use serde::{Deserialize, Serialize};
 
+use crate::spec::Route;
+
 /// The version of what is said here. An agent and a client of different versions do not guess:
 /// the newer one takes the older one's place, or says that it is too old.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The longest line either side takes.
 pub const LONGEST: usize = 16 * 1024 * 1024;
@@ -40,8 +42,8 @@ pub enum Request {
         /// Whose.
         scope: Scope,
     },
-    /// The ports of this machine that proxies of this agent listen on.
-    Proxies,
+    /// The routes that this agent's proxies serve, of every app.
+    Routes,
     /// Leave: a newer agent takes over. Everything that runs goes on.
     Retire,
 }
@@ -121,15 +123,48 @@ pub enum Reply {
         /// By object.
         objects: Vec<Seen>,
     },
-    /// The ports of this agent's proxies.
-    Proxies {
-        /// By port.
-        ports: Vec<u16>,
+    /// The routes of every app.
+    Routes {
+        /// In the order in which they came.
+        routes: Vec<Routed>,
     },
     /// It was asked to leave, and does.
     Retiring,
     /// It can't be done.
     Failed(Failure),
+}
+
+/// A route that is served.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Routed {
+    /// Whose.
+    pub scope: Scope,
+    /// The object.
+    pub id: String,
+    /// What it serves.
+    pub route: Route,
+}
+
+/// What to do about a clash of two routes.
+pub const ANOTHER_HOST: &str = "give one of them another host, or its target another port";
+
+impl Routed {
+    /// What keeps `route`, another one, from being served beside this one: a sentence, if
+    /// anything does.
+    pub fn clash(&self, route: &Route) -> Option<String> {
+        if self.route.port != route.port {
+            return None;
+        }
+        let hosts = &self.route.hosts;
+        let host = route.hosts.iter().find(|host| hosts.contains(host))?;
+        let paths = &self.route.paths;
+        let path = route.paths.keys().find(|path| paths.contains_key(*path))?;
+        let Self { scope, id, .. } = self;
+        let port = route.port;
+        Some(format!(
+            "{host}{path} at port {port} is routed already, by {id} of {scope}"
+        ))
+    }
 }
 
 /// An object as the agent sees it.

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::Agent;
 use super::apply::Task;
 use super::instance::{Instance, Role};
-use super::protocol::Failure;
+use super::protocol::{ANOTHER_HOST, Failure, Routed};
 use super::store::Record;
 use super::supervise::Seen;
 use super::tail::tail;
@@ -65,18 +65,13 @@ impl Agent {
 
     /// Whether no other app has a host of this route at the same port and path.
     fn hosts_are_free(&self, record: &Record, route: &Route) -> Result<(), Failure> {
-        for (other, spec) in self.routes() {
-            if (other.scope == record.scope && other.id == record.id) || spec.port != route.port {
+        for other in self.routed() {
+            if other.scope == record.scope && other.id == record.id {
                 continue;
             }
-            let host = route.hosts.iter().find(|h| spec.hosts.contains(h));
-            let path = route.paths.keys().find(|p| spec.paths.contains_key(*p));
-            if let (Some(host), Some(path)) = (host, path) {
-                return Err(Failure::new(
-                    format!("cannot route {host}{path} at port {}", route.port),
-                    format!("{} has it: {}", other.scope, other.id),
-                )
-                .next("give one of them another host, or its target another port"));
+            if let Some(clash) = other.clash(route) {
+                let what = format!("cannot route to `{}`", record.id);
+                return Err(Failure::new(what, clash).next(ANOTHER_HOST));
             }
         }
         Ok(())
@@ -130,12 +125,16 @@ impl Agent {
             .collect()
     }
 
-    /// The ports that our proxies listen on for routes.
-    pub(super) fn proxy_ports(&self) -> Vec<u16> {
-        let mut ports: Vec<u16> = self.routes().iter().map(|(_, route)| route.port).collect();
-        ports.sort_unstable();
-        ports.dedup();
-        ports
+    /// The routes of every app, in the order in which they came.
+    pub(super) fn routed(&self) -> Vec<Routed> {
+        self.routes()
+            .into_iter()
+            .map(|(record, route)| Routed {
+                scope: record.scope,
+                id: record.id,
+                route,
+            })
+            .collect()
     }
 
     /// Whether the proxy of a port answers.

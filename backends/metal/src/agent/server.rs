@@ -153,8 +153,8 @@ impl Agent {
             Request::Observe { scope } => Reply::Observed {
                 objects: self.observe(&scope),
             },
-            Request::Proxies => Reply::Proxies {
-                ports: self.proxy_ports(),
+            Request::Routes => Reply::Routes {
+                routes: self.routed(),
             },
             Request::Retire => {
                 self.log.info("a newer agent takes over");
