@@ -20,6 +20,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("plat-model", &[]),
     ("plat-stdlib", &[]),
     ("plat-shim", &[]),
+    // It writes programs; only its benchmark knows the compiler.
+    ("plat-bench", &[]),
     (
         "plat-semantics",
         &["plat-syntax", "plat-model", "plat-stdlib"],
