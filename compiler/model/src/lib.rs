@@ -26,6 +26,6 @@ pub use graph::{
     Change, Environment, Existing, Graph, Link, Moved, Node, NodeKind, Package, Target, TargetId,
 };
 pub use origin::{Origin, OriginId, OriginTable, Place, Site, SiteKind};
-pub use path::{FieldPath, NodePath};
+pub use path::{FieldPath, NodePath, external_name};
 pub use quantity::{Decimal, ParseDecimalError, Quantity};
 pub use value::{Data, Hole, Piece, Value};

@@ -36,19 +36,24 @@ impl NodePath {
     ///
     /// `portal[north].web_server` is `portal-north-web-server`.
     pub fn external_name(&self) -> String {
-        let mut name = String::with_capacity(self.0.len());
-        for c in self.0.chars() {
-            if c.is_alphanumeric() {
-                name.extend(c.to_lowercase());
-            } else if !name.ends_with('-') && !name.is_empty() {
-                name.push('-');
-            }
-        }
-        while name.ends_with('-') {
-            name.pop();
-        }
-        name
+        external_name(&self.0)
     }
+}
+
+/// [`NodePath::external_name`] of a written path.
+pub fn external_name(path: &str) -> String {
+    let mut name = String::with_capacity(path.len());
+    for c in path.chars() {
+        if c.is_alphanumeric() {
+            name.extend(c.to_lowercase());
+        } else if !name.ends_with('-') && !name.is_empty() {
+            name.push('-');
+        }
+    }
+    while name.ends_with('-') {
+        name.pop();
+    }
+    name
 }
 
 impl fmt::Display for NodePath {

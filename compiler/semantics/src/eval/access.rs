@@ -1,11 +1,10 @@
 //! What is inside of values: fields, keys, and changes of them.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::value::OutRef;
-use super::{Cx, Data, Eval, Val, bind};
+use super::{Cx, Data, Entries, Eval, Val, bind};
 use crate::check::lower;
 use crate::db::ItemId;
 use crate::diag::{Diag, Span};
@@ -190,8 +189,8 @@ impl<'db> Eval<'db> {
                 }
             }
             (Data::Map(_) | Data::Out(_), Data::Text(name)) => self.field_of(base, name, cx, span),
-            (Data::Family(world, decl, owner), Data::Text(name)) => {
-                let members = self.members(*world, *owner, *decl);
+            (Data::Family(family), Data::Text(name)) => {
+                let members = self.members(family.world, family.owner, family.decl);
                 match members.by_key.get(name) {
                     Some(inst) => Val::new(Data::Node(*inst), cx.origin(span)),
                     None => self.no_key(members.by_key.keys(), name, cx, span),
@@ -205,10 +204,11 @@ impl<'db> Eval<'db> {
     }
 
     /// The value with the one at a path below it replaced; where `takes_out`, a `none` takes the
-    /// entry there out.
+    /// entry there out. What nobody else holds is changed in place, so that a long chain of
+    /// changes costs no more than its changes.
     pub(super) fn update(
         &mut self,
-        value: &Val<'db>,
+        mut value: Val<'db>,
         path: &[Arc<str>],
         new: Val<'db>,
         takes_out: bool,
@@ -216,60 +216,81 @@ impl<'db> Eval<'db> {
         span: Span,
     ) -> Val<'db> {
         let Some((name, rest)) = path.split_first() else {
-            return new.over(&value.origin, Some(value));
+            return new.over(&value.origin, Some(&value));
         };
-        let replace = |this: &mut Self, entries: &super::Entries<'db>| {
-            let mut entries: BTreeMap<Arc<str>, Val<'db>> = (**entries).clone();
-            let next = match entries.get(name) {
-                Some(old) => this.update(old, rest, new.clone(), takes_out, cx, span),
-                None if rest.is_empty() => new.clone(),
-                None => {
-                    let empty = Val::new(Data::Map(Rc::new(BTreeMap::new())), cx.origin(span));
-                    this.update(&empty, rest, new.clone(), takes_out, cx, span)
-                }
-            };
-            if next.is_none() && takes_out && rest.is_empty() {
-                entries.remove(name);
-            } else {
-                entries.insert(name.clone(), next);
-            }
-            Rc::new(entries)
-        };
-        let data = match &value.data {
-            Data::Map(entries) => Data::Map(replace(self, entries)),
-            Data::Case(ty, case, parts) if parts.contains_key(name) => {
-                Data::Case(*ty, case.clone(), replace(self, parts))
-            }
-            Data::Case(ty, case, parts) => {
-                // An implicit case of a record is looked through.
-                let through = parts.iter().next().filter(|_| parts.len() == 1);
-                match through.map(|(k, v)| (k.clone(), v.clone())) {
-                    Some((key, inner)) if matches!(inner.data, Data::Map(_)) => {
-                        let inner = self.update(&inner, path, new, takes_out, cx, span);
-                        let mut parts = (**parts).clone();
-                        parts.insert(key, inner);
-                        Data::Case(*ty, case.clone(), Rc::new(parts))
-                    }
-                    _ => {
-                        let shown = self.show(value);
-                        let message = format!("what is there is `{shown}`, which has no `{name}`");
-                        let diag = Diag::error("E0509", self.spot(cx, span), message)
-                            .help("set the whole value");
-                        self.error(cx, diag);
-                        return Self::poison(cx, span);
-                    }
+        match &mut value.data {
+            Data::Poison => {}
+            Data::Map(entries) => {
+                if !self.replace(entries, name, rest, new, takes_out, cx, span) {
+                    return Self::poison(cx, span);
                 }
             }
-            Data::Poison => return value.clone(),
+            Data::Case(_, _, parts) if parts.contains_key(name) => {
+                if !self.replace(parts, name, rest, new, takes_out, cx, span) {
+                    return Self::poison(cx, span);
+                }
+            }
+            Data::Case(_, _, parts) if looked_through(parts) => {
+                let key = parts.keys().next().cloned();
+                if let Some(part) = key.and_then(|key| parts.get_mut(&key)) {
+                    let inner = std::mem::replace(part, Val::new(Data::None, cx.origin(span)));
+                    *part = self.update(inner, path, new, takes_out, cx, span);
+                }
+            }
             _ => {
-                let shown = self.show(value);
+                let shown = self.show(&value);
                 let message = format!("what is there is `{shown}`, which has no `{name}`");
                 let diag =
                     Diag::error("E0509", self.spot(cx, span), message).help("set the whole value");
                 self.error(cx, diag);
                 return Self::poison(cx, span);
             }
-        };
-        Val::new(data, value.origin.clone())
+        }
+        value
     }
+
+    /// Changes one of the entries of a value; `false` once too much is made.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "those of `update`, and the entries"
+    )]
+    fn replace(
+        &mut self,
+        entries: &mut Entries<'db>,
+        name: &Arc<str>,
+        rest: &[Arc<str>],
+        new: Val<'db>,
+        takes_out: bool,
+        cx: &Cx,
+        span: Span,
+    ) -> bool {
+        // A copy of what others still hold is as much work as making it.
+        if entries.is_shared() && !self.make(cx, span, entries.len()) {
+            return false;
+        }
+        let old = entries
+            .get_mut(name)
+            .map(|old| std::mem::replace(old, Val::new(Data::None, cx.origin(span))));
+        let next = match old {
+            Some(old) => self.update(old, rest, new, takes_out, cx, span),
+            None if rest.is_empty() => new,
+            None => {
+                let empty = Val::new(Data::Map(Entries::default()), cx.origin(span));
+                self.update(empty, rest, new, takes_out, cx, span)
+            }
+        };
+        if next.is_none() && takes_out && rest.is_empty() {
+            entries.remove(name);
+        } else {
+            entries.insert(name.clone(), next);
+        }
+        true
+    }
+}
+
+/// Is it an implicit case of a record, whose fields are reached without its name?
+fn looked_through(parts: &Entries<'_>) -> bool {
+    let mut values = parts.values();
+    let first = values.next();
+    values.next().is_none() && first.is_some_and(|value| matches!(value.data, Data::Map(_)))
 }

@@ -1,8 +1,6 @@
 //! Conversions, texts with holes, conditions of types.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use super::value::{Kind, Piece};
 use super::{Cx, Data, Eval, Val};
@@ -68,7 +66,7 @@ impl<'db> Eval<'db> {
                         .iter()
                         .map(|v| self.coerce(v.clone(), inner, cx, span))
                         .collect();
-                    Val::new(Data::List(values), origin)
+                    Val::new(Data::list(values), origin)
                 }
                 _ => value,
             },
@@ -78,7 +76,7 @@ impl<'db> Eval<'db> {
                         .iter()
                         .map(|(k, v)| (k.clone(), self.coerce(v.clone(), inner, cx, span)))
                         .collect();
-                    Val::new(Data::Map(Rc::new(entries)), origin)
+                    Val::new(Data::Map(entries), origin)
                 }
                 _ => value,
             },
@@ -94,10 +92,10 @@ impl<'db> Eval<'db> {
                 let Data::Map(entries) = &value.data else {
                     return value;
                 };
-                let mut out: BTreeMap<Arc<str>, Val<'db>> = BTreeMap::new();
+                let mut out = Vec::new();
                 for (name, inner) in fields {
                     if let Some(v) = entries.get(name) {
-                        out.insert(name.clone(), self.coerce(v.clone(), inner, cx, span));
+                        out.push((name.clone(), self.coerce(v.clone(), inner, cx, span)));
                     }
                 }
                 for (name, default) in missing {
@@ -105,23 +103,23 @@ impl<'db> Eval<'db> {
                         Some(at) => self.default_at(*at, cx, span),
                         None => Val::new(Data::None, cx.origin(span)),
                     };
-                    out.insert(name.clone(), v);
+                    out.push((name.clone(), v));
                 }
-                Val::new(Data::Map(Rc::new(out)), origin)
+                Val::new(Data::Map(out.into_iter().collect()), origin)
             }
             Coercion::ToMap(fields) => {
                 let Data::Map(entries) = &value.data else {
                     return value;
                 };
-                let mut out: BTreeMap<Arc<str>, Val<'db>> = BTreeMap::new();
+                let mut out = Vec::new();
                 for (name, inner) in fields {
                     if let Some(v) = entries.get(name)
                         && !v.is_none()
                     {
-                        out.insert(name.clone(), self.coerce(v.clone(), inner, cx, span));
+                        out.push((name.clone(), self.coerce(v.clone(), inner, cx, span)));
                     }
                 }
-                Val::new(Data::Map(Rc::new(out)), origin)
+                Val::new(Data::Map(out.into_iter().collect()), origin)
             }
         }
     }

@@ -356,8 +356,7 @@ impl<'db> Eval<'db> {
                 break;
             };
             next += 1;
-            let head = crate::types::kind_head(self.db, instance.kind);
-            if !head.external {
+            if !instance.head.external {
                 self.expand(world, Some(inst), instance.kind);
             }
             let cx = Cx {
@@ -366,8 +365,8 @@ impl<'db> Eval<'db> {
                 inst: instance.parent,
                 kind: Kind::Declared,
             };
-            for field in &head.fields {
-                self.field(&cx, instance.decl.name_span, inst, &field.name);
+            for (number, _) in (0u32..).zip(&instance.head.fields) {
+                self.field_at(&cx, instance.decl.name_span, inst, number);
             }
         }
     }
@@ -430,7 +429,7 @@ impl<'db> Eval<'db> {
         let name = w.name.clone();
         let mut missing = Vec::new();
         for (path, entries) in &w.sets {
-            if !w.paths.contains_key(path) {
+            if !w.paths.contains_key(path.as_str()) {
                 missing.extend(
                     entries
                         .iter()
@@ -443,7 +442,8 @@ impl<'db> Eval<'db> {
                 missing.push((path.clone(), *env, *span));
             }
         }
-        let paths: Vec<String> = w.paths.keys().cloned().collect();
+        missing.sort_by(|a, b| a.0.cmp(&b.0));
+        let paths: Vec<Arc<str>> = w.paths.keys().cloned().collect();
         for (path, env, span) in missing {
             // A declaration that could not be made because something in it is wrong has been reported.
             if !self.diags.is_empty() {
@@ -457,7 +457,7 @@ impl<'db> Eval<'db> {
             };
             let message = format!("there is no `{path}` in the environment `{name}`");
             let mut diag = Diag::error("E0606", self.spot(&cx, span), message);
-            let names: Vec<&str> = paths.iter().map(String::as_str).collect();
+            let names: Vec<&str> = paths.iter().map(AsRef::as_ref).collect();
             if let Some(near) = crate::suggest::nearest(&path, names) {
                 diag = diag.help(format!("did you mean `{near}`?"));
             } else {

@@ -52,24 +52,25 @@ impl<'db> Eval<'db> {
                         item: instance.item,
                         range: instance.decl.name_span,
                     };
-                    return Some((spot, instance.path.clone()));
+                    return Some((spot, instance.path.to_string()));
                 }
             }
         }
     }
 
     /// Values that wait for each other.
-    pub(super) fn circle(&mut self, cx: &Cx, span: Span, name: &str) {
+    pub(super) fn circle(&mut self, cx: &Cx, span: Span, key: &super::CellKey) {
+        let name = &self.cell_name(key);
         let start = self
             .demands
             .iter()
-            .rposition(|(shown, ..)| shown == name)
+            .rposition(|(demanded, ..)| demanded == key)
             .unwrap_or(0);
         let story: Vec<(String, Spot)> = self
             .demands
             .iter()
             .skip(start)
-            .map(|(shown, cx, span)| (shown.clone(), self.spot(cx, *span)))
+            .map(|(demanded, cx, span)| (self.cell_name(demanded), self.spot(cx, *span)))
             .collect();
         let mut diag = Diag::error(
             "E0501",

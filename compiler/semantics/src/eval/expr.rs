@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use salsa::plumbing::AsId as _;
-
-use super::value::{Closure, Kind, Piece};
+use super::value::{Closure, Family, Kind, Piece};
 use super::{CellKey, Cx, Data, Eval, InstId, Locals, Val, bind};
 use crate::check::lower;
 use crate::db::ItemId;
@@ -28,9 +26,9 @@ impl<'db> Eval<'db> {
             ExprKind::None => new(Data::None),
             ExprKind::Bool(b) => new(Data::Bool(*b)),
             ExprKind::Int(n) => new(Data::Int(*n)),
-            ExprKind::Decimal(f) => new(Data::Decimal(f.decimal())),
+            ExprKind::Decimal(f) => new(Data::decimal(f.decimal())),
             ExprKind::Quantity(f, dim, text) => {
-                new(Data::Quantity(f.decimal(), dim.clone(), Some(text.clone())))
+                new(Data::quantity(f.decimal(), dim.clone(), Some(text.clone())))
             }
             ExprKind::Text(text) => new(Data::Text(text.clone())),
             ExprKind::Interpolate(parts) => self.interpolate(parts, cx, locals, span),
@@ -39,7 +37,7 @@ impl<'db> Eval<'db> {
                     return Self::poison(cx, span);
                 }
                 let values = values.iter().map(|v| self.eval(v, cx, locals)).collect();
-                new(Data::List(values))
+                new(Data::list(values))
             }
             ExprKind::Record(entries, drop_none) => {
                 self.record(entries, *drop_none, cx, locals, span)
@@ -53,7 +51,7 @@ impl<'db> Eval<'db> {
                 if !self.make(cx, span, out.len()) {
                     return Self::poison(cx, span);
                 }
-                new(Data::List(out.into()))
+                new(Data::list(out))
             }
             ExprKind::MapComp(clauses, key, value) => {
                 self.map_comp(clauses, key, value, cx, locals, span)
@@ -153,7 +151,7 @@ impl<'db> Eval<'db> {
                     let path = self.path_names(&change.path, cx, locals);
                     let new = self.eval(&change.value, &inner, locals);
                     value =
-                        self.update(&value, &path, new, change.in_map, &inner, change.value.span);
+                        self.update(value, &path, new, change.in_map, &inner, change.value.span);
                 }
                 value
             }
@@ -180,9 +178,7 @@ impl<'db> Eval<'db> {
     }
 
     pub(super) fn module_let(&mut self, item: ItemId, cx: &Cx, span: Span) -> Val<'db> {
-        let key = CellKey::Let(item.as_id().as_bits());
-        let shown = |this: &Self| item.name(this.db).to_string();
-        self.cell(cx, span, key, shown, |this| {
+        self.cell(cx, span, CellKey::Let(item), |this| {
             let inner = Cx {
                 world: cx.world,
                 item,
@@ -204,8 +200,7 @@ impl<'db> Eval<'db> {
             return Self::poison(cx, span);
         };
         let key = CellKey::KindLet(inst, name.clone());
-        let shown = |this: &Self| format!("{}.{name}", this.path_of(inst));
-        self.cell(cx, span, key, shown, |this| {
+        self.cell(cx, span, key, |this| {
             let inner = Cx {
                 world: cx.world,
                 item: kind,
@@ -229,7 +224,9 @@ impl<'db> Eval<'db> {
     ) -> Val<'db> {
         let head = crate::names::decls(self.db, decl.item).get(decl.index as usize);
         if head.is_some_and(|h| h.family) {
-            return Val::new(Data::Family(cx.world, decl, owner), cx.origin(span));
+            let world = cx.world;
+            let family = Rc::new(Family { world, decl, owner });
+            return Val::new(Data::Family(family), cx.origin(span));
         }
         match self.members(cx.world, owner, decl).single {
             Some(inst) => Val::new(Data::Node(inst), cx.origin(span)),
@@ -288,17 +285,17 @@ impl<'db> Eval<'db> {
         if !self.make(cx, span, entries.len()) {
             return Self::poison(cx, span);
         }
-        let mut map = BTreeMap::new();
+        let mut map = Vec::with_capacity(entries.len());
         for (key, value) in entries {
             let Some(key) = self.step_name(key, cx, locals) else {
                 continue;
             };
             let value = self.eval(value, cx, locals);
             if !(drop_none && value.is_none()) {
-                map.insert(key, value);
+                map.push((key, value));
             }
         }
-        Val::new(Data::Map(Rc::new(map)), cx.origin(span))
+        Val::new(Data::Map(map.into_iter().collect()), cx.origin(span))
     }
 
     pub(super) fn map_comp(
@@ -327,7 +324,7 @@ impl<'db> Eval<'db> {
         if !self.make(cx, span, map.len()) {
             return Self::poison(cx, span);
         }
-        Val::new(Data::Map(Rc::new(map)), cx.origin(span))
+        Val::new(Data::Map(map.into_iter().collect()), cx.origin(span))
     }
 
     pub(super) fn comprehend(
@@ -446,9 +443,8 @@ impl<'db> Eval<'db> {
 
     /// The default at a node of a type or a function, evaluated once.
     pub(super) fn default_at(&mut self, at: NodeRef, cx: &Cx, span: Span) -> Val<'db> {
-        let key = CellKey::Default(at.item.as_id().as_bits(), at.node);
-        let shown = |this: &Self| format!("a default of {}", at.item.name(this.db));
-        self.cell(cx, span, key, shown, |this| {
+        let key = CellKey::Default(at.item, at.node);
+        self.cell(cx, span, key, |this| {
             let inner = Cx {
                 world: cx.world,
                 item: at.item,
@@ -515,16 +511,16 @@ impl<'db> Eval<'db> {
         let Some(case) = cases.get(index as usize) else {
             return Self::poison(cx, span);
         };
-        let mut parts = BTreeMap::new();
+        let mut parts = Vec::with_capacity(case.params.len());
         let given = given.into_iter().chain(std::iter::repeat(None));
         for (param, value) in case.params.iter().zip(given) {
             let value = match value {
                 Some(value) => value,
                 None => self.default_value(param, cx, span),
             };
-            parts.insert(param.name.clone(), value);
+            parts.push((param.name.clone(), value));
         }
-        let data = Data::Case(ty, case.name.clone(), Rc::new(parts));
+        let data = Data::Case(ty, case.name.clone(), parts.into_iter().collect());
         Val::new(data, cx.origin(span))
     }
 
@@ -551,6 +547,9 @@ impl<'db> Eval<'db> {
             };
             given.insert(field.name.clone(), value);
         }
-        Val::new(Data::Target(kind, Rc::new(given)), cx.origin(span))
+        Val::new(
+            Data::Target(kind, given.into_iter().collect()),
+            cx.origin(span),
+        )
     }
 }

@@ -12,6 +12,7 @@
 mod access;
 mod branch;
 mod coerce;
+mod entries;
 mod env;
 mod error;
 mod expr;
@@ -30,10 +31,11 @@ use crate::diag::{Diag, Span};
 use crate::ir::{Expr, ExprKind, LocalId};
 use crate::types::kind_head;
 
+pub use entries::Entries;
 pub use env::{EnvKey, evaluate, show_let, target_name};
 pub use policy::{LinkVal, check_tests};
 pub use show::quantity_text;
-pub use value::{Data, Entries, InstId, Kind, Origin, OutRef, Piece, SiteKey, Val};
+pub use value::{Data, InstId, Kind, Origin, OutRef, Piece, SiteKey, Val};
 pub use world::World;
 
 /// How many steps an evaluation may take that makes nothing, and how many more for each thing made.
@@ -89,8 +91,11 @@ pub fn bind<'db>(locals: &Locals<'db>, id: LocalId, value: Val<'db>) -> Locals<'
 }
 
 /// The state of a cell.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub enum Cell<'db> {
+    /// Nobody has asked yet.
+    #[default]
+    New,
     /// It is being evaluated.
     Busy,
     /// Its value.
@@ -98,20 +103,20 @@ pub enum Cell<'db> {
 }
 
 /// What a cell is of.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum CellKey {
-    /// A module's `let`, by the bits of its id.
-    Let(u64),
+    /// A module's `let`.
+    Let(ItemId),
     /// An input of the app.
     AppInput(Arc<str>),
-    /// A field of a declaration.
-    Field(InstId, Arc<str>),
+    /// A field of a declaration, by its number in the head of its kind.
+    Field(InstId, u32),
     /// A kind's own `let`.
     KindLet(InstId, Arc<str>),
     /// An out.
     Out(InstId, Arc<str>),
-    /// Whether the target takes it.
-    Default(u64, u32),
+    /// The default at a node of an item.
+    Default(ItemId, u32),
 }
 
 /// The evaluator.
@@ -128,7 +133,7 @@ pub struct Eval<'db> {
     depth: u32,
     calls: Vec<ItemId>,
     /// What is being evaluated, for the story of a circle.
-    demands: Vec<(String, Cx, Span)>,
+    demands: Vec<(CellKey, Cx, Span)>,
     stopped: bool,
 }
 
@@ -164,27 +169,24 @@ impl<'db> Eval<'db> {
         cx: &Cx,
         span: Span,
         key: CellKey,
-        name: impl FnOnce(&Self) -> String,
         work: impl FnOnce(&mut Self) -> Val<'db>,
     ) -> Val<'db> {
-        match self.world(cx.world).and_then(|w| w.cells.get(&key)) {
+        match self.world(cx.world).and_then(|w| w.cell(&key)) {
             Some(Cell::Done(value)) => return value.clone(),
             Some(Cell::Busy) => {
-                let name = name(self);
-                self.circle(cx, span, &name);
+                self.circle(cx, span, &key);
                 return Self::poison(cx, span);
             }
-            None => {}
+            Some(Cell::New) | None => {}
         }
         if self.depth >= MAX_DEPTH {
             let message = format!("more than {MAX_DEPTH} values wait for each other here");
             self.error(cx, Diag::error("E0504", self.spot(cx, span), message));
             return Self::poison(cx, span);
         }
-        let shown = name(self);
         self.set_cell(cx.world, key.clone(), Cell::Busy);
         self.depth += 1;
-        self.demands.push((shown, *cx, span));
+        self.demands.push((key.clone(), *cx, span));
         // A chain of demands may be long: the stack grows with it, on the heap.
         let value = stacker::maybe_grow(256 * 1024, 4 * 1024 * 1024, || work(self));
         self.demands.pop();
@@ -195,7 +197,7 @@ impl<'db> Eval<'db> {
 
     fn set_cell(&mut self, world: usize, key: CellKey, cell: Cell<'db>) {
         if let Some(world) = self.worlds.get_mut(world) {
-            world.cells.insert(key, cell);
+            world.set_cell(key, cell);
         }
     }
 
@@ -226,29 +228,39 @@ impl<'db> Eval<'db> {
 
     /// A field of a declaration.
     pub fn field(&mut self, cx: &Cx, span: Span, inst: InstId, name: &Arc<str>) -> Val<'db> {
+        let head = self.world(inst.world).and_then(|w| w.instance(inst));
+        let number = head.and_then(|i| i.head.number(name));
+        match number {
+            Some(number) => self.field_at(cx, span, inst, number),
+            None => Self::poison(cx, span),
+        }
+    }
+
+    /// The field of that number in the head of the declaration's kind.
+    pub fn field_at(&mut self, cx: &Cx, span: Span, inst: InstId, number: u32) -> Val<'db> {
         let cx = &Cx {
             world: inst.world,
             ..*cx
         };
-        let key = CellKey::Field(inst, name.clone());
-        let shown = |this: &Self| format!("{}.{name}", this.path_of(inst));
-        self.cell(cx, span, key, shown, |this| {
-            this.compute_field(cx, inst, name)
+        self.cell(cx, span, CellKey::Field(inst, number), |this| {
+            this.compute_field(cx, inst, number)
         })
     }
 
-    fn compute_field(&mut self, cx: &Cx, inst: InstId, name: &Arc<str>) -> Val<'db> {
-        let Some(instance) = self.world(cx.world).and_then(|w| w.instance(inst)).cloned() else {
+    fn compute_field(&mut self, cx: &Cx, inst: InstId, number: u32) -> Val<'db> {
+        let instance = self.world(cx.world).and_then(|w| w.instance(inst)).cloned();
+        let Some((instance, field)) = instance.and_then(|instance| {
+            let field = instance.head.fields.get(number as usize)?;
+            Some((instance, field))
+        }) else {
             return Self::poison(cx, Span { start: 0, end: 0 });
         };
+        let name = &field.name;
         let found = self.assignments(cx.world, inst, &instance, name);
-        let default = kind_head(self.db, instance.kind)
-            .field(name)
-            .and_then(|f| f.default)
-            .and_then(|at| {
-                let lowered = crate::check::lower(self.db, at.item);
-                Some((at.item, Expr::default_of(lowered, at)?))
-            });
+        let default = field.default.and_then(|at| {
+            let lowered = crate::check::lower(self.db, at.item);
+            Some((at.item, Expr::default_of(lowered, at)?))
+        });
         let default_cx = |item| Cx {
             world: cx.world,
             item,
@@ -276,7 +288,7 @@ impl<'db> Eval<'db> {
             None => match default {
                 Some((item, expr)) => self.eval(expr, &default_cx(item), &None),
                 None if name.as_ref() == "name" => {
-                    let text = plat_model::NodePath::new(instance.path.clone()).external_name();
+                    let text = plat_model::external_name(&instance.path);
                     let site = SiteKey {
                         item: instance.item,
                         span: instance.decl.name_span,
@@ -290,11 +302,8 @@ impl<'db> Eval<'db> {
                         span: instance.decl.name_span,
                         kind: Kind::Derived,
                     };
-                    let optional = kind_head(self.db, instance.kind)
-                        .field(name)
-                        .is_some_and(|f| {
-                            matches!(f.ty.plain(self.db).1, crate::types::Ty::Optional(_))
-                        });
+                    let plain = field.ty.plain(self.db).1;
+                    let optional = matches!(plain, crate::types::Ty::Optional(_));
                     // A required field that is missing has been reported by the checker.
                     let data = if optional { Data::None } else { Data::Poison };
                     Val::new(data, Origin::new(site))
@@ -309,7 +318,7 @@ impl<'db> Eval<'db> {
             let path = self.path_names(assign.path, &assign.cx, &assign.locals);
             let new = self.eval(assign.value, &assign.cx, &assign.locals);
             let site = assign.site();
-            value = self.update(&value, &path, new, assign.in_map, &assign.cx, site.span);
+            value = self.update(value, &path, new, assign.in_map, &assign.cx, site.span);
         }
         value
     }
@@ -341,8 +350,7 @@ impl<'db> Eval<'db> {
         }
         let item = out.at.item;
         let key = CellKey::Out(inst, name.clone());
-        let shown = |this: &Self| format!("{}.{name}", this.path_of(inst));
-        self.cell(cx, span, key, shown, |this| {
+        self.cell(cx, span, key, |this| {
             let inner = Cx {
                 world: cx.world,
                 item,
@@ -356,6 +364,22 @@ impl<'db> Eval<'db> {
         })
     }
 
+    /// What a cell is called in messages.
+    fn cell_name(&self, key: &CellKey) -> String {
+        let of = |inst: InstId, name: &str| format!("{}.{name}", self.path_of(inst));
+        match key {
+            CellKey::Let(item) => item.name(self.db).to_string(),
+            CellKey::AppInput(name) => name.to_string(),
+            CellKey::Field(inst, number) => {
+                let instance = self.world(inst.world).and_then(|w| w.instance(*inst));
+                let field = instance.and_then(|i| i.head.fields.get(*number as usize));
+                of(*inst, field.map_or("", |field| field.name.as_ref()))
+            }
+            CellKey::KindLet(inst, name) | CellKey::Out(inst, name) => of(*inst, name),
+            CellKey::Default(item, _) => format!("a default of {}", item.name(self.db)),
+        }
+    }
+
     /// The kind of a declaration.
     pub fn kind_of(&self, inst: InstId) -> Option<ItemId> {
         Some(self.world(inst.world)?.instance(inst)?.kind)
@@ -365,7 +389,7 @@ impl<'db> Eval<'db> {
     pub fn path_of(&self, inst: InstId) -> String {
         self.world(inst.world)
             .and_then(|w| w.instance(inst))
-            .map_or_else(String::new, |i| i.path.clone())
+            .map_or_else(String::new, |i| i.path.to_string())
     }
 
     /// Is it the expression of something that has been reported?

@@ -1,7 +1,6 @@
 //! What is done with values: operators, fields, changes.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use plat_model::Decimal;
 use plat_syntax::ast::BinaryOp;
 
 use super::value::Piece;
-use super::{Cx, Data, Eval, Locals, Val};
+use super::{Cx, Data, Entries, Eval, Locals, Val};
 use crate::diag::{Diag, Span};
 use crate::ir::Expr;
 use crate::units::Dim;
@@ -70,10 +69,11 @@ impl<'db> Eval<'db> {
     pub(super) fn negate(&mut self, value: &Val<'db>, cx: &Cx, span: Span) -> Val<'db> {
         let data = match &value.data {
             Data::Int(n) => n.checked_neg().map(Data::Int),
-            Data::Decimal(n) => n.checked_neg().map(Data::Decimal),
-            Data::Quantity(n, dim, _) => n
-                .checked_neg()
-                .map(|n| Data::Quantity(n, dim.clone(), None)),
+            Data::Decimal(n) => n.checked_neg().map(Data::decimal),
+            Data::Quantity(q) => {
+                let negative = q.number.checked_neg();
+                negative.map(|n| Data::quantity(n, q.dim.clone(), None))
+            }
             Data::Poison => return value.clone(),
             _ => {
                 self.not_known(value, cx, span, "a number");
@@ -143,6 +143,12 @@ impl<'db> Eval<'db> {
                 if left.is_poison() || right.is_poison() {
                     return Self::poison(cx, span);
                 }
+                if let (BinaryOp::Add, Data::List(a), Data::List(b)) = (op, &left.data, &right.data)
+                {
+                    let (a, b) = (a.clone(), b.clone());
+                    drop(left);
+                    return self.join(a, &b, cx, span);
+                }
                 self.operate(op, &left, &right, cx, span)
             }
         }
@@ -190,11 +196,7 @@ impl<'db> Eval<'db> {
         span: Span,
     ) -> Val<'db> {
         if let (Data::List(a), Data::List(b)) = (&left.data, &right.data) {
-            if !self.make(cx, span, a.len() + b.len()) {
-                return Self::poison(cx, span);
-            }
-            let values = a.iter().chain(b.iter()).cloned().collect();
-            return Val::new(Data::List(values), cx.origin(span));
+            return self.join(a.clone(), b, cx, span);
         }
         if let (Data::Int(a), Data::Int(b)) = (&left.data, &right.data) {
             let whole = match op {
@@ -226,12 +228,33 @@ impl<'db> Eval<'db> {
         let text = quotient_text(op, left, right);
         let data = result.map(|n| {
             if dim.is_none() {
-                Data::Decimal(n)
+                Data::decimal(n)
             } else {
-                Data::Quantity(n, dim, text)
+                Data::quantity(n, dim, text)
             }
         });
         self.number(data, cx, span)
+    }
+
+    /// A list and another behind it. A list that nobody else holds grows in place: a long sum of
+    /// lists costs no more than its elements.
+    fn join(
+        &mut self,
+        mut list: Rc<Vec<Val<'db>>>,
+        more: &[Val<'db>],
+        cx: &Cx,
+        span: Span,
+    ) -> Val<'db> {
+        let copied = if Rc::strong_count(&list) > 1 {
+            list.len()
+        } else {
+            0
+        };
+        if !self.make(cx, span, copied + more.len()) {
+            return Self::poison(cx, span);
+        }
+        Rc::make_mut(&mut list).extend_from_slice(more);
+        Val::new(Data::List(list), cx.origin(span))
     }
 
     /// Are two values equal? `None` where it cannot be told.
@@ -296,15 +319,15 @@ impl<'db> Eval<'db> {
 
     pub(super) fn entries_equal(
         &mut self,
-        x: &BTreeMap<Arc<str>, Val<'db>>,
-        y: &BTreeMap<Arc<str>, Val<'db>>,
+        x: &Entries<'db>,
+        y: &Entries<'db>,
         cx: &Cx,
         span: Span,
     ) -> Option<bool> {
         if x.len() != y.len() {
             return Some(false);
         }
-        for ((k, p), (l, q)) in x.iter().zip(y) {
+        for ((k, p), (l, q)) in x.iter().zip(y.iter()) {
             if k != l || !self.equal(p, q, cx, span)? {
                 return Some(false);
             }
@@ -362,9 +385,10 @@ impl<'db> Eval<'db> {
 /// `900USD / 1month`: a quotient of quantities is written as it was.
 fn quotient_text(op: BinaryOp, left: &Val<'_>, right: &Val<'_>) -> Option<Arc<str>> {
     match (op, &left.data, &right.data) {
-        (BinaryOp::Divide, Data::Quantity(_, a, Some(over)), Data::Quantity(_, b, Some(under)))
-            if a != b && !b.is_percent() =>
+        (BinaryOp::Divide, Data::Quantity(a), Data::Quantity(b))
+            if a.dim != b.dim && !b.dim.is_percent() =>
         {
+            let (over, under) = (a.text.as_ref()?, b.text.as_ref()?);
             Some(Arc::from(format!("{over} / {under}")))
         }
         _ => None,
@@ -375,8 +399,8 @@ fn quotient_text(op: BinaryOp, left: &Val<'_>, right: &Val<'_>) -> Option<Arc<st
 pub(crate) fn amount(value: &Val<'_>) -> Option<(Decimal, Dim)> {
     match &value.data {
         Data::Int(n) => Some((Decimal::int(*n), Dim::default())),
-        Data::Decimal(n) => Some((*n, Dim::default())),
-        Data::Quantity(n, dim, _) => Some((*n, dim.clone())),
+        Data::Decimal(n) => Some((**n, Dim::default())),
+        Data::Quantity(q) => Some((q.number, q.dim.clone())),
         _ => None,
     }
 }

@@ -373,7 +373,7 @@ impl<'db> Eval<'db> {
                 unique.into_iter().map(|g| new(Data::Text(g))).collect()
             }
         };
-        new(Data::List(values.into()))
+        new(Data::list(values))
     }
 }
 

@@ -45,9 +45,9 @@ impl<'db> Eval<'db> {
             Data::Decimal(n) => {
                 let _ = write!(out, "{n}");
             }
-            Data::Quantity(n, dim, text) => match text {
+            Data::Quantity(q) => match &q.text {
                 Some(text) => out.push_str(text),
-                None => out.push_str(&quantity_text(self.db, *n, dim)),
+                None => out.push_str(&quantity_text(self.db, q.number, &q.dim)),
             },
             Data::Text(text) => {
                 let _ = write!(out, "{text:?}");
@@ -99,7 +99,8 @@ impl<'db> Eval<'db> {
                 }
             }
             Data::Node(inst) => out.push_str(&self.path_of(*inst)),
-            Data::Family(_, decl, _) => {
+            Data::Family(family) => {
+                let decl = family.decl;
                 let head = crate::names::decls(self.db, decl.item).get(decl.index as usize);
                 out.push_str(head.map_or("family", |h| h.name.as_ref()));
             }

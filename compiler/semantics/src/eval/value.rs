@@ -1,11 +1,11 @@
 //! Values as evaluation holds them: with the declarations they speak of, and who set them.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use plat_model::{Decimal, SiteKind};
 
+pub use super::entries::Entries;
 use super::{Cx, Locals};
 use crate::db::ItemId;
 use crate::diag::Span;
@@ -148,10 +148,46 @@ pub struct Closure<'db> {
     pub locals: Locals<'db>,
 }
 
-/// Entries by name.
-pub type Entries<'db> = Rc<BTreeMap<Arc<str>, Val<'db>>>;
+/// A number with a dimension.
+#[derive(Clone, Debug)]
+pub struct Amount {
+    /// How many of the dimension's base unit.
+    pub number: Decimal,
+    /// Its dimension.
+    pub dim: Dim,
+    /// How it was written.
+    pub text: Option<Arc<str>>,
+}
 
-/// What a value is.
+/// A family of declarations of a world.
+#[derive(Clone, Debug)]
+pub struct Family {
+    /// The world.
+    pub world: usize,
+    /// Its text.
+    pub decl: DeclRef,
+    /// The declaration in whose contents it stands.
+    pub owner: Option<InstId>,
+}
+
+impl<'db> Data<'db> {
+    /// A list.
+    pub fn list(values: Vec<Val<'db>>) -> Self {
+        Self::List(Rc::new(values))
+    }
+
+    /// A number with a dimension.
+    pub fn quantity(number: Decimal, dim: Dim, text: Option<Arc<str>>) -> Self {
+        Self::Quantity(Rc::new(Amount { number, dim, text }))
+    }
+
+    /// A fraction.
+    pub fn decimal(number: Decimal) -> Self {
+        Self::Decimal(Rc::new(number))
+    }
+}
+
+/// What a value is. There are very many of them: what is large or rare stands behind a pointer.
 #[derive(Clone, Debug)]
 pub enum Data<'db> {
     /// Something is wrong and has been reported.
@@ -163,9 +199,9 @@ pub enum Data<'db> {
     /// A whole number.
     Int(i128),
     /// A fraction.
-    Decimal(Decimal),
-    /// A number with a dimension, and how it was written.
-    Quantity(Decimal, Dim, Option<Arc<str>>),
+    Decimal(Rc<Decimal>),
+    /// A number with a dimension.
+    Quantity(Rc<Amount>),
     /// Text.
     Text(Arc<str>),
     /// Text with holes.
@@ -173,15 +209,15 @@ pub enum Data<'db> {
     /// Both ends.
     Range(Rc<(Val<'db>, Val<'db>)>),
     /// A list.
-    List(Rc<[Val<'db>]>),
+    List(Rc<Vec<Val<'db>>>),
     /// A record or a map.
     Map(Entries<'db>),
     /// A case of a variant: its type, its name, its parts.
     Case(ItemId, Arc<str>, Entries<'db>),
     /// A declaration.
     Node(InstId),
-    /// A family of declarations of a world, and the declaration whose contents it stands in.
-    Family(usize, DeclRef, Option<InstId>),
+    /// A family of declarations of a world.
+    Family(Rc<Family>),
     /// What a declaration gives.
     Out(Rc<OutRef>),
     /// A function.
@@ -232,12 +268,10 @@ impl<'db> Val<'db> {
             }
         };
         let lift = |entries: &Entries<'db>| -> Entries<'db> {
-            Rc::new(
-                entries
-                    .iter()
-                    .map(|(name, value)| (name.clone(), value.over(below, child(name))))
-                    .collect(),
-            )
+            entries
+                .iter()
+                .map(|(name, value)| (name.clone(), value.over(below, child(name))))
+                .collect()
         };
         let data = match &self.data {
             // A kind's default is the whole field's: it says nothing of what is inside.

@@ -1,9 +1,10 @@
 //! The declarations of an app in one environment, and what overrides their fields.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use salsa::plumbing::AsId as _;
+use rustc_hash::FxHashMap;
 
 use super::value::{InstId, Kind, SiteKey, Val};
 use super::{Cell, CellKey, Cx, Data, Eval, Locals, bind};
@@ -12,7 +13,7 @@ use crate::db::ItemId;
 use crate::diag::{Diag, Span, Spot};
 use crate::ir::{Assign, DeclStmt, Expr, Step, Stmt};
 use crate::names::DeclRef;
-use crate::types::kind_head;
+use crate::types::{KindHead, kind_head};
 
 /// How many declarations an environment may have.
 const MAX_INSTANCES: usize = 200_000;
@@ -23,11 +24,13 @@ const MAX_NESTING: usize = 32;
 #[derive(Clone, Debug)]
 pub struct Instance<'db> {
     /// Its path: `portal[north].server`.
-    pub path: String,
+    pub path: Arc<str>,
     /// The names and keys of its path.
     pub tokens: Vec<Arc<str>>,
     /// Its kind.
     pub kind: ItemId,
+    /// What is known of that.
+    pub head: &'db KindHead,
     /// The item whose text it is.
     pub item: ItemId,
     /// Its declaration.
@@ -98,21 +101,23 @@ pub struct World<'db> {
     /// The keys of a family.
     pub locals: Locals<'db>,
     /// The declarations.
-    pub instances: Vec<Instance<'db>>,
+    pub instances: Vec<Rc<Instance<'db>>>,
     /// By path.
-    pub paths: BTreeMap<String, InstId>,
-    /// What has been evaluated.
-    pub cells: BTreeMap<CellKey, Cell<'db>>,
+    pub paths: BTreeMap<Arc<str>, InstId>,
+    /// The fields of the declarations, by their numbers.
+    fields: Vec<Box<[Cell<'db>]>>,
+    /// Whatever else is evaluated.
+    cells: FxHashMap<CellKey, Cell<'db>>,
     /// `set`, nearest environment first, by the path of the declaration.
-    pub sets: BTreeMap<String, Vec<Override<'db>>>,
+    pub sets: FxHashMap<String, Vec<Override<'db>>>,
     /// `set` of the app's inputs, nearest first.
     pub inputs: BTreeMap<Arc<str>, Vec<Override<'db>>>,
     /// `each`, nearest first.
     pub each: Vec<(ItemId, &'db [Assign], ItemId)>,
     /// Paths left out.
     pub omitted: BTreeMap<String, (ItemId, Span, bool)>,
-    members: BTreeMap<(Option<InstId>, u64, u32), Members>,
-    expanded: BTreeMap<(Option<InstId>, u64), bool>,
+    members: FxHashMap<(Option<InstId>, DeclRef), Rc<Members>>,
+    expanded: FxHashMap<(Option<InstId>, ItemId), bool>,
     /// The links, once all is evaluated.
     pub links: Vec<super::policy::LinkVal>,
 }
@@ -128,20 +133,46 @@ impl<'db> World<'db> {
             locals: None,
             instances: Vec::new(),
             paths: BTreeMap::new(),
-            cells: BTreeMap::new(),
-            sets: BTreeMap::new(),
+            fields: Vec::new(),
+            cells: FxHashMap::default(),
+            sets: FxHashMap::default(),
             inputs: BTreeMap::new(),
             each: Vec::new(),
             omitted: BTreeMap::new(),
-            members: BTreeMap::new(),
-            expanded: BTreeMap::new(),
+            members: FxHashMap::default(),
+            expanded: FxHashMap::default(),
             links: Vec::new(),
         }
     }
 
     /// A declaration by its number.
-    pub fn instance(&self, inst: InstId) -> Option<&Instance<'db>> {
+    pub fn instance(&self, inst: InstId) -> Option<&Rc<Instance<'db>>> {
         self.instances.get(inst.number as usize)
+    }
+
+    /// The state of a cell; `None` where it has none yet.
+    pub fn cell(&self, key: &CellKey) -> Option<&Cell<'db>> {
+        match key {
+            CellKey::Field(inst, number) => {
+                self.fields.get(inst.number as usize)?.get(*number as usize)
+            }
+            other => self.cells.get(other),
+        }
+    }
+
+    /// Changes the state of a cell.
+    pub fn set_cell(&mut self, key: CellKey, cell: Cell<'db>) {
+        match key {
+            CellKey::Field(inst, number) => {
+                let fields = self.fields.get_mut(inst.number as usize);
+                if let Some(at) = fields.and_then(|f| f.get_mut(number as usize)) {
+                    *at = cell;
+                }
+            }
+            other => {
+                self.cells.insert(other, cell);
+            }
+        }
     }
 
     /// Their numbers, in the order in which they were found.
@@ -155,7 +186,7 @@ impl<'db> World<'db> {
 impl<'db> Eval<'db> {
     /// Finds the declarations of an item, or the contents of a declaration.
     pub fn expand(&mut self, world: usize, owner: Option<InstId>, item: ItemId) {
-        let key = (owner, item.as_id().as_bits());
+        let key = (owner, item);
         match self.world(world).and_then(|w| w.expanded.get(&key)) {
             Some(true) => return,
             Some(false) => {
@@ -246,6 +277,7 @@ impl<'db> Eval<'db> {
             .cloned();
         let mut tokens = parent.as_ref().map_or_else(Vec::new, |p| p.tokens.clone());
         let mut path = parent.map_or_else(String::new, |p| format!("{}.", p.path));
+        let path = &mut path;
         path.push_str(&decl.name);
         tokens.push(decl.name.clone());
         if let Some(key) = &key {
@@ -256,15 +288,16 @@ impl<'db> Eval<'db> {
             return;
         }
         if let Some(w) = self.worlds.get_mut(cx.world)
-            && let Some(entry) = w.omitted.get_mut(&path)
+            && let Some(entry) = w.omitted.get_mut(path.as_str())
         {
             entry.2 = true;
             return;
         }
         let instance = Instance {
-            path: path.clone(),
+            path: Arc::from(path.as_str()),
             tokens,
             kind,
+            head: kind_head(self.db, kind),
             item: cx.item,
             decl,
             parent: owner,
@@ -319,10 +352,17 @@ impl<'db> Eval<'db> {
             world: cx.world,
             number: u32::try_from(world.instances.len()).unwrap_or(u32::MAX),
         };
-        world.instances.push(instance);
+        world
+            .fields
+            .push(vec![Cell::New; instance.head.fields.len()].into());
+        world.instances.push(Rc::new(instance));
         world.paths.insert(path, id);
-        let slot = (owner, cx.item.as_id().as_bits(), decl.index);
-        let members = world.members.entry(slot).or_default();
+        let slot = DeclRef {
+            item: cx.item,
+            index: decl.index,
+        };
+        let members = world.members.entry((owner, slot)).or_default();
+        let members = Rc::make_mut(members);
         match key {
             Some(key) => {
                 members.by_key.insert(key, id);
@@ -332,9 +372,9 @@ impl<'db> Eval<'db> {
     }
 
     /// The declarations that a text has become, seen from the contents of `owner`.
-    pub fn members(&mut self, world: usize, owner: Option<InstId>, decl: DeclRef) -> Members {
+    pub fn members(&mut self, world: usize, owner: Option<InstId>, decl: DeclRef) -> Rc<Members> {
         self.expand(world, owner, decl.item);
-        let slot = (owner, decl.item.as_id().as_bits(), decl.index);
+        let slot = (owner, decl);
         self.world(world)
             .and_then(|w| w.members.get(&slot))
             .cloned()
@@ -368,7 +408,7 @@ impl<'db> Eval<'db> {
         };
         let env = w.env;
         let locals = w.locals.clone();
-        for entry in w.sets.get_mut(&instance.path).into_iter().flatten() {
+        for entry in w.sets.get_mut(&*instance.path).into_iter().flatten() {
             entry.used = true;
             if let Some(path) = field_steps(entry.assign, name) {
                 found.push(Assignment {
@@ -399,7 +439,7 @@ impl<'db> Eval<'db> {
         found: &mut Vec<Assignment<'db>>,
     ) {
         let Some(w) = self.world(world) else { return };
-        let head = kind_head(self.db, instance.kind);
+        let head = instance.head;
         for (kind, assigns, env) in &w.each {
             if *kind != instance.kind && !head.parents.contains(kind) {
                 continue;
@@ -480,13 +520,9 @@ impl<'db> Eval<'db> {
     /// An input of the app.
     pub fn app_input(&mut self, cx: &Cx, span: Span, item: ItemId, name: &Arc<str>) -> Val<'db> {
         let key = CellKey::AppInput(name.clone());
-        self.cell(
-            cx,
-            span,
-            key,
-            |_| name.to_string(),
-            |this| this.compute_app_input(cx, span, item, name),
-        )
+        self.cell(cx, span, key, |this| {
+            this.compute_app_input(cx, span, item, name)
+        })
     }
 
     fn compute_app_input(
@@ -550,7 +586,7 @@ impl<'db> Eval<'db> {
             let inner = at(*e, Kind::Set);
             let path = self.path_names(&assign.path, &inner, &locals(*e));
             let new = self.eval(&assign.value, &inner, &locals(*e));
-            value = self.update(&value, &path, new, assign.in_map, &inner, assign.value.span);
+            value = self.update(value, &path, new, assign.in_map, &inner, assign.value.span);
         }
         value
     }

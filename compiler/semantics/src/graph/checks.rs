@@ -38,7 +38,7 @@ pub(super) fn names_collide(eval: &mut Eval<'_>, world: usize) {
         match seen.get(&key) {
             Some(first) => {
                 let other = eval.world(world).and_then(|w| w.instance(*first)).cloned();
-                let other_path = other.as_ref().map_or("", |o| o.path.as_str()).to_owned();
+                let other_path = other.as_ref().map_or("", |o| o.path.as_ref()).to_owned();
                 let message = format!(
                     "`{}` and `{other_path}` have the same external name, `{name}`",
                     instance.path

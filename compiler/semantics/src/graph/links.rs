@@ -136,12 +136,11 @@ pub(super) fn fields_of<'db>(
         inst: instance.parent,
         kind: Kind::Declared,
     };
-    kind_head(eval.db, instance.kind)
-        .fields
-        .iter()
-        .map(|f| {
-            let value = eval.field(&cx, instance.decl.name_span, inst, &f.name);
-            (f.name.clone(), value)
+    (0u32..)
+        .zip(&instance.head.fields)
+        .map(|(number, field)| {
+            let value = eval.field_at(&cx, instance.decl.name_span, inst, number);
+            (field.name.clone(), value)
         })
         .collect()
 }

@@ -20,7 +20,7 @@ use crate::check::lower;
 use crate::db::{ItemId, main_package};
 use crate::diag::Diag;
 use crate::eval::{Cx, Entries, Eval, InstId, Kind, LinkVal, SiteKey, Val};
-use crate::types::{Ty, kind_head};
+use crate::types::Ty;
 use checks::{names_collide, refusals, supported};
 pub use links::link_vals;
 use links::{fields_of, nodes, ordered};
@@ -180,7 +180,7 @@ impl Build {
     ) -> Option<Node> {
         let db = eval.db;
         let instance = eval.world(self.world)?.instance(inst)?.clone();
-        let head = kind_head(db, instance.kind);
+        let head = instance.head;
         let mut fields = BTreeMap::new();
         let mut name = None;
         for (field, value) in fields_of(eval, self.world, inst) {
@@ -207,11 +207,11 @@ impl Build {
         let mut around = Vec::new();
         let mut at = instance.parent;
         while let Some(parent) = at.and_then(|id| eval.world(self.world)?.instance(id)) {
-            around.push(NodePath::new(parent.path.clone()));
+            around.push(NodePath::new(parent.path.as_ref()));
             at = parent.parent;
         }
         around.reverse();
-        let place = places.get(&instance.path).cloned().unwrap_or_default();
+        let place = places.get(&*instance.path).cloned().unwrap_or_default();
         Some(Node {
             kind: NodeKind {
                 package: instance.kind.file(db).package(db).to_string(),

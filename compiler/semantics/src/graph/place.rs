@@ -40,7 +40,7 @@ impl Build {
                 };
                 if !eval
                     .world(self.world)
-                    .is_some_and(|w| w.paths.contains_key(&path))
+                    .is_some_and(|w| w.paths.contains_key(path.as_str()))
                 {
                     let message = format!("there is no `{path}` in this environment to place");
                     let spot = eval.spot(&cx, entry.span);

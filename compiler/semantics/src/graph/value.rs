@@ -14,13 +14,13 @@ impl Build {
         let data = match &value.data {
             Data::Bool(b) => ModelData::Bool(*b),
             Data::Int(n) => ModelData::Int(*n),
-            Data::Decimal(n) => ModelData::Decimal(*n),
-            Data::Quantity(amount, dim, text) => ModelData::Quantity(Quantity {
-                dimension: dim.to_string(),
-                amount: *amount,
-                text: match text {
+            Data::Decimal(n) => ModelData::Decimal(**n),
+            Data::Quantity(q) => ModelData::Quantity(Quantity {
+                dimension: q.dim.to_string(),
+                amount: q.number,
+                text: match &q.text {
                     Some(text) => text.to_string(),
-                    None => quantity_text(eval.db, *amount, dim),
+                    None => quantity_text(eval.db, q.number, &q.dim),
                 },
             }),
             Data::Text(text) => ModelData::String(text.to_string()),
@@ -67,7 +67,7 @@ impl Build {
             }
             Data::Poison
             | Data::None
-            | Data::Family(..)
+            | Data::Family(_)
             | Data::Closure(_)
             | Data::Env(_)
             | Data::Here(_)

@@ -1,8 +1,6 @@
 //! The work of the library's functions.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -57,7 +55,7 @@ impl<'db> Eval<'db> {
                         "" => at(t, 0).chars().map(|c| part(&c.to_string())).collect(),
                         by => at(t, 0).split(by).map(part).collect(),
                     };
-                    Data::List(parts.into())
+                    Data::list(parts)
                 })
             }
             B::StartsWith => {
@@ -122,21 +120,21 @@ impl<'db> Eval<'db> {
             B::Keys => match &first.data {
                 Data::Map(entries) => {
                     let keys = entries.keys().map(|k| new(Data::Text(k.clone()))).collect();
-                    new(Data::List(keys))
+                    new(Data::list(keys))
                 }
                 _ => new(Data::Poison),
             },
             B::Values => match &first.data {
-                Data::Map(entries) => new(Data::List(entries.values().cloned().collect())),
+                Data::Map(entries) => new(Data::list(entries.values().cloned().collect())),
                 _ => new(Data::Poison),
             },
             B::Merge => match (&first.data, second.map(|s| s.data)) {
                 (Data::Map(base), Some(Data::Map(more))) => {
-                    let mut entries: BTreeMap<Arc<str>, Val<'db>> = (**base).clone();
+                    let mut entries = base.clone();
                     for (key, value) in more.iter() {
                         entries.insert(key.clone(), value.clone());
                     }
-                    new(Data::Map(Rc::new(entries)))
+                    new(Data::Map(entries))
                 }
                 _ => new(Data::Poison),
             },
@@ -397,7 +395,7 @@ impl<'db> Eval<'db> {
         match builtin {
             B::Map => {
                 let out = values.iter().map(|v| call(self, v)).collect();
-                new(Data::List(out))
+                new(Data::list(out))
             }
             B::Filter => {
                 let mut out = Vec::new();
@@ -406,7 +404,7 @@ impl<'db> Eval<'db> {
                         out.push(v.clone());
                     }
                 }
-                new(Data::List(out.into()))
+                new(Data::list(out))
             }
             B::Any | B::All => {
                 for v in values.iter() {
@@ -432,7 +430,7 @@ impl<'db> Eval<'db> {
                     self.not_known(&value, cx, span, "what is sorted by");
                     return new(Data::Poison);
                 }
-                new(Data::List(keyed.into_iter().map(|(_, v)| v).collect()))
+                new(Data::list(keyed.into_iter().map(|(_, v)| v).collect()))
             }
             B::Sum => {
                 let mut total: Option<Val<'db>> = None;
@@ -454,7 +452,7 @@ impl<'db> Eval<'db> {
                 if !self.make(cx, span, out.len()) {
                     return new(Data::Poison);
                 }
-                new(Data::List(out.into()))
+                new(Data::list(out))
             }
             B::Unique => {
                 // By their shown form, which is one for equal values: linear, not quadratic.
@@ -465,9 +463,9 @@ impl<'db> Eval<'db> {
                         out.push(v.clone());
                     }
                 }
-                new(Data::List(out.into()))
+                new(Data::list(out))
             }
-            B::Reverse => new(Data::List(values.iter().rev().cloned().collect())),
+            B::Reverse => new(Data::list(values.iter().rev().cloned().collect())),
             B::First => values.first().cloned().unwrap_or_else(|| new(Data::None)),
             B::Last => values.last().cloned().unwrap_or_else(|| new(Data::None)),
             _ => new(Data::Poison),
@@ -481,7 +479,7 @@ fn at(texts: &[Arc<str>], index: usize) -> &str {
 
 fn zero_of<'db>(value: &Val<'db>) -> Data<'db> {
     match &value.data {
-        Data::Quantity(_, dim, _) => Data::Quantity(Decimal::ZERO, dim.clone(), None),
+        Data::Quantity(q) => Data::quantity(Decimal::ZERO, q.dim.clone(), None),
         _ => Data::Int(0),
     }
 }

@@ -217,6 +217,12 @@ impl KindHead {
         self.fields.iter().find(|f| f.name.as_ref() == name)
     }
 
+    /// The place of a field among the fields.
+    pub fn number(&self, name: &str) -> Option<u32> {
+        let at = self.fields.iter().position(|f| f.name.as_ref() == name)?;
+        u32::try_from(at).ok()
+    }
+
     /// An out by its name.
     pub fn out(&self, name: &str) -> Option<&OutHead> {
         self.outs.iter().find(|o| o.name.as_ref() == name)
