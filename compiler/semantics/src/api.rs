@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use plat_model::{Graph, Place};
 use plat_syntax::{Diagnostic, Severity, TextRange};
 use salsa::{Durability, Setter as _};
 
 use crate::app::app;
-use crate::check::{lower, recursive_calls};
+use crate::check::{env_circles, lower, recursive_calls, rename_conflicts};
 use crate::db::{
     Db, ItemId, PackageInfo, SourceFile, Space, Workspace, display_path, items, main_package,
     module_of, parsed,
 };
-use crate::diag::Diag;
+use crate::diag::{Diag, Spot};
 use crate::eval::{EnvKey, check_tests, evaluate, target_name};
 use crate::names::{STD, scope, uses};
 use crate::project::{PackageInput, Project};
@@ -243,6 +244,39 @@ impl Database {
         }
     }
 
+    /// The waivers whose last day is past, as errors at that day. Evaluation knows no day: who asks
+    /// brings today's date.
+    pub fn expired_waivers(&self, today: NaiveDate) -> Vec<Diagnostic> {
+        stacker::grow(STACK, || {
+            let mut out = Vec::new();
+            for item in &app(self).waived {
+                let Some(waive) = &lower(self, *item).waive else {
+                    continue;
+                };
+                let last = waive
+                    .until
+                    .and_then(|(year, month, day)| NaiveDate::from_ymd_opt(year, month, day));
+                let Some(last) = last.filter(|last| *last < today) else {
+                    continue;
+                };
+                let spot = Spot {
+                    item: *item,
+                    range: waive.until_span,
+                };
+                let policy = waive.policy.name(self);
+                let message = format!(
+                    "the waiver of `{policy}` for `{}` ended on {last}",
+                    waive.target
+                );
+                let diag = Diag::error("E0706", spot, message)
+                    .related(crate::types::name_spot(self, waive.policy), "the policy")
+                    .help("meet the policy and take the waiver away, or give it another last day");
+                out.push(diag.resolve(self));
+            }
+            sorted(out)
+        })
+    }
+
     /// The type and, in the app's first environment, the value of a `let` of the main package, as
     /// they would be written. `None` if the file has no such `let`.
     pub fn reveal(&self, file: &str, name: &str) -> Option<(String, String)> {
@@ -279,6 +313,8 @@ impl Database {
     fn structure(&self) -> Vec<Diagnostic> {
         let app = app(self);
         let mut out = resolve(self, recursive_calls(self));
+        out.extend(resolve(self, env_circles(self)));
+        out.extend(resolve(self, rename_conflicts(self)));
         if main_package(self).is_none() {
             let diag = self.at_start("E0801", "there is no package here".to_owned());
             out.push(diag.with_help("`platc new NAME` makes one: a plat.toml and a starting app"));

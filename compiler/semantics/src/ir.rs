@@ -254,7 +254,18 @@ pub struct PlaceEntry {
     pub path: Vec<Step>,
     /// Where.
     pub place: Place,
-    /// The whole of it.
+    /// The path.
+    pub span: Span,
+}
+
+/// An entry of `omit`.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub struct Omit {
+    /// The declaration of the app that its path begins at.
+    pub root: DeclRef,
+    /// Its keys and contents; none for all of a family.
+    pub path: Vec<Step>,
+    /// The path.
     pub span: Span,
 }
 
@@ -269,11 +280,20 @@ pub enum Place {
     Existing(Vec<(Arc<str>, Expr)>),
 }
 
+/// What an environment extends.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub struct Extends {
+    /// The environment.
+    pub env: ItemId,
+    /// The keys, where it is a family.
+    pub keys: Vec<Expr>,
+}
+
 /// An `env`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, salsa::SalsaValue)]
 pub struct EnvBody {
     /// The one it extends.
-    pub extends: Option<ItemId>,
+    pub extends: Option<Extends>,
     /// The keys of a family.
     pub params: Vec<(Arc<str>, LocalId, Ty)>,
     /// `target` and all other fields.
@@ -285,7 +305,9 @@ pub struct EnvBody {
     /// `place`
     pub place: Vec<PlaceEntry>,
     /// `omit`
-    pub omit: Vec<(DeclRef, Vec<Step>, Span)>,
+    pub omit: Vec<Omit>,
+    /// `policies`: those of other packages that hold here.
+    pub policies: Vec<ItemId>,
 }
 
 /// What a policy looks at.
@@ -316,6 +338,19 @@ pub struct PolicyBody {
     pub warning: bool,
 }
 
+/// A `waive`.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub struct WaiveBody {
+    /// The policy.
+    pub policy: ItemId,
+    /// The path of a declaration, and all that is inside of it; or the name of an environment.
+    pub target: Arc<str>,
+    /// The last day on which it holds: year, month, day.
+    pub until: Option<(i32, u32, u32)>,
+    /// Where that day is written.
+    pub until_span: Span,
+}
+
 /// All that the checker found out about an item.
 #[derive(Clone, PartialEq, Eq, Debug, Default, salsa::SalsaValue)]
 pub struct Lowered {
@@ -341,6 +376,8 @@ pub struct Lowered {
     pub env: Option<EnvBody>,
     /// A policy.
     pub policy: Option<PolicyBody>,
+    /// A waiver.
+    pub waive: Option<WaiveBody>,
     /// A test's `assert`s.
     pub asserts: Vec<Expr>,
 }

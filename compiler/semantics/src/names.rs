@@ -10,7 +10,7 @@ use std::sync::Arc;
 use plat_syntax::ast::{self, Item};
 
 use crate::db::{
-    Db, ItemId, ModuleId, SourceFile, Space, Workspace, items, module_files, module_of,
+    Db, ItemId, ModuleId, SourceFile, Space, Workspace, items, module_files, module_of, modules,
     package_info, tree,
 };
 use crate::diag::{Diag, Spot};
@@ -470,6 +470,16 @@ pub fn find_module(db: &dyn Db, file: SourceFile, path: &[Arc<str>]) -> Result<M
     Ok(module)
 }
 
+/// Why there are no policies of a name.
+pub enum NoPolicy {
+    /// It is not `pub`; its package.
+    NotPublic(Arc<str>),
+    /// The package or directory makes none public.
+    None(String),
+    /// There is nothing of that name; the policies that can be seen.
+    Unknown(Vec<Arc<str>>),
+}
+
 /// Looks names up as seen from a file.
 #[derive(Clone, Copy)]
 pub struct Names<'db> {
@@ -536,6 +546,52 @@ impl<'db> Names<'db> {
         self.qualified(path, Self::type_named, |scope, name| {
             scope.types.get(name).map(|d| d.what.clone())
         })
+    }
+
+    /// The policy of a name or a path, or all the public ones of a package or a directory.
+    ///
+    /// # Errors
+    /// There is none of that name, or it is not public.
+    pub fn policies(self, path: &[Arc<str>]) -> Result<Vec<ItemId>, NoPolicy> {
+        let db = self.db;
+        if let [name] = path
+            && let Some(found) = self.policy(name)
+        {
+            return Ok(vec![found]);
+        }
+        if let Some((name, module)) = path.split_last()
+            && !module.is_empty()
+            && let Ok(module) = find_module(db, self.file, module)
+            && let Some(def) = scope(db, module).policies.get(name)
+        {
+            return if def.public || module.package(db) == self.file.package(db) {
+                Ok(vec![def.what])
+            } else {
+                Err(NoPolicy::NotPublic(module.package(db).clone()))
+            };
+        }
+        if let Ok(module) = find_module(db, self.file, path) {
+            let mut found = Vec::new();
+            let package = module.package(db);
+            let below = format!("{}/", module.dir(db));
+            // A directory stands for those below it too.
+            for (of, dir) in modules(db).keys() {
+                let within =
+                    dir == module.dir(db) || module.dir(db).is_empty() || dir.starts_with(&below);
+                if of == package && within {
+                    let module = ModuleId::new(db, of.clone(), dir.clone());
+                    let scope = scope(db, module);
+                    found.extend(scope.policies.values().filter(|d| d.public).map(|d| d.what));
+                }
+            }
+            return if found.is_empty() {
+                Err(NoPolicy::None(path.join(".")))
+            } else {
+                Ok(found)
+            };
+        }
+        let seen = self.seen(Space::Policy);
+        Err(NoPolicy::Unknown(seen.into_iter().map(Arc::from).collect()))
     }
 
     fn qualified<T>(

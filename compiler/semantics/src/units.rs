@@ -197,6 +197,22 @@ pub fn unit(db: &dyn Db, item: ItemId) -> Option<Unit> {
     })
 }
 
+/// The unit that a unit is defined by.
+pub fn other_unit(db: &dyn Db, item: ItemId) -> Option<ItemId> {
+    let tree = tree(db, item).as_ref()?;
+    let Item::UnitDef(def) = tree.item() else {
+        return None;
+    };
+    let Some(Expr::NumberLit(number)) = def.value() else {
+        return None;
+    };
+    let names = Names {
+        db,
+        file: item.file(db),
+    };
+    names.unit(number.unit()?)
+}
+
 fn no_unit(_: &dyn Db, _: salsa::Id, _: ItemId) -> Option<Unit> {
     None
 }

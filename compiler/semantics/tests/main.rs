@@ -8,6 +8,7 @@
 )]
 
 mod common;
+mod environments;
 mod incremental;
 mod kinds;
 mod limits;

@@ -6,10 +6,10 @@ use plat_syntax::ast::{self, Item, Segment};
 
 use super::Checker;
 use super::record::field_names;
-use crate::db::{ItemId, Space};
+use crate::db::{Db, ItemId, Space, tree};
 use crate::diag::Diag;
-use crate::ir::{Assign, EnvBody, Expr, Place, PlaceEntry, SetEntry, SetRoot, Step};
-use crate::names::{DeclRef, ValueDef, path_names, prelude};
+use crate::ir::{Assign, EnvBody, Expr, Extends, SetEntry, SetRoot, Step};
+use crate::names::{ValueDef, path_names, prelude};
 use crate::types::{Ty, TypeReader, kind_head};
 
 impl<'db> Checker<'db> {
@@ -68,6 +68,7 @@ impl<'db> Checker<'db> {
             "set" => self.set(field, body),
             "place" => self.place(field, body),
             "omit" => self.omit(field, body),
+            "policies" => self.policies(field, body),
             text => self.plain_field(text, name, field, body),
         }
     }
@@ -86,7 +87,7 @@ impl<'db> Checker<'db> {
         let found = head.and_then(|h| h.field(text)).filter(|f| f.at.is_some());
         let Some(found) = found else {
             let spot = self.spot(name.node());
-            let mut names = vec!["extends", "set", "place", "omit"];
+            let mut names = vec!["extends", "set", "place", "omit", "policies"];
             names.extend(head.map(|h| field_names(&h.fields)).unwrap_or_default());
             names.retain(|n| *n != "name");
             let message = format!("an environment has no field `{text}`");
@@ -109,30 +110,66 @@ impl<'db> Checker<'db> {
         body.fields.push((Arc::from(text), value));
     }
 
-    fn extends(&mut self, field: ast::Field<'db>) -> Option<ItemId> {
-        match field.value() {
-            Some(ast::Expr::NameRef(name)) => {
-                let found = self.names.env(name.text());
-                if found.is_none() {
-                    let text = name.text();
-                    let spot = self.spot(name.node());
-                    let message = format!("there is no environment `{text}`");
-                    let names = self.names.seen(Space::Env);
-                    let diag = Diag::error("E0211", spot, message).suggest(text, spot, &names);
-                    self.diags.push(diag);
-                }
-                if found == Some(self.item) {
-                    self.error("E0605", name.node(), "an environment cannot extend itself");
-                    return None;
-                }
-                found
-            }
-            Some(other) => {
-                self.error("E0211", other.node(), "`extends` names an environment");
-                None
-            }
-            None => None,
+    fn extends(&mut self, field: ast::Field<'db>) -> Option<Extends> {
+        let value = field.value()?;
+        let (env, keys) = self.named_env(value, "`extends` names an environment")?;
+        Some(Extends { env, keys })
+    }
+
+    /// An environment by its name, a member of a family by its keys too: `preview[214]`.
+    pub(super) fn named_env(
+        &mut self,
+        value: ast::Expr<'db>,
+        otherwise: &str,
+    ) -> Option<(ItemId, Vec<Expr>)> {
+        let mut keys = Vec::new();
+        let mut at = value;
+        while let ast::Expr::IndexExpr(index) = at {
+            keys.extend(index.index());
+            at = index.base()?;
         }
+        keys.reverse();
+        let ast::Expr::NameRef(name) = at else {
+            self.error("E0211", value.node(), otherwise);
+            return None;
+        };
+        let text = name.text();
+        let Some(env) = self.names.env(text) else {
+            let spot = self.spot(name.node());
+            let message = format!("there is no environment `{text}`");
+            let names = self.names.seen(Space::Env);
+            let diag = Diag::error("E0211", spot, message).suggest(text, spot, &names);
+            self.diags.push(diag);
+            for key in keys {
+                self.infer(key, None);
+            }
+            return None;
+        };
+        let wanted = env_keys(self.db, env);
+        if wanted.len() != keys.len() {
+            let names: Vec<&str> = wanted.iter().map(|(name, _)| name.as_ref()).collect();
+            let diag = if names.is_empty() {
+                let message = format!("the environment `{text}` is no family: it takes no key");
+                Diag::error("E0609", self.spot(value.node()), message)
+            } else {
+                let message = format!("`{text}` is a family: say which of its members");
+                let keys: String = names.iter().map(|n| format!("[{n}]")).collect();
+                Diag::error("E0609", self.spot(value.node()), message)
+                    .help(format!("write `{text}{keys}`, with a value for each key"))
+            };
+            self.diags
+                .push(diag.related(crate::types::name_spot(self.db, env), "declared here"));
+            return None;
+        }
+        let keys = keys
+            .into_iter()
+            .zip(wanted)
+            .map(|(key, (name, ty))| {
+                let purpose = format!("the key `{name}` of `{text}`");
+                self.for_purpose(purpose, |c| c.check(Some(key), ty))
+            })
+            .collect();
+        Some((env, keys))
     }
 
     fn set(&mut self, field: ast::Field<'db>, body: &mut EnvBody) {
@@ -212,7 +249,7 @@ impl<'db> Checker<'db> {
     }
 
     /// A declaration or an input of the app, for the head of a path.
-    fn app_value(&mut self, name: ast::Name<'db>) -> Option<ValueDef> {
+    pub(super) fn app_value(&mut self, name: ast::Name<'db>) -> Option<ValueDef> {
         let text = name.text();
         if let Some(def) = self.names.value(text) {
             return Some(def);
@@ -286,164 +323,22 @@ impl<'db> Checker<'db> {
         self.no_overlap(&assigns);
         Some((kind, assigns))
     }
-
-    /// A path to a declaration.
-    fn decl_path(&mut self, segments: &[Segment<'db>]) -> Option<(DeclRef, Vec<Step>)> {
-        let (first, rest) = segments.split_first()?;
-        let Segment::Name(name) = first else {
-            self.error(
-                "E0207",
-                first.node(),
-                "a path begins with a name of the app",
-            );
-            return None;
-        };
-        let ValueDef::Decl(decl) = self.app_value(*name)? else {
-            let message = format!("`{}` is no declaration", name.text());
-            self.error("E0215", name.node(), message);
-            return None;
-        };
-        let steps = rest.iter().map(|segment| self.step(*segment)).collect();
-        Some((decl, steps))
-    }
-
-    fn place(&mut self, field: ast::Field<'db>, body: &mut EnvBody) {
-        let record = match field.value() {
-            Some(ast::Expr::Record(record)) => record,
-            Some(other) => {
-                let message =
-                    "`place` takes declarations and places in braces: `place = { db = … }`";
-                self.error("E0315", other.node(), message);
-                return;
-            }
-            None => return,
-        };
-        for entry in record.entries() {
-            let Some(path) = entry.path() else { continue };
-            let segments: Vec<Segment<'db>> = path.segments().collect();
-            let root = self.decl_path(&segments);
-            let place = self.place_value(entry.value());
-            if let (Some((root, path)), Some(place)) = (root, place) {
-                body.place.push(PlaceEntry {
-                    root,
-                    path,
-                    place,
-                    span: entry.node().range().into(),
-                });
-            }
-        }
-    }
-
-    fn place_value(&mut self, value: Option<ast::Expr<'db>>) -> Option<Place> {
-        let value = value?;
-        if let ast::Expr::Call(call) = value
-            && let Some(ast::Expr::NameRef(name)) = call.callee()
-        {
-            let args: Vec<ast::Arg<'db>> = call.args().collect();
-            match name.text() {
-                "on" => {
-                    let host = args.first().and_then(|a| a.value());
-                    let purpose = "the host".to_owned();
-                    let host = self.for_purpose(purpose, |c| c.check(host, &Ty::String));
-                    return Some(Place::On(host));
-                }
-                "existing" => {
-                    let fields = args.iter().filter_map(|arg| {
-                        let Some(name) = arg.name() else {
-                            let message = "what exists is told by name: `existing(host: \"…\")`";
-                            self.error("E0307", arg.node(), message);
-                            return None;
-                        };
-                        let (value, ty) = self.infer_opt(arg.value(), None);
-                        Some((Arc::from(name.text()), self.existing_value(value, &ty)))
-                    });
-                    return Some(Place::Existing(fields.collect()));
-                }
-                "in" => {
-                    let message = "a thing that another environment owns cannot be used yet";
-                    self.error("E0614", call.node(), message);
-                    return None;
-                }
-                _ => {}
-            }
-        }
-        let target = prelude(self.db).kinds.get("target").map(|def| def.what);
-        let wanted = target.map_or(Ty::Unknown, Ty::Instance);
-        let purpose = "a place".to_owned();
-        Some(Place::Target(
-            self.for_purpose(purpose, |c| c.check(Some(value), &wanted)),
-        ))
-    }
-
-    /// A declaration given as a value of an existing thing is what its bare name gives.
-    fn existing_value(&mut self, value: Expr, ty: &Ty) -> Expr {
-        match ty.plain(self.db).1 {
-            Ty::Instance(kind) => match super::implicit_out_type(self.db, kind) {
-                Some(out) => self.coerce(value, ty, &out),
-                None => value,
-            },
-            _ => value,
-        }
-    }
-
-    fn omit(&mut self, field: ast::Field<'db>, body: &mut EnvBody) {
-        let list = match field.value() {
-            Some(ast::Expr::List(list)) => list,
-            Some(other) => {
-                self.error(
-                    "E0315",
-                    other.node(),
-                    "`omit` takes a list of declarations: `omit = [x]`",
-                );
-                return;
-            }
-            None => return,
-        };
-        for element in list.elements() {
-            let Some(segments) = path_of(element) else {
-                self.error("E0215", element.node(), "this names no declaration");
-                continue;
-            };
-            let (first, rest) = segments;
-            let Some(ValueDef::Decl(decl)) = self.app_value(first) else {
-                continue;
-            };
-            let mut steps = Vec::new();
-            for step in rest {
-                steps.push(match step {
-                    PathPart::Name(name) => Step::Name(Arc::from(name.text())),
-                    PathPart::Key(key) => self.step(Segment::Index(key)),
-                });
-            }
-            body.omit.push((decl, steps, element.node().range().into()));
-        }
-    }
 }
 
-enum PathPart<'t> {
-    Name(ast::Name<'t>),
-    Key(ast::Expr<'t>),
-}
-
-/// `a["k"].b` as a path.
-fn path_of(expr: ast::Expr<'_>) -> Option<(ast::Name<'_>, Vec<PathPart<'_>>)> {
-    let mut parts = Vec::new();
-    let mut at = expr;
-    loop {
-        match at {
-            ast::Expr::NameRef(_) => {
-                parts.reverse();
-                return Some((at.as_name()?, parts));
-            }
-            ast::Expr::FieldAccess(access) => {
-                parts.push(PathPart::Name(access.name()?));
-                at = access.base()?;
-            }
-            ast::Expr::IndexExpr(index) => {
-                parts.push(PathPart::Key(index.index()?));
-                at = index.base()?;
-            }
-            _ => return None,
-        }
-    }
+/// The keys of a family of environments with their types; none for a single one.
+#[salsa::tracked]
+pub(super) fn env_keys(db: &dyn Db, item: ItemId) -> Vec<(Arc<str>, Ty)> {
+    let Some(tree) = tree(db, item) else {
+        return Vec::new();
+    };
+    let Item::Env(env) = tree.item() else {
+        return Vec::new();
+    };
+    let mut reader = TypeReader::new(db, item);
+    env.params()
+        .map(|param| {
+            let name = param.name().map_or("", ast::Name::text);
+            (Arc::from(name), reader.read_or_unknown(param.ty()))
+        })
+        .collect()
 }

@@ -43,6 +43,7 @@ impl<'db> Checker<'db> {
                 self.out.contents = stmts;
             }
             Item::Waive(waive) => self.waive(waive),
+            Item::Moved(moved) => self.moved(moved),
             _ => {}
         }
     }
@@ -205,11 +206,16 @@ impl<'db> Checker<'db> {
                 let message = "a unit is so many of another one: `unit kreq = 1000req`";
                 self.error("E0214", value.node(), message);
             } else if self.diags.is_empty() && crate::units::unit(self.db, self.item).is_none() {
-                let message = format!(
-                    "the unit `{}` is defined by itself",
-                    self.item.name(self.db)
-                );
-                self.error("E0214", value.node(), message);
+                let next = |item| crate::units::other_unit(self.db, item);
+                // One that leads to a circle without being on it has nothing wrong itself.
+                if let Some(circle) = super::circle(self.item, next)
+                    && super::tells(self.db, self.item, &circle)
+                {
+                    let name = self.item.name(self.db);
+                    let message = format!("the unit `{name}` is defined by itself");
+                    let diag = Diag::error("E0214", self.spot(value.node()), message);
+                    self.diags.push(super::told(self.db, diag, &circle));
+                }
             }
         }
     }

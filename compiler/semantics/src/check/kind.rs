@@ -1,15 +1,14 @@
 //! Kinds.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plat_syntax::ast::{self, Item};
 
 use super::Checker;
-use crate::db::{Db, ItemId};
 use crate::diag::Diag;
 use crate::ir::{Require, Stmt, Value};
-use crate::names::decls;
-use crate::types::{Ty, kind_head, name_spot};
+use crate::types::{Ty, kind_head};
 
 impl<'db> Checker<'db> {
     pub(super) fn kind(&mut self, kind: ast::Kind<'db>) {
@@ -22,12 +21,14 @@ impl<'db> Checker<'db> {
                 Item::FieldDecl(field) => fields.push(field),
                 Item::Let(def) => {
                     if let Some(name) = def.name() {
-                        self.waiting.insert(Arc::from(name.text()), def);
+                        // One defined twice is reported; the first one counts.
+                        self.waiting.entry(Arc::from(name.text())).or_insert(def);
                     }
                 }
                 _ => {}
             }
         }
+        self.named_twice(kind, &fields);
         self.field_defaults(&fields, |c, name| {
             kind_head(c.db, c.item).field(name).map(|f| f.ty.clone())
         });
@@ -60,10 +61,8 @@ impl<'db> Checker<'db> {
             self.diags.push(Diag::error("E0324", spot, message));
         }
         self.out.contents = contents;
-        if contains_itself(self.db, self.item) {
-            let message = format!("the kind `{}` contains itself", self.item.name(self.db));
-            self.diags
-                .push(Diag::error("E0312", name_spot(self.db, self.item), message));
+        if let Some(diag) = super::circles::kind_within_itself(self.db, self.item) {
+            self.diags.extend(diag);
             self.out.contents.clear();
         }
         for item in kind.items() {
@@ -80,6 +79,48 @@ impl<'db> Checker<'db> {
                     self.out.requires.push(Require { condition, message });
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// Inputs, `let`s and declarations of a kind share one scope: each name is there once.
+    fn named_twice(&mut self, kind: ast::Kind<'db>, fields: &[ast::FieldDecl<'db>]) {
+        let mut seen: BTreeMap<&str, ast::Name<'db>> = BTreeMap::new();
+        for name in fields.iter().filter_map(|f| f.name()) {
+            // Two fields of one name are told with the kind's head.
+            seen.entry(name.text()).or_insert(name);
+        }
+        let mut waiting: Vec<Item<'db>> = kind.items().collect();
+        waiting.reverse();
+        while let Some(item) = waiting.pop() {
+            let name = match item {
+                Item::Let(def) => def.name(),
+                Item::Decl(decl) => decl.name(),
+                Item::If(choice) => {
+                    let mut inner: Vec<Item<'db>> = choice.then_items().collect();
+                    inner.extend(choice.else_items());
+                    waiting.extend(inner.into_iter().rev());
+                    None
+                }
+                Item::For(each) => {
+                    let inner: Vec<Item<'db>> = each.items().collect();
+                    waiting.extend(inner.into_iter().rev());
+                    None
+                }
+                _ => None,
+            };
+            let Some(name) = name else { continue };
+            match seen.get(name.text()) {
+                Some(first) => {
+                    let text = name.text();
+                    let message = format!("`{text}` is defined twice in this kind");
+                    let diag = Diag::error("E0206", self.spot(name.node()), message)
+                        .related(self.spot(first.node()), "first here");
+                    self.diags.push(diag);
+                }
+                None => {
+                    seen.insert(name.text(), name);
+                }
             }
         }
     }
@@ -133,27 +174,4 @@ impl<'db> Checker<'db> {
             }
         }
     }
-}
-
-/// Does a kind contain itself, straight or through others?
-pub(super) fn contains_itself(db: &dyn Db, item: ItemId) -> bool {
-    let mut waiting = vec![item];
-    let mut seen: Vec<ItemId> = Vec::new();
-    while let Some(kind) = waiting.pop() {
-        let names = crate::names::Names {
-            db,
-            file: kind.file(db),
-        };
-        for head in decls(db, kind) {
-            match names.kind(&head.kind) {
-                Some(inner) if inner == item => return true,
-                Some(inner) if !seen.contains(&inner) => {
-                    seen.push(inner);
-                    waiting.push(inner);
-                }
-                _ => {}
-            }
-        }
-    }
-    false
 }

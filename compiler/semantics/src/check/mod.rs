@@ -7,6 +7,7 @@
 
 mod access;
 mod call;
+mod circles;
 mod compound;
 mod control;
 mod decl;
@@ -15,11 +16,14 @@ mod expr;
 mod item;
 mod kind;
 mod library;
+mod moved;
 mod operator;
 mod pattern;
+mod place;
 mod policy;
 mod record;
 mod recursion;
+mod waive;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +35,10 @@ use crate::db::{Db, ItemId, Space, tree};
 use crate::diag::{Diag, Span, Spot};
 use crate::ir::{Expr, ExprKind, LocalId, Lowered};
 use crate::names::{Names, decls};
+pub use circles::env_circles;
+pub(crate) use circles::{circle, parent_of, tells, told};
+pub(crate) use moved::{final_name, written};
+pub use moved::{rename_conflicts, renames};
 pub use recursion::recursive_calls;
 
 use crate::types::{Clash, Coercion, Converter, Ty, TypeBody, Word, kind_head, type_def};
@@ -49,22 +57,17 @@ pub fn lower(db: &dyn Db, item: ItemId) -> Lowered {
 
 /// What is left of an item whose type depends on itself. The circle is reported by evaluation.
 fn defined_by_itself(db: &dyn Db, _: salsa::Id, item: ItemId) -> Lowered {
-    let spot = crate::types::name_spot(db, item);
-    if item.space(db) == Space::Kind && kind::contains_itself(db, item) {
-        let message = format!("the kind `{}` contains itself", item.name(db));
-        return Lowered {
-            diags: vec![Diag::error("E0312", spot, message)],
-            ..Lowered::default()
-        };
-    }
-    let message = format!(
-        "the type of `{}` cannot be found: it depends on itself",
-        item.name(db)
-    );
+    let said = if item.space(db) == Space::Kind {
+        circles::kind_within_itself(db, item)
+    } else {
+        None
+    };
+    let diag = match said {
+        Some(diag) => diag,
+        None => circles::type_of_itself(db, item),
+    };
     Lowered {
-        diags: vec![
-            Diag::error("E0314", spot, message).help("write its type: `let NAME: TYPE = …`"),
-        ],
+        diags: diag.into_iter().collect(),
         ..Lowered::default()
     }
 }

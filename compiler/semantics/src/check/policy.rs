@@ -1,14 +1,13 @@
-//! Policies, waivers and tests.
+//! Policies and tests.
 
 use std::sync::Arc;
 
 use plat_syntax::ast;
 
 use super::Checker;
-use crate::db::Space;
 use crate::diag::Diag;
-use crate::ir::{PolicyBody, Subject};
-use crate::names::path_names;
+use crate::ir::{EnvBody, PolicyBody, Subject};
+use crate::names::NoPolicy;
 use crate::types::{Ty, TypeReader};
 
 impl<'db> Checker<'db> {
@@ -20,6 +19,10 @@ impl<'db> Checker<'db> {
             message: None,
             warning: false,
         };
+        if let Some(second) = policy.params().nth(1) {
+            let message = "a policy speaks of one thing, and this is a second one";
+            self.error("E0701", second.node(), message);
+        }
         for param in policy.params() {
             let mut reader = TypeReader::new(self.db, self.item);
             let ty = reader.read_or_unknown(param.ty());
@@ -42,8 +45,9 @@ impl<'db> Checker<'db> {
             let id = self.bind(param.name().map_or("", ast::Name::text), ty);
             body.params.extend(subject.map(|s| (id, s)));
         }
+        let mut given: Vec<&str> = Vec::new();
         for field in policy.fields() {
-            let Some(name) = field.path().and_then(ast::Path::as_name) else {
+            let Some(name) = self.own_field(field, &mut given, "policy") else {
                 continue;
             };
             match name.text() {
@@ -84,7 +88,7 @@ impl<'db> Checker<'db> {
 
     pub(super) fn test(&mut self, test: ast::Test<'db>) {
         for field in test.fields() {
-            let Some(name) = field.path().and_then(ast::Path::as_name) else {
+            let Some(name) = self.own_field(field, &mut Vec::new(), "test") else {
                 continue;
             };
             if name.text() != "assert" {
@@ -98,29 +102,97 @@ impl<'db> Checker<'db> {
             let (value, _) = self.scoped(|c| c.condition(field.value()));
             self.out.asserts.push(value);
         }
+        if test.fields().next().is_none() {
+            let node = test.name().map_or(test.node(), |n| n.node());
+            let spot = self.spot(node);
+            let diag =
+                Diag::error("E0701", spot, "this test asserts nothing").help("write `assert = …`");
+            self.diags.push(diag);
+        }
     }
 
-    pub(super) fn waive(&mut self, waive: ast::Waive<'db>) {
-        if let Some(path) = waive.policy() {
-            let names = path_names(Some(path));
-            let text = names.join(".");
-            if self.names.policy(&text).is_none() {
-                let spot = self.spot(path.node());
-                let seen = self.names.seen(Space::Policy);
-                let diag = Diag::error("E0702", spot, format!("there is no policy `{text}`"))
-                    .suggest(&text, spot, &seen);
-                self.diags.push(diag);
-            }
+    /// The name of a field of a policy, a test or a waiver; each is given once, but for `assert`.
+    pub(super) fn own_field(
+        &mut self,
+        field: ast::Field<'db>,
+        given: &mut Vec<&'db str>,
+        what: &str,
+    ) -> Option<ast::Name<'db>> {
+        let path = field.path()?;
+        let Some(name) = path.as_name() else {
+            let message = format!("a field of a {what} has one name");
+            self.error("E0207", path.node(), message);
+            self.infer_opt(field.value(), None);
+            return None;
+        };
+        if given.contains(&name.text()) {
+            let message = format!("`{}` is given twice", name.text());
+            self.error("E0209", name.node(), message);
         }
-        if let Some(path) = waive.target() {
-            let first = path.names().next().map_or("", ast::Name::text);
-            if self.names.value(first).is_none() {
-                let spot = self.spot(path.node());
-                let seen = self.names.seen(Space::Value);
-                let diag = Diag::error("E0215", spot, format!("the app has no `{first}`"))
-                    .suggest(first, spot, &seen);
-                self.diags.push(diag);
+        given.push(name.text());
+        Some(name)
+    }
+
+    /// The policies of other packages that hold in an environment: each by its name, or all that a
+    /// package or a directory makes public.
+    pub(super) fn policies(&mut self, field: ast::Field<'db>, body: &mut EnvBody) {
+        let list = match field.value() {
+            Some(ast::Expr::List(list)) => list,
+            Some(other) => {
+                let message =
+                    "`policies` takes a list of policies or packages: `policies = [acme]`";
+                self.error("E0315", other.node(), message);
+                return;
+            }
+            None => return,
+        };
+        for element in list.elements() {
+            let Some(path) = dotted(element) else {
+                self.error("E0702", element.node(), "this names no policy");
+                continue;
+            };
+            match self.names.policies(&path) {
+                Ok(found) => body.policies.extend(found),
+                Err(diag) => {
+                    let spot = self.spot(element.node());
+                    let diag = match diag {
+                        NoPolicy::NotPublic(package) => {
+                            let text = path.join(".");
+                            let message =
+                                format!("`{text}` of the package `{package}` is not `pub`");
+                            Diag::error("E0204", spot, message)
+                                .help("only what is `pub` can be used by other packages")
+                        }
+                        NoPolicy::None(module) => {
+                            let message = format!("`{module}` makes no policy public");
+                            Diag::error("E0702", spot, message)
+                        }
+                        NoPolicy::Unknown(names) => {
+                            let text = path.join(".");
+                            let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+                            let message = format!("there is no policy `{text}`");
+                            Diag::error("E0702", spot, message).suggest(&text, spot, &names)
+                        }
+                    };
+                    self.diags.push(diag);
+                }
             }
         }
     }
+}
+
+/// `acme.policies.backups` as names.
+fn dotted(expr: ast::Expr<'_>) -> Option<Vec<Arc<str>>> {
+    let mut names = Vec::new();
+    let mut at = expr;
+    while let ast::Expr::FieldAccess(access) = at {
+        names.push(Arc::from(access.name()?.text()));
+        at = access.base()?;
+    }
+    let ast::Expr::NameRef(first) = at else {
+        return None;
+    };
+    names.push(Arc::from(first.text()));
+    names.reverse();
+    Some(names)
 }

@@ -219,7 +219,23 @@ env dev {
     Explanation {
         code: "E0609",
         title: "not a key of this family",
-        text: r#"`env preview[pr: Int]` is a family: `preview[214]` is one of its members. Each key is of its type.
+        text: r#"`env preview[pr: Int]` is a family: `preview[214]` is one of its members, and only a member can run or be extended. Each key is of its type.
+
+```plat
+redis cache {}
+
+env preview[pr: Int] { target = local {} }
+env shown { extends = preview }
+```
+
+Repaired:
+
+```plat
+redis cache {}
+
+env preview[pr: Int] { target = local {} }
+env shown { extends = preview[214] }
+```
 "#,
     },
     Explanation {
@@ -330,6 +346,53 @@ env eu { target = local {} }
 env us {
     target = local {}
     place  = { db = existing(host: "db.example.com", port: 5432) }
+}
+```
+"#,
+    },
+    Explanation {
+        code: "E0615",
+        title: "a rename that makes no sense",
+        text: r#"`moved a to b` says that what is deployed as `a` is now `b`: so `a` is gone, `b` is there, and no other rename says otherwise.
+
+```plat
+redis sessions {}
+redis cache {}
+
+moved cache to sessions
+```
+
+Repaired:
+
+```plat
+redis sessions {}
+
+moved cache to sessions
+```
+"#,
+    },
+    Explanation {
+        code: "E0616",
+        title: "it cannot be put there",
+        text: r#"`on` picks one of the hosts of the environment's target, so that must have some, and this one among them. `existing` speaks of a single declaration that a backend makes.
+
+```plat
+redis cache {}
+
+env rack {
+    target = metal { hosts = ["rack1", "rack2"] }
+    place  = { cache = on("rack3") }
+}
+```
+
+Repaired:
+
+```plat
+redis cache {}
+
+env rack {
+    target = metal { hosts = ["rack1", "rack2"] }
+    place  = { cache = on("rack2") }
 }
 ```
 "#,

@@ -84,6 +84,38 @@ policy caches_keep(c: redis) {
 "#,
     },
     Explanation {
+        code: "E0705",
+        title: "not a waiver",
+        text: r#"`waive POLICY for X` says why, and if it is to end, on which day: `until = "2026-12-31"` is the last one.
+
+```plat
+redis cache {}
+
+policy caches_keep(c: redis) { require = c.keep }
+
+waive caches_keep for cache { reason = "it is a cache", until = "next year" }
+```
+
+Repaired:
+
+```plat
+redis cache {}
+
+policy caches_keep(c: redis) { require = c.keep }
+
+waive caches_keep for cache { reason = "it is a cache", until = "2026-12-31" }
+```
+"#,
+    },
+    Explanation {
+        code: "E0706",
+        title: "a waiver that has ended",
+        text: r#"The day that a waiver gives as its last one, `until = "2026-12-31"`, is past. Meet the policy and take the waiver away, or decide anew and give it another day.
+
+Evaluation knows no day, so that the same source always means the same: `platc check` and the commands that plan compare with today's date (UTC).
+"#,
+    },
+    Explanation {
         code: "W0701",
         title: "a policy does not hold",
         text: r#"As E0704, for a policy that only warns (`severity = "warning"`).

@@ -6,6 +6,7 @@ use plat_model::Graph;
 use plat_syntax::ast::{self, Item};
 
 use super::value::{Kind, SiteKey};
+use super::world::Omitted;
 use super::{Cx, Data, Eval, Locals, Val, World, bind};
 use crate::app::app;
 use crate::check::{is_target, lower};
@@ -88,7 +89,7 @@ pub fn target_name(db: &dyn Db, env: ItemId) -> Option<Arc<str>> {
         if let Some((_, target)) = body.fields.iter().find(|(n, _)| n.as_ref() == "target") {
             return target_of(db, target, 0);
         }
-        at = body.extends?;
+        at = body.extends.as_ref()?.env;
     }
     None
 }
@@ -122,15 +123,22 @@ impl<'db> Eval<'db> {
             return Some(found);
         }
         let world = self.worlds.len();
-        self.worlds.push(World::new(world, env, name));
+        self.worlds.push(World::new(world, env, name.clone()));
         let chain = self.chain(env)?;
         if let Some(w) = self.worlds.get_mut(world) {
             w.chain.clone_from(&chain);
         }
         let body = lower(self.db, env).env.as_ref()?;
-        let locals = self.keys(world, env, body, keys)?;
-        if let Some(w) = self.worlds.get_mut(world) {
-            w.locals = locals;
+        let mut locals = self.keys(world, env, body, keys)?;
+        let mut shown = name;
+        for (at, item) in chain.iter().enumerate() {
+            if let Some(w) = self.worlds.get_mut(world) {
+                w.members.push((shown, locals.clone()));
+            }
+            (shown, locals) = match chain.get(at + 1) {
+                Some(_) => self.base_keys(world, *item, &locals),
+                None => break,
+            };
         }
         for item in &chain {
             self.overrides(world, *item);
@@ -138,25 +146,57 @@ impl<'db> Eval<'db> {
         Some(world)
     }
 
-    /// An environment and those it extends, nearest first.
+    /// The name and the keys of what an environment extends: `preview[214]`.
+    fn base_keys(
+        &mut self,
+        world: usize,
+        env: ItemId,
+        locals: &Locals<'db>,
+    ) -> (String, Locals<'db>) {
+        let cx = Cx {
+            world,
+            item: env,
+            inst: None,
+            kind: Kind::Set,
+        };
+        let body = lower(self.db, env).env.as_ref();
+        let Some(extends) = body.and_then(|b| b.extends.as_ref()) else {
+            return (String::new(), None);
+        };
+        let mut keys: Locals<'db> = None;
+        let mut shown = Vec::new();
+        let base = lower(self.db, extends.env).env.as_ref();
+        for (expr, (_, id, _)) in extends
+            .keys
+            .iter()
+            .zip(base.into_iter().flat_map(|b| &b.params))
+        {
+            let value = self.eval(expr, &cx, locals);
+            shown.push(self.show_plain(&value));
+            keys = bind(&keys, *id, value);
+        }
+        let name = extends.env.name(self.db);
+        if shown.is_empty() {
+            (name.to_string(), None)
+        } else {
+            (format!("{name}[{}]", shown.join(", ")), keys)
+        }
+    }
+
+    /// An environment and those it extends, nearest first. A circle of them has been reported.
     fn chain(&mut self, env: ItemId) -> Option<Vec<ItemId>> {
         let mut chain = vec![env];
         let mut at = env;
-        while let Some(next) = lower(self.db, at).env.as_ref().and_then(|e| e.extends) {
-            if chain.contains(&next) {
-                let names: Vec<String> = chain
-                    .iter()
-                    .chain([&next])
-                    .map(|e| format!("`{}`", e.name(self.db)))
-                    .collect();
-                let spot = name_spot(self.db, env);
-                let message = "these environments extend each other in a circle";
-                let diag = Diag::error("E0605", spot, message).note(names.join(" → "));
-                self.diags.push(diag);
+        while let Some(next) = lower(self.db, at)
+            .env
+            .as_ref()
+            .and_then(|e| e.extends.as_ref())
+        {
+            if chain.contains(&next.env) {
                 return None;
             }
-            chain.push(next);
-            at = next;
+            chain.push(next.env);
+            at = next.env;
         }
         Some(chain)
     }
@@ -252,12 +292,7 @@ impl<'db> Eval<'db> {
             inst: None,
             kind: Kind::Set,
         };
-        let own = self.world(world).is_some_and(|w| w.env == env);
-        let locals = if own {
-            self.world(world).and_then(|w| w.locals.clone())
-        } else {
-            None
-        };
+        let locals = self.world(world).and_then(|w| w.keys_of(env));
         for entry in &body.set {
             let item = super::world::Override {
                 assign: &entry.assign,
@@ -285,11 +320,16 @@ impl<'db> Eval<'db> {
                 w.each.push((*kind, assigns, env));
             }
         }
-        for (decl, steps, span) in &body.omit {
-            if let Some(path) = self.decl_path(*decl, steps, &cx, &locals)
+        for omit in &body.omit {
+            if let Some(path) = self.decl_path(omit.root, &omit.path, &cx, &locals)
                 && let Some(w) = self.worlds.get_mut(world)
             {
-                w.omitted.insert(path, (env, *span, false));
+                // The nearest one is the one that is spoken of.
+                w.omitted.entry(path).or_insert(Omitted {
+                    env,
+                    span: omit.span,
+                    used: false,
+                });
             }
         }
     }
@@ -332,6 +372,22 @@ impl<'db> Eval<'db> {
         Some(path)
     }
 
+    /// Evaluates every input of the app, also those that nothing reads.
+    fn app_inputs(&mut self, world: usize) {
+        for head in &app(self.db).heads {
+            for input in &crate::types::app_head(self.db, *head).fields {
+                let cx = Cx {
+                    world,
+                    item: *head,
+                    inst: None,
+                    kind: Kind::Declared,
+                };
+                let span = name_spot(self.db, *head).range;
+                self.app_input(&cx, span, *head, &input.name);
+            }
+        }
+    }
+
     /// Finds every declaration and evaluates every field.
     pub fn fill(&mut self, world: usize) {
         for item in &app(self.db).lets {
@@ -343,6 +399,7 @@ impl<'db> Eval<'db> {
             };
             self.module_let(*item, &cx, name_spot(self.db, *item).range);
         }
+        self.app_inputs(world);
         for item in &app(self.db).contents {
             self.expand(world, None, *item);
         }
@@ -383,12 +440,7 @@ impl<'db> Eval<'db> {
                     inst: None,
                     kind: Kind::Declared,
                 };
-                let own = self.world(world).is_some_and(|w| w.env == env);
-                let locals = if own {
-                    self.world(world)?.locals.clone()
-                } else {
-                    None
-                };
+                let locals = self.world(world)?.keys_of(env);
                 return Some(self.eval(expr, &cx, &locals));
             }
         }
@@ -423,48 +475,66 @@ impl<'db> Eval<'db> {
         self.eval(value, &inner, locals)
     }
 
-    /// Paths of `set` and `omit` that reached nothing.
+    /// Paths of `set` and `omit` that reached nothing. What the environment takes over from others
+    /// may speak of what is not there in it.
     fn check_unused(&mut self, world: usize) {
         let Some(w) = self.world(world) else { return };
-        let name = w.name.clone();
+        let env = w.env;
         let mut missing = Vec::new();
         for (path, entries) in &w.sets {
             if !w.paths.contains_key(path.as_str()) {
-                missing.extend(
-                    entries
-                        .iter()
-                        .map(|e| (path.clone(), e.env, e.assign.path_span)),
-                );
+                let own = entries.iter().filter(|e| e.env == env);
+                missing.extend(own.map(|e| (path.clone(), e.assign.path_span, "set")));
             }
         }
-        for (path, (env, span, used)) in &w.omitted {
-            if !used {
-                missing.push((path.clone(), *env, *span));
+        for (path, omitted) in &w.omitted {
+            if omitted.env == env && !omitted.used {
+                missing.push((path.clone(), omitted.span, "left out"));
             }
         }
         missing.sort_by(|a, b| a.0.cmp(&b.0));
-        let paths: Vec<Arc<str>> = w.paths.keys().cloned().collect();
-        for (path, env, span) in missing {
+        for (path, span, done) in missing {
             // A declaration that could not be made because something in it is wrong has been reported.
             if !self.diags.is_empty() {
                 return;
             }
-            let cx = Cx {
-                world,
-                item: env,
-                inst: None,
-                kind: Kind::Set,
-            };
-            let message = format!("there is no `{path}` in the environment `{name}`");
-            let mut diag = Diag::error("E0606", self.spot(&cx, span), message);
-            let names: Vec<&str> = paths.iter().map(AsRef::as_ref).collect();
-            if let Some(near) = crate::suggest::nearest(&path, names) {
-                diag = diag.help(format!("did you mean `{near}`?"));
-            } else {
-                diag = diag.note("it stands in an `if` or a `for` that does not make it here");
-            }
-            self.error(&cx, diag);
+            self.not_there(world, &path, span, done);
         }
+    }
+
+    /// Reports a path of the environment's own that leads to nothing in it.
+    pub(crate) fn not_there(&mut self, world: usize, path: &str, span: Span, done: &str) {
+        let Some(w) = self.worlds.get_mut(world) else {
+            return;
+        };
+        let cx = Cx {
+            world,
+            item: w.env,
+            inst: None,
+            kind: Kind::Set,
+        };
+        let name = w.name.clone();
+        let omitted = w.omitted_by(path).copied();
+        let names: Vec<Arc<str>> = w.paths.keys().cloned().collect();
+        let spot = self.spot(&cx, span);
+        if let Some(omitted) = omitted.filter(|o| o.span != span) {
+            let message = format!("`{path}` is left out of `{name}`, so it cannot be {done} there");
+            let there = crate::diag::Spot {
+                item: omitted.env,
+                range: omitted.span,
+            };
+            let diag = Diag::error("E0606", spot, message).related(there, "left out here");
+            self.error(&cx, diag);
+            return;
+        }
+        let message = format!("there is no `{path}` in the environment `{name}`");
+        let mut diag = Diag::error("E0606", spot, message);
+        if let Some(near) = crate::suggest::nearest(path, names.iter().map(AsRef::as_ref)) {
+            diag = diag.help(format!("did you mean `{near}`?"));
+        } else {
+            diag = diag.note("it stands in an `if` or a `for` that does not make it here");
+        }
+        self.error(&cx, diag);
     }
 
     /// The target of the environment.

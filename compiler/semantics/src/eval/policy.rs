@@ -124,43 +124,56 @@ impl<'db> Eval<'db> {
         }
     }
 
-    /// The policies of the app in a world.
+    /// The policies of the app in a world, and those of other packages that its environment names.
     pub(super) fn check_policies(&mut self, world: usize) {
         let app = app(self.db);
-        let waived = self.waived();
-        for policy in &app.policies {
-            let Some(body) = lower(self.db, *policy).policy.as_ref() else {
-                continue;
-            };
-            let [(local, subject)] = body.params.as_slice() else {
-                if body.params.is_empty() {
-                    self.hold(world, *policy, body, None, &waived);
+        let mut policies = app.policies.clone();
+        for env in self
+            .world(world)
+            .map(|w| w.chain.clone())
+            .into_iter()
+            .flatten()
+        {
+            for policy in lower(self.db, env).env.iter().flat_map(|e| &e.policies) {
+                if !policies.contains(policy) {
+                    policies.push(*policy);
                 }
+            }
+        }
+        for policy in policies {
+            let Some(body) = lower(self.db, policy).policy.as_ref() else {
                 continue;
             };
-            for value in self.subjects(world, subject, *policy) {
-                self.hold(world, *policy, body, Some(&(*local, value)), &waived);
+            match body.params.as_slice() {
+                [] => self.hold(world, policy, body, None),
+                [(local, subject)] => {
+                    for value in self.subjects(world, subject, policy) {
+                        self.hold(world, policy, body, Some(&(*local, value)));
+                    }
+                }
+                // That it speaks of several has been reported.
+                _ => {}
             }
         }
     }
 
-    /// What policies are waived for which declarations.
-    fn waived(&self) -> Vec<(String, String)> {
-        let mut out = Vec::new();
-        for item in &app(self.db).waived {
-            let Some(tree) = crate::db::tree(self.db, *item) else {
-                continue;
-            };
-            if let plat_syntax::ast::Item::Waive(waive) = tree.item()
-                && let (Some(policy), Some(target)) = (waive.policy(), waive.target())
-            {
-                let text = |p: plat_syntax::ast::Path<'_>| {
-                    p.node().text().replace("[\"", "[").replace("\"]", "]")
-                };
-                out.push((text(policy), text(target)));
+    /// Is a policy waived for a declaration or what it stands in, or for this environment?
+    fn is_waived(&self, world: usize, policy: ItemId, path: Option<&str>) -> bool {
+        let waivers = app(self.db).waived.iter();
+        let mut bodies = waivers.filter_map(|item| lower(self.db, *item).waive.as_ref());
+        bodies.any(|waive| {
+            if waive.policy != policy {
+                return false;
             }
-        }
-        out
+            match path {
+                Some(path) => path
+                    .strip_prefix(waive.target.as_ref())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '['])),
+                None => self
+                    .world(world)
+                    .is_some_and(|w| w.chain.iter().any(|env| *env.name(self.db) == waive.target)),
+            }
+        })
     }
 
     fn subjects(&mut self, world: usize, subject: &Subject, policy: ItemId) -> Vec<Val<'db>> {
@@ -207,7 +220,6 @@ impl<'db> Eval<'db> {
         policy: ItemId,
         body: &'db PolicyBody,
         subject: Option<&(crate::ir::LocalId, Val<'db>)>,
-        waived: &[(String, String)],
     ) {
         let cx = Cx {
             world,
@@ -239,8 +251,7 @@ impl<'db> Eval<'db> {
             _ => None,
         };
         let path = whose.map(|inst| self.path_of(inst));
-        let is_waived = |(p, t): &(String, String)| *p == name && Some(t) == path.as_ref();
-        if waived.iter().any(is_waived) {
+        if self.is_waived(world, policy, path.as_deref()) {
             return;
         }
         let message = match &body.message {

@@ -87,6 +87,17 @@ pub struct Override<'db> {
     pub used: bool,
 }
 
+/// An entry of `omit`, by the path that it leaves out.
+#[derive(Clone, Copy, Debug)]
+pub struct Omitted {
+    /// The environment.
+    pub env: ItemId,
+    /// Where it stands there.
+    pub span: Span,
+    /// Has it left anything out?
+    pub used: bool,
+}
+
 /// What an app is in one environment.
 #[derive(Debug)]
 pub struct World<'db> {
@@ -98,8 +109,8 @@ pub struct World<'db> {
     pub name: String,
     /// Those it extends, nearest first; itself first.
     pub chain: Vec<ItemId>,
-    /// The keys of a family.
-    pub locals: Locals<'db>,
+    /// For each of them, its name with its keys, and the variables that hold those.
+    pub members: Vec<(String, Locals<'db>)>,
     /// The declarations.
     pub instances: Vec<Rc<Instance<'db>>>,
     /// By path.
@@ -115,11 +126,16 @@ pub struct World<'db> {
     /// `each`, nearest first.
     pub each: Vec<(ItemId, &'db [Assign], ItemId)>,
     /// Paths left out.
-    pub omitted: BTreeMap<String, (ItemId, Span, bool)>,
-    members: FxHashMap<(Option<InstId>, DeclRef), Rc<Members>>,
+    pub omitted: BTreeMap<String, Omitted>,
+    found: FxHashMap<(Option<InstId>, DeclRef), Rc<Members>>,
     expanded: FxHashMap<(Option<InstId>, ItemId), bool>,
     /// The links, once all is evaluated.
     pub links: Vec<super::policy::LinkVal>,
+}
+
+fn keys_of<'db>(chain: &[ItemId], members: &[(String, Locals<'db>)], env: ItemId) -> Locals<'db> {
+    let at = chain.iter().position(|e| *e == env)?;
+    members.get(at).and_then(|(_, keys)| keys.clone())
 }
 
 impl<'db> World<'db> {
@@ -130,7 +146,7 @@ impl<'db> World<'db> {
             env,
             name,
             chain: vec![env],
-            locals: None,
+            members: Vec::new(),
             instances: Vec::new(),
             paths: BTreeMap::new(),
             fields: Vec::new(),
@@ -139,10 +155,25 @@ impl<'db> World<'db> {
             inputs: BTreeMap::new(),
             each: Vec::new(),
             omitted: BTreeMap::new(),
-            members: FxHashMap::default(),
+            found: FxHashMap::default(),
             expanded: FxHashMap::default(),
             links: Vec::new(),
         }
+    }
+
+    /// The keys that an environment of the chain has here.
+    pub fn keys_of(&self, env: ItemId) -> Locals<'db> {
+        keys_of(&self.chain, &self.members, env)
+    }
+
+    /// What leaves a declaration out: its own path, or that of its whole family.
+    pub fn omitted_by(&mut self, path: &str) -> Option<&mut Omitted> {
+        let family = path.strip_suffix(']').and_then(|p| p.rsplit_once('['));
+        let found = match family {
+            Some((family, _)) if !self.omitted.contains_key(path) => family,
+            _ => path,
+        };
+        self.omitted.get_mut(found)
     }
 
     /// A declaration by its number.
@@ -288,9 +319,9 @@ impl<'db> Eval<'db> {
             return;
         }
         if let Some(w) = self.worlds.get_mut(cx.world)
-            && let Some(entry) = w.omitted.get_mut(path.as_str())
+            && let Some(entry) = w.omitted_by(path)
         {
-            entry.2 = true;
+            entry.used = true;
             return;
         }
         let instance = Instance {
@@ -361,7 +392,7 @@ impl<'db> Eval<'db> {
             item: cx.item,
             index: decl.index,
         };
-        let members = world.members.entry((owner, slot)).or_default();
+        let members = world.found.entry((owner, slot)).or_default();
         let members = Rc::make_mut(members);
         match key {
             Some(key) => {
@@ -376,7 +407,7 @@ impl<'db> Eval<'db> {
         self.expand(world, owner, decl.item);
         let slot = (owner, decl);
         self.world(world)
-            .and_then(|w| w.members.get(&slot))
+            .and_then(|w| w.found.get(&slot))
             .cloned()
             .unwrap_or_default()
     }
@@ -406,8 +437,6 @@ impl<'db> Eval<'db> {
         let Some(w) = self.worlds.get_mut(world) else {
             return;
         };
-        let env = w.env;
-        let locals = w.locals.clone();
         for entry in w.sets.get_mut(&*instance.path).into_iter().flatten() {
             entry.used = true;
             if let Some(path) = field_steps(entry.assign, name) {
@@ -421,11 +450,7 @@ impl<'db> Eval<'db> {
                         inst: None,
                         kind: Kind::Set,
                     },
-                    locals: if entry.env == env {
-                        locals.clone()
-                    } else {
-                        None
-                    },
+                    locals: keys_of(&w.chain, &w.members, entry.env),
                 });
             }
         }
@@ -456,11 +481,7 @@ impl<'db> Eval<'db> {
                             inst: None,
                             kind: Kind::Each,
                         },
-                        locals: if *env == w.env {
-                            w.locals.clone()
-                        } else {
-                            None
-                        },
+                        locals: w.keys_of(*env),
                     });
                 }
             }
@@ -535,12 +556,13 @@ impl<'db> Eval<'db> {
         let Some(w) = self.worlds.get_mut(cx.world) else {
             return Self::poison(cx, span);
         };
-        let (env, env_locals) = (w.env, w.locals.clone());
+        let env = w.env;
         let mut entries = Vec::new();
         for entry in w.inputs.get_mut(name).into_iter().flatten() {
             entry.used = true;
             entries.push((entry.assign, entry.env));
         }
+        let keys: Vec<Locals<'db>> = entries.iter().map(|(_, env)| w.keys_of(*env)).collect();
         let head = crate::types::app_head(self.db, item);
         let default = head
             .fields
@@ -554,7 +576,10 @@ impl<'db> Eval<'db> {
             inst: None,
             kind,
         };
-        let locals = |e: ItemId| if e == env { env_locals.clone() } else { None };
+        let locals = |e: ItemId| {
+            let at = entries.iter().position(|(_, env)| *env == e);
+            at.and_then(|at| keys.get(at)).cloned().flatten()
+        };
         let whole = entries.iter().position(|(a, _)| a.path.is_empty());
         let mut value = match whole.and_then(|w| entries.get(w)) {
             Some((assign, e)) => {

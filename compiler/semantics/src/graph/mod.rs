@@ -9,14 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plat_model::{
-    Environment, Existing, FieldPath, Graph, Link, Moved, Node, NodeKind, NodePath, OriginId,
-    OriginTable, Package, Target, TargetId,
+    Environment, FieldPath, Graph, Link, Moved, Node, NodeKind, NodePath, OriginId, OriginTable,
+    Package, Target, TargetId,
 };
-use plat_syntax::ast::Item;
 use salsa::plumbing::AsId as _;
 
 use crate::app::app;
-use crate::check::lower;
+use crate::check::{final_name, lower, renames};
 use crate::db::{ItemId, main_package};
 use crate::diag::Diag;
 use crate::eval::{Cx, Entries, Eval, InstId, Kind, LinkVal, SiteKey, Val};
@@ -24,6 +23,7 @@ use crate::types::Ty;
 use checks::{names_collide, refusals, supported};
 pub use links::link_vals;
 use links::{fields_of, nodes, ordered};
+use place::Placed;
 
 /// The only field of a kind that the language itself gives a meaning: what it waits for.
 const AFTER: &str = "after";
@@ -129,6 +129,8 @@ impl Build {
         let db = eval.db;
         let world = eval.world(self.world)?;
         let (env, name, chain) = (world.env, world.name.clone(), world.chain.clone());
+        let bases = world.members.iter().skip(1);
+        let extends = bases.map(|(name, _)| name.clone()).collect();
         let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
         for item in &chain {
             if let Some(body) = &lower(db, *item).env {
@@ -145,11 +147,7 @@ impl Build {
         let spot = crate::types::name_spot(db, env);
         Some(Environment {
             name,
-            extends: chain
-                .iter()
-                .skip(1)
-                .map(|e| e.name(db).to_string())
-                .collect(),
+            extends,
             fields,
             origin: self.declared(env, spot.range),
         })
@@ -176,7 +174,7 @@ impl Build {
         &mut self,
         eval: &mut Eval<'_>,
         inst: InstId,
-        places: &BTreeMap<String, (Option<TargetId>, Option<Existing>)>,
+        places: &BTreeMap<String, Placed>,
     ) -> Option<Node> {
         let db = eval.db;
         let instance = eval.world(self.world)?.instance(inst)?.clone();
@@ -211,7 +209,7 @@ impl Build {
             at = parent.parent;
         }
         around.reverse();
-        let place = places.get(&*instance.path).cloned().unwrap_or_default();
+        let place = self.place_of(eval, inst, places);
         Some(Node {
             kind: NodeKind {
                 package: instance.kind.file(db).package(db).to_string(),
@@ -223,8 +221,8 @@ impl Build {
                     .collect(),
             },
             name: name.as_deref().unwrap_or_default().to_owned(),
-            target: place.0.unwrap_or_else(TargetId::main),
-            existing: place.1,
+            target: place.target.unwrap_or_else(TargetId::main),
+            existing: place.existing,
             doc: instance.decl.doc.as_deref().map(str::to_owned),
             origin: self.declared(instance.item, instance.decl.name_span),
             within: around,
@@ -289,25 +287,52 @@ impl Build {
         later
     }
 
-    pub(super) fn moved(&mut self, eval: &Eval<'_>) -> Vec<Moved> {
+    /// The renames that mean something in this environment, each with where it leads to in the
+    /// end: what was renamed twice may be deployed under either of its old names.
+    pub(super) fn moved(&mut self, eval: &mut Eval<'_>) -> Vec<Moved> {
+        let db = eval.db;
+        let renames = renames(db);
         let mut moved = Vec::new();
-        for item in &app(eval.db).moved {
-            let Some(tree) = crate::db::tree(eval.db, *item) else {
+        for rename in renames {
+            let to = final_name(renames, &rename.to);
+            let Some(world) = eval.world(self.world) else {
                 continue;
             };
-            if let Item::Moved(ast) = tree.item()
-                && let (Some(from), Some(to)) = (ast.from(), ast.to())
-            {
-                let path = |p: plat_syntax::ast::Path<'_>| {
-                    NodePath::new(p.node().text().replace("[\"", "[").replace("\"]", "]"))
-                };
-                let span = tree.root().range().into();
-                moved.push(Moved {
-                    from: path(from),
-                    to: path(to),
-                    origin: self.declared(*item, span),
-                });
+            let there = |path: &str| {
+                let family = format!("{path}[");
+                world.paths.contains_key(path)
+                    || world
+                        .paths
+                        .range(Arc::from(family.as_str())..)
+                        .next()
+                        .is_some_and(|(found, _)| found.starts_with(&family))
+            };
+            if !there(&to) {
+                continue;
             }
+            if there(&rename.from) {
+                let message = format!(
+                    "`{}` is still there in the environment `{}`: it cannot be `{to}` now",
+                    rename.from, world.name
+                );
+                let cx = Cx {
+                    world: self.world,
+                    item: rename.item,
+                    inst: None,
+                    kind: Kind::Declared,
+                };
+                eval.error(&cx, Diag::error("E0615", rename.from_spot, message));
+                continue;
+            }
+            let range = crate::db::tree(db, rename.item)
+                .as_ref()
+                .map(|tree| tree.root().range())
+                .unwrap_or_default();
+            moved.push(Moved {
+                from: NodePath::new(rename.from.as_ref()),
+                to: NodePath::new(to.as_ref()),
+                origin: self.declared(rename.item, range.into()),
+            });
         }
         moved
     }

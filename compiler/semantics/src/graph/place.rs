@@ -1,28 +1,61 @@
 //! Declarations that are put elsewhere.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use plat_model::{Existing, Target, TargetId};
 
 use super::{Build, intern_target};
 use crate::check::lower;
 use crate::diag::Diag;
-use crate::eval::{Cx, Data, Eval, Kind};
+use crate::eval::{Cx, Data, Eval, InstId, Kind, Val};
 use crate::ir::Place;
 
+/// The only field of a target that the language itself gives a meaning: what `on` picks from.
+const HOSTS: &str = "hosts";
+
+/// Where a declaration is put.
+#[derive(Clone, Default)]
+pub(super) struct Placed {
+    /// On another target than the environment's own.
+    pub target: Option<TargetId>,
+    /// It exists already.
+    pub existing: Option<Existing>,
+}
+
 impl Build {
-    /// Where single declarations are put, the nearest environment first.
+    /// Where a declaration is put: by its own path, that of its family, or that of what it stands in.
+    pub(super) fn place_of(
+        &self,
+        eval: &Eval<'_>,
+        inst: InstId,
+        places: &BTreeMap<String, Placed>,
+    ) -> Placed {
+        let mut at = Some(inst);
+        while let Some(instance) = at.and_then(|id| eval.world(self.world)?.instance(id)) {
+            let path = instance.path.as_ref();
+            let family = path.strip_suffix(']').and_then(|p| p.rsplit_once('['));
+            let family = family.and_then(|(family, _)| places.get(family));
+            if let Some(found) = places.get(path).or(family) {
+                return found.clone();
+            }
+            at = instance.parent;
+        }
+        Placed::default()
+    }
+
+    /// Where declarations are put, the nearest environment first.
     pub(super) fn places(
         &mut self,
         eval: &mut Eval<'_>,
         targets: &mut BTreeMap<TargetId, Target>,
-    ) -> BTreeMap<String, (Option<TargetId>, Option<Existing>)> {
+    ) -> BTreeMap<String, Placed> {
         let db = eval.db;
-        let mut places: BTreeMap<String, (Option<TargetId>, Option<Existing>)> = BTreeMap::new();
+        let mut places: BTreeMap<String, Placed> = BTreeMap::new();
         let Some(world) = eval.world(self.world) else {
             return places;
         };
-        let (env, chain, keys) = (world.env, world.chain.clone(), world.locals.clone());
+        let (env, chain) = (world.env, world.chain.clone());
         for item in chain {
             let Some(body) = lower(db, item).env.as_ref() else {
                 continue;
@@ -33,40 +66,45 @@ impl Build {
                 inst: None,
                 kind: Kind::Set,
             };
-            let locals = if item == env { keys.clone() } else { None };
+            let locals = eval.world(self.world).and_then(|w| w.keys_of(item));
             for entry in &body.place {
                 let Some(path) = eval.decl_path(entry.root, &entry.path, &cx, &locals) else {
                     continue;
                 };
-                if !eval
-                    .world(self.world)
-                    .is_some_and(|w| w.paths.contains_key(path.as_str()))
-                {
-                    let message = format!("there is no `{path}` in this environment to place");
-                    let spot = eval.spot(&cx, entry.span);
-                    eval.error(&cx, Diag::error("E0606", spot, message));
+                let there = eval.world(self.world).is_some_and(|w| {
+                    let family = format!("{path}[");
+                    let member = w.paths.range(Arc::from(family.as_str())..).next();
+                    w.paths.contains_key(path.as_str())
+                        || member.is_some_and(|(found, _)| found.starts_with(&family))
+                });
+                if !there {
+                    // What is taken over from others may speak of what is not there here.
+                    if item == env {
+                        eval.not_there(self.world, &path, entry.span, "placed");
+                    }
                     continue;
                 }
-                let place = places.entry(path).or_default();
-                if place.0.is_some() || place.1.is_some() {
+                if places.contains_key(&path) {
                     continue;
                 }
+                let mut placed = Placed::default();
                 match &entry.place {
                     Place::Target(expr) => {
                         let value = eval.eval(expr, &cx, &locals);
                         if let Data::Target(kind, fields) = &value.data {
                             let target = self.target(eval, *kind, fields, &value);
-                            place.0 = Some(intern_target(targets, target));
+                            placed.target = Some(intern_target(targets, target));
                         }
                     }
                     Place::On(host) => {
-                        let value = eval.eval(host, &cx, &locals);
-                        if let Some(main) = targets.get(&TargetId::main()).cloned() {
-                            let mut target = main;
-                            target
-                                .fields
-                                .insert("on".to_owned(), self.value(eval, &value));
-                            place.0 = Some(intern_target(targets, target));
+                        let host = eval.eval(host, &cx, &locals);
+                        let main = targets.get(&TargetId::main()).cloned();
+                        if let Some(mut target) = main
+                            && has_host(eval, &cx, &target, &host)
+                        {
+                            let host = self.value(eval, &host);
+                            target.fields.insert("on".to_owned(), host);
+                            placed.target = Some(intern_target(targets, target));
                         }
                     }
                     Place::Existing(fields) => {
@@ -75,11 +113,49 @@ impl Build {
                             let value = eval.eval(expr, &cx, &locals);
                             out.insert(name.to_string(), self.value(eval, &value));
                         }
-                        place.1 = Some(Existing { fields: out });
+                        placed.existing = Some(Existing { fields: out });
                     }
                 }
+                places.insert(path, placed);
             }
         }
         places
     }
+}
+
+/// Is it one of the target's hosts? If not, that is reported.
+fn has_host(eval: &mut Eval<'_>, cx: &Cx, target: &Target, host: &Val<'_>) -> bool {
+    let Some(name) = host.text() else {
+        return false;
+    };
+    let spot = eval.spot(cx, host.origin.0.site.span);
+    let Some(hosts) = target.fields.get(HOSTS) else {
+        let message = format!("the target `{}` has no hosts to choose from", target.kind);
+        let diag = Diag::error("E0616", spot, message).help("`on` is for a target with `hosts`");
+        eval.error(cx, diag);
+        return false;
+    };
+    let plat_model::Data::List(hosts) = &hosts.data else {
+        return true;
+    };
+    let names: Vec<&str> = hosts
+        .iter()
+        .filter_map(|host| match &host.data {
+            plat_model::Data::String(name) => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    if names.contains(&name.as_ref()) {
+        return true;
+    }
+    let message = format!("the target has no host `{name}`");
+    let mut diag = Diag::error("E0616", spot, message);
+    if let Some(near) = crate::suggest::nearest(&name, names.iter().copied()) {
+        diag = diag.help(format!("did you mean `{near}`?"));
+    } else {
+        let list: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
+        diag = diag.note(format!("its hosts are {}", list.join(", ")));
+    }
+    eval.error(cx, diag);
+    false
 }

@@ -9,6 +9,7 @@ use plat_model::Change;
 use plat_syntax::ast::{self, Item, Type};
 
 use super::{NodeRef, Ty, TypeReader};
+use crate::check::{circle, parent_of, tells, told};
 use crate::db::{Db, ItemId, Space, tree};
 use crate::diag::{Diag, Spot};
 use crate::names::{Names, path_names};
@@ -84,13 +85,19 @@ pub fn type_def(db: &dyn Db, item: ItemId) -> TypeDef {
         };
     }
     let mut diags = reader.diags;
-    if let TypeBody::Alias(alias) = &body
-        && alias_circle(db, item, alias)
-    {
-        let spot = name_spot(db, item);
-        let message = format!("the type `{}` is defined by itself", item.name(db));
-        diags.push(Diag::error("E0311", spot, message));
-        body = TypeBody::Alias(Ty::Unknown);
+    if let TypeBody::Alias(alias) = &body {
+        let first = head_of(alias);
+        let next = |at| if at == item { first } else { aliased(db, at) };
+        if let Some(circle) = circle(item, next) {
+            if tells(db, item, &circle) {
+                let message = format!("the type `{}` is defined by itself", item.name(db));
+                let diag = Diag::error("E0311", name_spot(db, item), message);
+                diags.push(told(db, diag, &circle));
+            }
+            body = TypeBody::Alias(Ty::Unknown);
+        } else if endless(first, next) {
+            body = TypeBody::Alias(Ty::Unknown);
+        }
     }
     TypeDef {
         body,
@@ -99,32 +106,32 @@ pub fn type_def(db: &dyn Db, item: ItemId) -> TypeDef {
     }
 }
 
-/// Does an alias lead back to itself? Reads the trees only, so that no query waits for itself.
-fn alias_circle(db: &dyn Db, item: ItemId, alias: &Ty) -> bool {
-    let mut at = match head_of(alias) {
-        Some(next) => next,
-        None => return false,
-    };
-    for _ in 0..64 {
-        if at == item {
+/// Does a chain of aliases run into a circle?
+fn endless(first: Option<ItemId>, next: impl Fn(ItemId) -> Option<ItemId>) -> bool {
+    let mut seen = Vec::new();
+    let mut at = first;
+    while let Some(item) = at {
+        if seen.contains(&item) {
             return true;
         }
-        let Some(tree) = tree(db, at) else {
-            return false;
-        };
-        let Item::TypeDef(def) = tree.item() else {
-            return false;
-        };
-        if variant_cases(def.ty()).is_some() {
-            return false;
-        }
-        let mut reader = TypeReader::new(db, at);
-        match head_of(&reader.read_or_unknown(def.ty())) {
-            Some(next) => at = next,
-            None => return false,
-        }
+        seen.push(item);
+        at = next(item);
     }
-    true
+    false
+}
+
+/// The type that an alias is another name of. Reads the trees only, so that no query waits for
+/// itself.
+fn aliased(db: &dyn Db, item: ItemId) -> Option<ItemId> {
+    let tree = tree(db, item).as_ref()?;
+    let Item::TypeDef(def) = tree.item() else {
+        return None;
+    };
+    if variant_cases(def.ty()).is_some() {
+        return None;
+    }
+    let mut reader = TypeReader::new(db, item);
+    head_of(&reader.read_or_unknown(def.ty()))
 }
 
 fn head_of(ty: &Ty) -> Option<ItemId> {
@@ -289,9 +296,13 @@ pub fn kind_head(db: &dyn Db, item: ItemId) -> KindHead {
 }
 
 fn kind_of_itself(db: &dyn Db, _: salsa::Id, item: ItemId) -> KindHead {
+    let circle = circle(item, |at| parent_of(db, at));
+    let circle = circle.unwrap_or_else(|| vec![item]);
     let message = format!("the kind `{}` takes itself over", item.name(db));
+    let diag = Diag::error("E0312", name_spot(db, item), message);
+    let diag = tells(db, item, &circle).then(|| told(db, diag, &circle));
     KindHead {
-        diags: vec![Diag::error("E0312", name_spot(db, item), message)],
+        diags: diag.into_iter().collect(),
         ..KindHead::default()
     }
 }
