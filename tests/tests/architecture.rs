@@ -22,6 +22,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("plat-shim", &[]),
     // It writes programs; only its benchmark knows the compiler.
     ("plat-bench", &[]),
+    // For tests alone: it borrows nothing from what it tests.
+    ("plat-testgen", &[]),
     (
         "plat-semantics",
         &["plat-syntax", "plat-model", "plat-stdlib"],

@@ -252,8 +252,8 @@ postgres db { storage = 20GiB }
     },
     Explanation {
         code: "E0117",
-        title: "a chain of comparisons or of ranges",
-        text: r#"`1 < x < 5` is not a comparison of three: join two with `and`. A range has two ends, both within: `2..10`.
+        title: "operators that need parentheses",
+        text: r#"`1 < x < 5` is not a comparison of three: join two with `and`. A range has two ends, both within: `2..10`. What stands after `is` and `with` is no operand, so nothing that binds tighter can take it. And `if`, `not` and `|x| …` reach as far as they can: after an operator they stand in parentheses.
 
 ```plat
 let x = 3
@@ -333,8 +333,8 @@ postgres db {}
     },
     Explanation {
         code: "E0122",
-        title: "a brace on a line of its own",
-        text: r#"A line break ends what stands before it, so a `{` stands on the line of what it belongs to.
+        title: "something on a line of its own",
+        text: r#"A line break ends what stands before it, so a `{`, a name and the type after a `:` stand on the line of what they belong to.
 
 ```plat
 bucket uploads

@@ -74,6 +74,10 @@ struct Builder<'t> {
     depth: u32,
     /// In the head of `if`, `for` or `match`: a `{` begins the body, not a constructor's fields.
     head: bool,
+    /// Between `<` and `>`: a condition there would take the `>` for a comparison.
+    type_arguments: bool,
+    /// The token after the last condition of a type: a type has one.
+    refined: usize,
     context: Context,
     /// How many tokens were taken, those that were given back counted again.
     #[cfg(test)]
@@ -240,6 +244,8 @@ fn build(balanced: &Balanced, docs: Vec<TextRange>) -> Builder<'_> {
         muted: false,
         depth: 0,
         head: false,
+        type_arguments: false,
+        refined: 0,
         context: Context::File,
         #[cfg(test)]
         steps: 0,

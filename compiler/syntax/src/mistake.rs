@@ -118,8 +118,8 @@ pub(crate) enum Mistake {
     DoubleEquals {
         range: TextRange,
     },
-    /// A `{` that begins a line; what it belongs to ended at `end`.
-    BraceOnItsOwn {
+    /// A `{`, a name or a type that begins a line; what it belongs to ended at `end`.
+    OnItsOwn {
         range: TextRange,
         end: u32,
     },
@@ -128,7 +128,20 @@ pub(crate) enum Mistake {
         context: Context,
         range: TextRange,
     },
+    /// A word such as `pub` before something that it does not belong to.
+    MisplacedWord {
+        range: TextRange,
+    },
     Chained {
+        first: TextRange,
+        second: TextRange,
+    },
+    /// `if`, `not` or a closure, which reach as far as they can, after an operator.
+    Operand {
+        range: TextRange,
+    },
+    /// An operator after `is` or `with` that binds tighter than they do.
+    Unparenthesised {
         first: TextRange,
         second: TextRange,
     },
@@ -161,13 +174,15 @@ impl Mistake {
             | Mistake::ColonForEquals { range }
             | Mistake::EqualsForColon { range }
             | Mistake::DoubleEquals { range }
-            | Mistake::BraceOnItsOwn { range, .. }
+            | Mistake::OnItsOwn { range, .. }
             | Mistake::Misplaced { range, .. }
+            | Mistake::MisplacedWord { range }
+            | Mistake::Operand { range }
             | Mistake::HoleInPlain { range, .. }
             | Mistake::NoElse { range, .. } => range,
             Mistake::OpenBracket { open, .. } => open,
             Mistake::Unexpected { found, .. } => found.range,
-            Mistake::Chained { second, .. } => second,
+            Mistake::Chained { second, .. } | Mistake::Unparenthesised { second, .. } => second,
             Mistake::Expected { before, found, .. }
             | Mistake::Unseparated { before, found }
             | Mistake::Unclosed { before, found, .. } => place(before, found),

@@ -19,6 +19,13 @@ macro_rules! check {
 }
 
 check! {
+    word_that_does_not_belong: "extern let x = 1\npub use a.b\nkind k {\n    pub redis cache {}\n    implicit size: Int\n}\n";
+    operand_that_reaches_on: "let a = 1 + if b then 2 else 3\nlet c = a == not b\nlet d = xs ?? |x| x\n";
+    operator_after_with: "let a = b with { c = 1 } ?? none\nlet d = a is some(x) + 1\n";
+    record_in_a_head: "if a == { b = 1 } {\n    redis cache {}\n}\n";
+    names_on_other_lines: "let\n    a: Int = 1\nmoved a\n    to b\nmatch_it m { x = match y\n{ _ => 1 } }\n";
+    type_on_another_line: "kind k {\n    size:\n        Int\n}\n";
+    parameter_without_name: "fn f(Int): Int = 1\n";
     missing_value: "postgres db {\n    storage =\n    version = 17\n}\n";
     missing_value_at_the_end: "let x =";
     missing_value_before_a_declaration: "let x =\npostgres db {}\n";

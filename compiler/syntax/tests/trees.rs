@@ -40,7 +40,7 @@ macro_rules! check {
 
 check! {
     app: "app shop", "app shop { domain: String, search: Bool = false }";
-    uses: "use a.b.{c, d as e}", "use a.b.c", "pub use a.b as c";
+    uses: "use a.b.{c, d as e}", "use a.b.c", "use a.b as c";
     kinds: "pub extern kind postgres is resource {}", "abstract kind workload", "kind web {\n    run: Run\n    replicas = 3\n}";
     inputs: "kind k {\n    /// How much.\n    size: Bytes? = 1GiB changes grow_only open\n    mode: Mode changes replace = a\n}";
     outs: "kind k {\n    out url: secret later Url grants read_write\n    implicit out main = url grants read\n    out roles: Map<{ url: secret Url grants app }>\n}";

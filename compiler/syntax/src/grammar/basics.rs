@@ -185,7 +185,11 @@ pub(super) fn complain(state: &mut Builder<'_>, mistake: Mistake) {
         Mistake::Unexpected { found, .. } => {
             state.told || matches!(found.kind, K::Unknown | K::Skipped)
         }
-        Mistake::NoElse { .. } | Mistake::Chained { .. } => state.told,
+        Mistake::NoElse { .. }
+        | Mistake::Chained { .. }
+        | Mistake::Unparenthesised { .. }
+        | Mistake::Operand { .. }
+        | Mistake::MisplacedWord { .. } => state.told,
         Mistake::Misplaced { .. } => state.told || state.told_around,
         _ => false,
     };
@@ -323,6 +327,49 @@ pub(super) fn name<'t>() -> impl Rule<'t> {
     })
 }
 
+/// A name in the head of something, on the line of what stands before.
+pub(super) fn head_name<'t>() -> impl Rule<'t> {
+    joined(name(), |_| false)
+}
+
+/// The rule, on the line of what stands before. A word that begins a line and
+/// nothing of its own (and isn't `other`) is taken, and told.
+pub(super) fn joined<'t>(
+    rule: impl Rule<'t>,
+    other: fn(&mut Ref<'_, '_>) -> bool,
+) -> impl Rule<'t> {
+    custom(move |inp: &mut Ref<'t, '_>| {
+        let token = peek(inp, 0);
+        if token.newline {
+            if token.kind != K::Ident || begins_member(inp) || other(inp) {
+                return no();
+            }
+            let at = here(inp);
+            let end = inp.state().end_before(at);
+            let range = token.range();
+            complain(inp.state(), Mistake::OnItsOwn { range, end });
+        }
+        inp.parse(&rule)
+    })
+}
+
+/// Does the word that begins a line name a field or an input? Then it is no operator.
+pub(super) fn names_member(inp: &mut Ref<'_, '_>) -> bool {
+    let (first, second) = (peek(inp, 0), peek(inp, 1));
+    first.newline && first.kind.is_word() && matches!(second.kind, K::Eq | K::Colon | K::Dot)
+}
+
+/// `else`, unless it names a field.
+pub(super) fn else_word<'t>() -> impl Rule<'t> {
+    custom(|inp: &mut Ref<'t, '_>| {
+        if peek(inp, 0).kind != K::ElseKw || names_member(inp) {
+            return no();
+        }
+        bump(inp);
+        Ok(())
+    })
+}
+
 /// A name where every word may stand: before `=` or `:`.
 pub(super) fn any_name<'t>() -> impl Rule<'t> {
     custom(|inp: &mut Ref<'t, '_>| {
@@ -383,6 +430,22 @@ pub(super) fn bracketed<'t>(open: K, close: &'static str, inner: impl Rule<'t>) 
     group(open, close, inner, true)
 }
 
+/// Notes that the `{` that stands here begins a line; it can only belong to what stands before.
+pub(super) fn brace_on_line(inp: &mut Ref<'_, '_>) {
+    let at = here(inp);
+    let token = peek(inp, 0);
+    if token.kind == K::LBrace && token.newline {
+        let end = inp.state().end_before(at);
+        complain(
+            inp.state(),
+            Mistake::OnItsOwn {
+                range: token.range(),
+                end,
+            },
+        );
+    }
+}
+
 /// The same for `{ … }` with items: of these all is told, closed or not.
 pub(super) fn block<'t>(inner: impl Rule<'t>) -> impl Rule<'t> {
     group(K::LBrace, "}", inner, false)
@@ -406,8 +469,10 @@ fn group<'t>(
         let muted = inp.state().muted;
         inp.state().muted |= unclosed;
         let head = std::mem::replace(&mut inp.state().head, false);
+        let arguments = std::mem::replace(&mut inp.state().type_arguments, false);
         let found = tried(inp, &inner);
         inp.state().head = head;
+        inp.state().type_arguments = arguments;
         if here(inp) < partner {
             let at = here(inp);
             let state = inp.state();

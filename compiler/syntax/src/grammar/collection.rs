@@ -10,13 +10,15 @@ use chumsky::prelude::{Parser, choice, custom};
 
 const A_VALUE: &str = "a value";
 
+/// `{ a = 1 }`
+pub(super) fn record<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
+    let entries = separated(entry(expr).boxed(), "`NAME = value`");
+    node(K::Record, bracketed(K::LBrace, "}", entries))
+}
+
 /// `{ a = 1 }` or `{for k, v in m: "${k}" = v}`
-pub(super) fn braces<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
+pub(super) fn braces<'t>(expr: impl Rule<'t>, record: impl Rule<'t>) -> impl Rule<'t> {
     let entry = entry(expr.clone()).boxed();
-    let record = node(
-        K::Record,
-        bracketed(K::LBrace, "}", separated(entry.clone(), "`NAME = value`")),
-    );
     let inner = seq!(
         clauses(expr),
         must(token(K::Colon), "`:` and an entry"),
@@ -53,14 +55,18 @@ fn either_comprehension<'t>(
         if peek(inp, 0).kind != open {
             return no();
         }
-        let is_for =
-            peek(inp, 1).kind == K::ForKw && !matches!(peek(inp, 2).kind, K::Eq | K::Colon);
+        let is_for = peek(inp, 1).kind == K::ForKw && !names_a_key(peek(inp, 2).kind);
         if is_for {
             inp.parse(&comprehension)
         } else {
             inp.parse(&other)
         }
     })
+}
+
+/// After a word, does this token make it a key?
+fn names_a_key(next: K) -> bool {
+    matches!(next, K::Eq | K::EqEq | K::Colon | K::Dot | K::LBracket)
 }
 
 /// `for a in x for b in a.y if b.z`
@@ -80,7 +86,7 @@ fn clauses<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
 pub(super) fn for_head<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
     seq!(
         token(K::ForKw),
-        must(name(), "a name for each element"),
+        must(head_name(), "a name for each element"),
         opt(seq!(token(K::Comma), must(name(), "a name for the value"))),
         must(token(K::InKw), "`in` and what to go over"),
         must_or(expr, "what to go over", K::Error),
@@ -97,10 +103,17 @@ pub(super) fn path_key<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
     let first = choice((key_name(), string(expr.clone()).boxed()));
     let dotted = seq!(same_line(K::Dot), must(member_name(), "a name"));
     let indexed = on_line(index(expr));
-    node(
-        K::Path,
-        seq!(first, choice((dotted, indexed)).repeated().ignored()),
-    )
+    let steps = choice((dotted, indexed)).repeated().ignored().boxed();
+    let path = custom(move |inp: &mut Ref<'t, '_>| {
+        let word = peek(inp, 0).kind;
+        inp.parse(&first)?;
+        // `if [` begins something else than a key.
+        if word.is_word() && word != K::Ident && peek(inp, 0).kind == K::LBracket {
+            return Ok(());
+        }
+        inp.parse(&steps)
+    });
+    node(K::Path, path)
 }
 
 /// As the first step of a key any word will do, keyword or not.

@@ -1,7 +1,7 @@
 //! Expressions.
 
 use super::basics::*;
-use super::collection::{braces, brackets};
+use super::collection::{braces, brackets, record};
 use super::literal::{number, string};
 use super::{Ref, Rule, pattern};
 use crate::kind::SyntaxKind as K;
@@ -72,9 +72,10 @@ impl Infix {
 pub(super) fn expr<'t>() -> impl Rule<'t> {
     recursive(|expr| {
         let expr = expr.boxed();
-        let record = braces(expr.clone()).boxed();
+        let fields = record(expr.clone()).boxed();
+        let record = braces(expr.clone(), fields.clone()).boxed();
         let operand = choice((
-            construct(record.clone()).boxed(),
+            construct(fields).boxed(),
             leaf(K::Ident, K::NameRef),
             number(),
             choice((
@@ -83,7 +84,7 @@ pub(super) fn expr<'t>() -> impl Rule<'t> {
                 leaf(K::NoneKw, K::NoneLit),
             )),
             string(expr.clone()).boxed(),
-            record.clone(),
+            outside_of_heads(record.clone()),
             brackets(expr.clone()).boxed(),
             node(
                 K::Paren,
@@ -109,7 +110,7 @@ pub(super) fn expr<'t>() -> impl Rule<'t> {
             .boxed(),
             index: index(expr.clone()).boxed(),
             changes: record,
-            pattern: pattern::pattern().boxed(),
+            pattern: pattern::tested().boxed(),
         };
         custom(move |inp: &mut Ref<'t, '_>| deeper(inp, |inp| climb.expression(inp, power::ANY)))
     })
@@ -126,7 +127,7 @@ pub(super) fn index<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
 fn in_call<'t>() -> impl Rule<'t> {
     custom(|inp: &mut Ref<'t, '_>| {
         let (first, second) = (peek(inp, 0), peek(inp, 1));
-        if first.kind != K::InKw || second.kind != K::LParen {
+        if first.kind != K::InKw || second.kind != K::LParen || second.newline {
             return no();
         }
         bump_leaf(inp, K::NameRef);
@@ -148,7 +149,17 @@ struct Climb<O, A, I, R, P> {
 impl<'t, O: Rule<'t>, A: Rule<'t>, I: Rule<'t>, R: Rule<'t>, P: Rule<'t>> Climb<O, A, I, R, P> {
     fn expression(&self, inp: &mut Ref<'t, '_>, least: u8) -> Done {
         let (first, start) = (mark(inp), peek(inp, 0).start);
-        match peek(inp, 0).kind {
+        let (kind, range) = (peek(inp, 0).kind, peek(inp, 0).range());
+        let reaches_on = match kind {
+            K::IfKw | K::Pipe => least > power::ANY,
+            K::NotKw => least > power::NOT,
+            _ => false,
+        };
+        if reaches_on {
+            // As an operand it would take what was meant to stand after it.
+            complain(inp.state(), Mistake::Operand { range });
+        }
+        match kind {
             _ if begins_member(inp) => return no(),
             kind @ (K::NotKw | K::Minus) => {
                 bump_leaf(inp, kind);
@@ -162,7 +173,11 @@ impl<'t, O: Rule<'t>, A: Rule<'t>, I: Rule<'t>, R: Rule<'t>, P: Rule<'t>> Climb<
             }
             _ => {
                 inp.parse(&self.operand)?;
-                self.postfix(inp, first, start);
+                // What reaches as far as it can has left nothing for itself.
+                let last = inp.state().nodes.last().map(|n| n.kind);
+                if !matches!(last, Some(K::IfExpr | K::Closure)) {
+                    self.postfix(inp, first, start);
+                }
             }
         }
         self.infix(inp, least, first, start);
@@ -208,15 +223,15 @@ impl<'t, O: Rule<'t>, A: Rule<'t>, I: Rule<'t>, R: Rule<'t>, P: Rule<'t>> Climb<
 
     fn infix(&self, inp: &mut Ref<'t, '_>, least: u8, first: usize, start: u32) {
         let mut single: Option<(u8, TextRange)> = None;
+        // What stands after `is` and `with` is no operand: nothing binds tighter to it than they do.
+        let mut closed: Option<(u8, TextRange)> = None;
         loop {
             let token = peek(inp, 0);
             let Some(infix) = Infix::of(token.kind) else {
                 return;
             };
             // On a new line `-` begins something of its own, and `in = 1` or `with: X` is a field.
-            let after = peek(inp, 1).kind;
-            let other = token.kind == K::Minus
-                || (token.kind.is_word() && matches!(after, K::Eq | K::Colon));
+            let other = token.kind == K::Minus || names_member(inp);
             let power = infix.power();
             if power < least || (token.newline && other) {
                 return;
@@ -232,6 +247,17 @@ impl<'t, O: Rule<'t>, A: Rule<'t>, I: Rule<'t>, R: Rule<'t>, P: Rule<'t>> Climb<
                     }
                     _ => single = Some((power, token.range())),
                 }
+            }
+            if let Some((before, place)) = closed.filter(|(before, _)| power > *before) {
+                let mistake = Mistake::Unparenthesised {
+                    first: place,
+                    second: token.range(),
+                };
+                complain(inp.state(), mistake);
+                closed = Some((before, place));
+            }
+            if matches!(infix, Infix::Is | Infix::With) {
+                closed = Some((power, token.range()));
             }
             self.apply(inp, infix, token.kind);
             let kind = match infix {
@@ -300,7 +326,10 @@ fn construct<'t>(record: impl Rule<'t>) -> impl Rule<'t> {
             return no();
         }
         let mut length = 1;
-        while peek(inp, length).kind == K::Dot && peek(inp, length + 1).kind == K::Ident {
+        while peek(inp, length).kind == K::Dot
+            && peek(inp, length + 1).kind == K::Ident
+            && !peek(inp, length + 1).newline
+        {
             length += 2;
         }
         let brace = peek(inp, length);
@@ -381,12 +410,19 @@ fn else_branch<'t>(inp: &mut Ref<'t, '_>, expr: &impl Rule<'t>, condition: Found
     }
 }
 
+/// What begins with `{`: in a head that begins the body.
+fn outside_of_heads<'t>(rule: impl Rule<'t>) -> impl Rule<'t> {
+    custom(move |inp: &mut Ref<'t, '_>| {
+        if inp.state().head {
+            return no();
+        }
+        inp.parse(&rule)
+    })
+}
+
 /// An expression in the head of something with a body: a `{` after it begins the body, and so does one in its place.
 pub(super) fn in_head<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
     custom(move |inp: &mut Ref<'t, '_>| {
-        if peek(inp, 0).kind == K::LBrace {
-            return no();
-        }
         let head = std::mem::replace(&mut inp.state().head, true);
         let found = tried(inp, &expr);
         inp.state().head = head;
@@ -404,7 +440,11 @@ fn match_expr<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
             must_or(expr.clone(), A_VALUE, K::Error),
         ),
     );
-    let arms = bracketed(K::LBrace, "}", separated(arm.boxed(), "a pattern"));
+    let arms = bracketed(K::LBrace, "}", separated(arm.boxed(), "a pattern")).boxed();
+    let arms = custom(move |inp: &mut Ref<'t, '_>| {
+        brace_on_line(inp);
+        inp.parse(&arms)
+    });
     node(
         K::Match,
         seq!(

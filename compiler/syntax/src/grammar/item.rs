@@ -3,7 +3,7 @@
 use super::basics::*;
 use super::collection::{equals_value, for_head, path_key};
 use super::expr::{self, in_head, index};
-use super::ty::{self, A_TYPE, grants, param, params};
+use super::ty::{self, A_TYPE, grants, param, params, typed};
 use super::{Ref, Rule, Sibling};
 use crate::kind::SyntaxKind as K;
 use crate::lexer::Word;
@@ -51,7 +51,10 @@ fn form_of(inp: &mut Ref<'_, '_>) -> Option<K> {
         K::Ident => {}
         _ => return None,
     }
-    if follows && second.kind == K::LBracket && first.word != Word::Require {
+    if follows
+        && second.kind == K::LBracket
+        && (first.word != Word::Require || path_then_equals(inp))
+    {
         return Some(K::Field);
     }
     let named = follows && second.kind == K::Ident;
@@ -85,6 +88,19 @@ fn form_of(inp: &mut Ref<'_, '_>) -> Option<K> {
     }
 }
 
+/// After a name, do steps of a path and a `=` follow?
+fn path_then_equals(inp: &mut Ref<'_, '_>) -> bool {
+    let mut at = here(inp) + 1;
+    loop {
+        let state = inp.state();
+        match state.token(at).kind {
+            K::LBracket => at = state.partner.get(at).map_or(at, |p| *p as usize) + 1,
+            K::Dot => at += 2,
+            kind => return kind == K::Eq,
+        }
+    }
+}
+
 /// After `NAME :`, is it a type that follows, as in an input of a kind? Then the place is wrong; else the colon.
 fn declares_type(inp: &mut Ref<'_, '_>) -> bool {
     let token = peek(inp, 2);
@@ -100,7 +116,7 @@ fn item<'t>() -> impl Rule<'t> {
         let rules = Rules {
             app: seq!(
                 keyword(),
-                must(name(), "the name of the app"),
+                must(head_name(), "the name of the app"),
                 opt(body(Context::App, item.clone()))
             )
             .boxed(),
@@ -109,11 +125,8 @@ fn item<'t>() -> impl Rule<'t> {
             type_: type_rule(ty.clone(), item.clone()).boxed(),
             unit: seq!(
                 keyword(),
-                must(name(), "the name of the unit"),
-                opt(seq!(
-                    token(K::Colon),
-                    must_or(ty.clone(), A_TYPE, K::TypeError)
-                )),
+                must(head_name(), "the name of the unit"),
+                opt(seq!(token(K::Colon), typed(ty.clone()))),
                 opt(seq!(token(K::Eq), must_or(expr.clone(), A_VALUE, K::Error)))
             )
             .boxed(),
@@ -122,7 +135,7 @@ fn item<'t>() -> impl Rule<'t> {
             env: env_rule(ty.clone(), expr.clone(), item.clone()).boxed(),
             policy: seq!(
                 keyword(),
-                must(name(), "the name of the policy"),
+                must(head_name(), "the name of the policy"),
                 must(
                     params(ty.clone(), expr.clone()),
                     "a parameter, as in `(db: postgres)`,"
@@ -143,7 +156,7 @@ fn item<'t>() -> impl Rule<'t> {
             .boxed(),
             test: seq!(
                 keyword(),
-                must(name(), "the name of the test"),
+                must(head_name(), "the name of the test"),
                 must(
                     body(Context::Fields, item.clone()),
                     "`{` and the fields of the test"
@@ -166,12 +179,12 @@ fn item<'t>() -> impl Rule<'t> {
             require: seq!(
                 keyword(),
                 must_or(expr.clone(), "a condition", K::Error),
-                opt(seq!(token(K::ElseKw), must_or(expr, "a message", K::Error)))
+                opt(seq!(else_word(), must_or(expr, "a message", K::Error)))
             )
             .boxed(),
             each: seq!(
                 keyword(),
-                must(node(K::Path, name()), "the name of a kind"),
+                must(node(K::Path, head_name()), "the name of a kind"),
                 must(body(Context::Fields, item), "`{` and what to set")
             )
             .boxed(),
@@ -218,10 +231,11 @@ impl<'t, R: Rule<'t>> Rules<R> {
             inner: token.newline && token.column > sibling.column,
             sibling,
         };
-        modifiers(inp);
+        let words = modifiers(inp);
         let Some(form) = form_of(inp) else {
             return no();
         };
+        check_modifiers(inp, &words, form);
         let rule = match form {
             K::App => &self.app,
             K::Use => &self.use_,
@@ -321,22 +335,53 @@ fn allowed(context: Context, form: K) -> bool {
     }
 }
 
-fn modifiers(inp: &mut Ref<'_, '_>) {
+/// `pub`, `extern`, `abstract`, `implicit`.
+fn modifiers(inp: &mut Ref<'_, '_>) -> Vec<(K, TextRange)> {
+    let mut words = Vec::new();
     loop {
         let kind = match peek(inp, 0).word {
             Word::Pub => K::PubKw,
             Word::Extern => K::ExternKw,
             Word::Abstract => K::AbstractKw,
             Word::Implicit => K::ImplicitKw,
-            _ => return,
+            _ => return words,
         };
         // `pub = 1` is a field and `pub {` nothing; a modifier stands before a word on its line.
         let next = peek(inp, 1);
         if !next.kind.is_word() || next.newline {
-            return;
+            return words;
         }
+        words.push((kind, peek(inp, 0).range()));
         bump_leaf(inp, kind);
     }
+}
+
+/// Each of these words belongs before some forms, and once.
+fn check_modifiers(inp: &mut Ref<'_, '_>, words: &[(K, TextRange)], form: K) {
+    let context = inp.state().context;
+    let mut last = K::Eof;
+    for (word, range) in words {
+        let belongs = match word {
+            K::PubKw => context == Context::File && may_be_public(form),
+            K::ExternKw => form == K::Kind && last != K::AbstractKw,
+            K::AbstractKw => form == K::Kind,
+            _ => form == K::Out,
+        };
+        let first = last == K::Eof || matches!(word, K::ExternKw | K::AbstractKw);
+        if !belongs || !first || last == *word {
+            let range = *range;
+            complain(inp.state(), Mistake::MisplacedWord { range });
+        }
+        last = *word;
+    }
+}
+
+/// What other packages may use.
+fn may_be_public(form: K) -> bool {
+    matches!(
+        form,
+        K::Kind | K::TypeDef | K::UnitDef | K::FnDef | K::Let | K::Env | K::Policy | K::Decl
+    )
 }
 
 /// The word that `form_of` has looked at.
@@ -369,19 +414,7 @@ fn body<'t>(context: Context, item: impl Rule<'t>) -> impl Rule<'t> {
     });
     let braces = block(inner);
     let braces = custom(move |inp: &mut Ref<'t, '_>| {
-        let at = here(inp);
-        let token = peek(inp, 0);
-        if token.kind == K::LBrace && token.newline {
-            // No item begins with `{`: so it can only belong to what stands before.
-            let end = inp.state().end_before(at);
-            complain(
-                inp.state(),
-                Mistake::BraceOnItsOwn {
-                    range: token.range(),
-                    end,
-                },
-            );
-        }
+        brace_on_line(inp);
         inp.parse(&braces)
     });
     node(K::Body, braces)
@@ -392,14 +425,17 @@ fn path<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
     let dotted = seq!(same_line(K::Dot), must(member_name(), "a name"));
     node(
         K::Path,
-        seq!(name(), choice((dotted, index(expr))).repeated().ignored()),
+        seq!(
+            head_name(),
+            choice((dotted, on_line(index(expr)))).repeated().ignored()
+        ),
     )
 }
 
 /// `use acme.targets.{eu_cluster, us as america}`, `use acme.targets.eu_cluster as eu`
 fn use_rule<'t>() -> impl Rule<'t> {
-    let alias = opt(seq!(word(Word::As), must(name(), "another name"))).boxed();
-    let listed = node(K::UseItem, seq!(name(), alias.clone()));
+    let alias = opt(seq!(word(Word::As), must(head_name(), "another name"))).boxed();
+    let listed = node(K::UseItem, seq!(leaf(K::Ident, K::Name), alias.clone()));
     let list = bracketed(K::LBrace, "}", separated(listed, "a name")).boxed();
     custom(move |inp: &mut Ref<'t, '_>| {
         bump(inp);
@@ -411,15 +447,21 @@ fn use_rule<'t>() -> impl Rule<'t> {
             if dot.kind != K::Dot || dot.newline {
                 break;
             }
-            if peek(inp, 1).kind == K::LBrace {
+            let brace = peek(inp, 1);
+            if brace.kind == K::LBrace && !brace.newline {
                 finish(inp, K::Path, first, start);
                 bump(inp);
                 return inp.parse(&list);
             }
             bump(inp);
         }
-        if steps < 2 {
+        let at = here(inp);
+        let last = inp.state().before(at).kind;
+        if steps < 2 || last != K::Ident {
             if steps == 1 {
+                expected(inp, "`.` and what to use of it");
+            } else if last.is_word() {
+                // A keyword may be the name of a module, but of nothing in it.
                 expected(inp, "`.` and what to use of it");
             }
             finish(inp, K::Path, first, start);
@@ -444,11 +486,11 @@ fn use_rule<'t>() -> impl Rule<'t> {
 fn kind_rule<'t>(item: impl Rule<'t>) -> impl Rule<'t> {
     let parent = seq!(
         token(K::IsKw),
-        must(node(K::Path, name()), "the name of an abstract kind")
+        must(node(K::Path, head_name()), "the name of an abstract kind")
     );
     seq!(
         keyword(),
-        must(name(), "the name of the kind"),
+        must(head_name(), "the name of the kind"),
         opt(parent),
         opt(body(Context::Kind, item))
     )
@@ -458,7 +500,7 @@ fn kind_rule<'t>(item: impl Rule<'t>) -> impl Rule<'t> {
 fn type_rule<'t>(ty: impl Rule<'t>, item: impl Rule<'t>) -> impl Rule<'t> {
     seq!(
         keyword(),
-        must(name(), "the name of the type"),
+        must(head_name(), "the name of the type"),
         must(token(K::Eq), "`=` and a type"),
         must_or(ty, A_TYPE, K::TypeError),
         opt(body(Context::Members, item)),
@@ -469,11 +511,15 @@ fn type_rule<'t>(ty: impl Rule<'t>, item: impl Rule<'t>) -> impl Rule<'t> {
 fn fn_rule<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
     seq!(
         keyword(),
-        must(name(), "the name of the function"),
+        must(head_name(), "the name of the function"),
         must(params(ty.clone(), expr.clone()), "`(` and the parameters"),
         opt(seq!(
             token(K::Colon),
-            must_or(ty, "the type of the result", K::TypeError)
+            must_or(
+                joined(ty, names_member),
+                "the type of the result",
+                K::TypeError
+            )
         )),
         custom(move |inp: &mut Ref<'t, '_>| {
             let given = attempt(inp, &token(K::Eq), "`=` and the function's value");
@@ -489,11 +535,8 @@ fn fn_rule<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
 fn let_rule<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
     seq!(
         keyword(),
-        must(name(), "a name"),
-        opt(seq!(
-            token(K::Colon),
-            must_or(on_line(ty), A_TYPE, K::TypeError)
-        )),
+        must(head_name(), "a name"),
+        opt(seq!(token(K::Colon), typed(ty))),
         equals_value(expr),
     )
 }
@@ -504,8 +547,8 @@ fn env_rule<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>, item: impl Rule<'t>) -> 
     let family = node(K::Params, bracketed(K::LBracket, "]", keys));
     seq!(
         keyword(),
-        must(name(), "the name of the environment"),
-        opt(family),
+        must(head_name(), "the name of the environment"),
+        opt(on_line(family)),
         must(
             body(Context::Env, item),
             "`{` and the fields of the environment"
@@ -559,7 +602,7 @@ fn if_rule<'t>(expr: impl Rule<'t>, item: impl Rule<'t>) -> impl Rule<'t> {
             must(block.clone(), "`{` and what is there then"),
         );
         let otherwise = seq!(
-            token(K::ElseKw),
+            else_word(),
             must(
                 choice((node(K::If, chain), block)),
                 "`{` and what is there otherwise"
@@ -584,7 +627,7 @@ fn field_decl_rule<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> 
         K::Changes,
         seq!(
             word(Word::Changes),
-            must(name(), "`in_place`, `replace` or `grow_only`")
+            must(head_name(), "`in_place`, `replace` or `grow_only`")
         ),
     );
     let open = custom(|inp: &mut Ref<'t, '_>| {
@@ -599,7 +642,7 @@ fn field_decl_rule<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> 
     seq!(
         any_name(),
         token(K::Colon),
-        must_or(on_line(ty), A_TYPE, K::TypeError),
+        typed(ty),
         modifiers.clone(),
         opt(seq!(token(K::Eq), must_or(expr, A_VALUE, K::Error))),
         modifiers,
@@ -611,10 +654,7 @@ fn out_rule<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
     seq!(
         keyword(),
         must(member_name(), "the name of the `out`"),
-        opt(seq!(
-            token(K::Colon),
-            must_or(on_line(ty), A_TYPE, K::TypeError)
-        )),
+        opt(seq!(token(K::Colon), typed(ty))),
         opt(grants()),
         opt(seq!(token(K::Eq), must_or(expr, A_VALUE, K::Error))),
         opt(grants()),

@@ -13,36 +13,53 @@ const A_PATTERN: &str = "a pattern";
 /// A pattern, with its alternatives.
 pub(super) fn pattern<'t>() -> impl Rule<'t> {
     recursive(|pattern| {
-        let pattern = pattern.boxed();
-        let single = choice((
-            wild(),
-            case(pattern).boxed(),
-            node(K::PatName, leaf(K::Ident, K::Name)),
-            literal_pattern().boxed(),
-            leaf(K::Skipped, K::PatError),
-            leaf(K::Unknown, K::PatError),
-        ))
-        .boxed();
-        custom(move |inp: &mut Ref<'t, '_>| deeper(inp, |inp| alternatives(inp, &single)))
+        let single = single(pattern.boxed()).boxed();
+        custom(move |inp: &mut Ref<'t, '_>| deeper(inp, |inp| alternatives(inp, &single, false)))
     })
 }
 
-fn alternatives<'t>(inp: &mut Ref<'t, '_>, single: &impl Rule<'t>) -> Done {
-    if begins_member(inp) {
-        return no();
-    }
+/// A pattern after `is`: there a `|` that begins a line begins a closure.
+pub(super) fn tested<'t>() -> impl Rule<'t> {
+    let single = single(pattern().boxed()).boxed();
+    custom(move |inp: &mut Ref<'t, '_>| deeper(inp, |inp| alternatives(inp, &single, true)))
+}
+
+fn single<'t>(pattern: impl Rule<'t>) -> impl Rule<'t> {
+    let any = choice((
+        wild(),
+        case(pattern).boxed(),
+        node(K::PatName, leaf(K::Ident, K::Name)),
+        literal_pattern().boxed(),
+        leaf(K::Skipped, K::PatError),
+        leaf(K::Unknown, K::PatError),
+    ))
+    .boxed();
+    custom(move |inp: &mut Ref<'t, '_>| {
+        if begins_member(inp) {
+            return no();
+        }
+        inp.parse(&any)
+    })
+}
+
+fn alternatives<'t>(inp: &mut Ref<'t, '_>, single: &impl Rule<'t>, one_line: bool) -> Done {
     let (first, start) = (mark(inp), peek(inp, 0).start);
     inp.parse(single)?;
-    if peek(inp, 0).kind != K::Pipe {
-        return Ok(());
-    }
-    while peek(inp, 0).kind == K::Pipe {
+    let mut several = false;
+    loop {
+        let bar = peek(inp, 0);
+        if bar.kind != K::Pipe || (one_line && bar.newline) {
+            break;
+        }
+        several = true;
         bump(inp);
         if !attempt(inp, single, A_PATTERN) {
             push_error(inp, K::PatError);
         }
     }
-    finish(inp, K::PatAlt, first, start);
+    if several {
+        finish(inp, K::PatAlt, first, start);
+    }
     Ok(())
 }
 

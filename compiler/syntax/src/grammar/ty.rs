@@ -18,7 +18,7 @@ pub(super) fn ty<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
         let single = choice((
             labelled(ty.clone()).boxed(),
             variant_case(ty.clone(), expr.clone()).boxed(),
-            function(ty.clone(), expr.clone()).boxed(),
+            function(ty.clone()).boxed(),
             node(
                 K::TypeList,
                 bracketed(K::LBracket, "]", must_or(ty.clone(), A_TYPE, K::TypeError)),
@@ -52,24 +52,34 @@ fn alternatives<'t>(
         inp.parse(single)?;
         optional(inp, first, start);
     }
-    if peek(inp, 0).kind == K::Pipe {
+    if goes_on_with(inp, K::Pipe) {
         bare_case(inp, first);
-        while peek(inp, 0).kind == K::Pipe {
+        while goes_on_with(inp, K::Pipe) {
             further(inp, single);
         }
         finish(inp, K::TypeUnion, first, start);
     }
     let token = peek(inp, 0);
-    if token.word == Word::Where
-        && (!token.newline || !matches!(peek(inp, 1).kind, K::Eq | K::Colon))
+    if !inp.state().type_arguments
+        && goes_on_with(inp, K::Ident)
+        && token.word == Word::Where
+        && !names_member(inp)
     {
         bump(inp);
         if !attempt(inp, condition, "a range or a condition") {
             push_error(inp, K::Error);
         }
         finish(inp, K::TypeRefined, first, start);
+        let at = here(inp);
+        inp.state().refined = at;
     }
     Ok(())
+}
+
+/// Does this token stand here, and no condition before it? A condition ends its type, also where that is in another.
+fn goes_on_with(inp: &mut Ref<'_, '_>, kind: K) -> bool {
+    let at = here(inp);
+    peek(inp, 0).kind == kind && inp.state().refined != at
 }
 
 /// `| case`, with the documentation before the `|`.
@@ -100,7 +110,7 @@ fn further<'t>(inp: &mut Ref<'t, '_>, single: &impl Rule<'t>) {
 }
 
 fn optional(inp: &mut Ref<'_, '_>, first: usize, start: u32) {
-    while peek(inp, 0).kind == K::Question {
+    while goes_on_with(inp, K::Question) {
         bump(inp);
         finish(inp, K::TypeOptional, first, start);
     }
@@ -125,6 +135,14 @@ fn bare_case(inp: &mut Ref<'_, '_>, first: usize) {
     }
 }
 
+/// These words go on after a type: none begins one.
+fn ends_type(word: Word) -> bool {
+    matches!(
+        word,
+        Word::Where | Word::Grants | Word::Changes | Word::Open
+    )
+}
+
 /// `secret later Url`
 fn labelled<'t>(ty: impl Rule<'t>) -> impl Rule<'t> {
     let labels = custom(|inp: &mut Ref<'t, '_>| {
@@ -138,15 +156,20 @@ fn labelled<'t>(ty: impl Rule<'t>) -> impl Rule<'t> {
             };
             // A label only before a type: `x: secret` is the kind of that name.
             let next = peek(inp, 1);
-            let word = next.kind == K::Ident
-                && !matches!(
-                    next.word,
-                    Word::Where | Word::Grants | Word::Changes | Word::Open
-                );
+            let open = peek(inp, 2);
+            let case = open.kind == K::LParen && !open.newline && next.word != Word::Where;
+            let word = next.kind == K::Ident && (case || !ends_type(next.word));
             let begins_type = word
                 || matches!(
                     next.kind,
-                    K::LBracket | K::LBrace | K::LParen | K::StringStart
+                    K::LBracket
+                        | K::LBrace
+                        | K::LParen
+                        | K::StringStart
+                        | K::BlockStart
+                        | K::Int
+                        | K::Decimal
+                        | K::Quantity
                 );
             if next.newline || !begins_type {
                 break;
@@ -173,7 +196,7 @@ fn variant_case<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
         if first.word == Word::Implicit && second.kind == K::Ident && !second.newline {
             bump_leaf(inp, K::ImplicitKw);
         } else if first.kind != K::Ident
-            || first.word == Word::Fn
+            || matches!(first.word, Word::Fn | Word::Where)
             || second.kind != K::LParen
             || second.newline
         {
@@ -187,14 +210,30 @@ fn variant_case<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
 
 /// `(a: Int, b: String = "x")`
 pub(super) fn params<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
-    let list = separated(param(ty, expr), "a parameter");
+    let list = separated(param(ty, expr), "a parameter, as in `size: Int`");
     let group = bracketed(K::LParen, ")", list);
     node(K::Params, on_line(group))
 }
 
-/// `a: Int where 1..5 = 3`; in a function type just a type.
+/// `a: Int where 1..5 = 3`
 pub(super) fn param<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
-    let param_name = custom(|inp: &mut Ref<'t, '_>| {
+    let default = opt(seq!(token(K::Eq), must_or(expr, A_VALUE, K::Error)));
+    documented(K::Param, seq!(param_name(), typed(ty), default))
+}
+
+/// In the type of a function: `Int`, `a: Int`.
+fn type_param<'t>(ty: impl Rule<'t>) -> impl Rule<'t> {
+    let named = seq!(param_name(), typed(ty.clone()));
+    documented(K::Param, choice((named, ty)))
+}
+
+/// The type after a `:`.
+pub(super) fn typed<'t>(ty: impl Rule<'t>) -> impl Rule<'t> {
+    must_or(joined(ty, names_member), A_TYPE, K::TypeError)
+}
+
+fn param_name<'t>() -> impl Rule<'t> {
+    custom(|inp: &mut Ref<'t, '_>| {
         let (first, second) = (peek(inp, 0), peek(inp, 1));
         if !first.kind.is_word() || second.kind != K::Colon {
             return no();
@@ -202,18 +241,11 @@ pub(super) fn param<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t>
         bump_leaf(inp, K::Name);
         bump(inp);
         Ok(())
-    });
-    let default = opt(seq!(token(K::Eq), must_or(expr, A_VALUE, K::Error)));
-    let named = seq!(
-        param_name,
-        must_or(ty.clone(), A_TYPE, K::TypeError),
-        default
-    );
-    documented(K::Param, choice((named, ty)))
+    })
 }
 
 /// `fn(Int, String): Bool`
-fn function<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
+fn function<'t>(ty: impl Rule<'t>) -> impl Rule<'t> {
     let begins = custom(|inp: &mut Ref<'t, '_>| {
         if peek(inp, 0).word != Word::Fn || peek(inp, 1).kind != K::LParen {
             return no();
@@ -223,11 +255,13 @@ fn function<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
     });
     let result = seq!(
         must(token(K::Colon), "`:` and the type of the result"),
-        must_or(ty.clone(), A_TYPE, K::TypeError)
+        typed(ty.clone())
     );
+    let list = separated(type_param(ty), "a type");
+    let params = node(K::Params, on_line(bracketed(K::LParen, ")", list)));
     node(
         K::TypeFn,
-        seq!(begins, must(params(ty, expr), "the parameters"), result),
+        seq!(begins, must(params, "the parameters"), result),
     )
 }
 
@@ -236,7 +270,7 @@ fn record<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
     let field = seq!(
         any_name(),
         must(token(K::Colon), "`:` and a type"),
-        must_or(on_line(ty), A_TYPE, K::TypeError),
+        typed(ty),
         opt(grants()),
         opt(seq!(token(K::Eq), must_or(expr, A_VALUE, K::Error))),
         opt(grants()),
@@ -255,7 +289,10 @@ fn record<'t>(ty: impl Rule<'t>, expr: impl Rule<'t>) -> impl Rule<'t> {
 pub(super) fn grants<'t>() -> impl Rule<'t> {
     node(
         K::Grants,
-        seq!(word(Word::Grants), must(name(), "the name of a permission")),
+        seq!(
+            word(Word::Grants),
+            must(head_name(), "the name of a permission")
+        ),
     )
 }
 
@@ -268,7 +305,13 @@ fn parenthesised<'t>(ty: impl Rule<'t>) -> impl Rule<'t> {
 fn named<'t>(ty: impl Rule<'t>) -> impl Rule<'t> {
     custom(move |inp: &mut Ref<'t, '_>| {
         let first = peek(inp, 0);
-        if first.kind != K::Ident || begins_member(inp) {
+        let at = here(inp);
+        // After `|` nothing else than a type can be meant; and `Int where` is no declaration.
+        let after_bar = inp.state().before(at).kind == K::Pipe;
+        let goes_on = ends_type(peek(inp, 1).word);
+        let member = begins_member(inp) && !after_bar && !goes_on;
+        if first.kind != K::Ident || ends_type(first.word) || first.word == Word::Implicit || member
+        {
             return no();
         }
         let mark = mark(inp);
@@ -284,6 +327,7 @@ fn named<'t>(ty: impl Rule<'t>) -> impl Rule<'t> {
             return Ok(());
         }
         bump(inp);
+        let outer = std::mem::replace(&mut inp.state().type_arguments, true);
         loop {
             if !attempt(inp, &ty, A_TYPE) {
                 push_error(inp, K::TypeError);
@@ -294,6 +338,7 @@ fn named<'t>(ty: impl Rule<'t>) -> impl Rule<'t> {
             }
             bump(inp);
         }
+        inp.state().type_arguments = outer;
         attempt(inp, &token(K::Gt), "`>`");
         finish(inp, K::TypeApp, mark, first.start);
         Ok(())

@@ -120,8 +120,10 @@ impl Teller<'_> {
             Mistake::DoubleEquals { range } => self
                 .error("E0114", range, "a field is given its value with `=`; `==` compares")
                 .with_fix("write `=`", range, "="),
-            Mistake::BraceOnItsOwn { range, end } => {
-                let told = self.error("E0122", range, "this `{` stands on the line of what it belongs to");
+            Mistake::OnItsOwn { range, end } => {
+                let what = self.slice(range);
+                let which = if what == "{" { "this " } else { "" };
+                let told = self.error("E0122", range, format!("{which}`{what}` stands on the line of what it belongs to"));
                 let gap = TextRange::new(end, range.start);
                 if self.slice(gap).trim().is_empty() { told.with_fix("put it there", gap, " ") } else { told }
             }
@@ -135,6 +137,31 @@ impl Teller<'_> {
                 };
                 let told = self.error("E0117", second, message).with_related(self.file, first, "the first is here");
                 if a == ".." { told } else { told.with_help("join two comparisons with `and`: `1 <= x and x < 5`") }
+            }
+            Mistake::Unparenthesised { first, second } => {
+                let (a, b) = (self.slice(first), self.slice(second));
+                self.error("E0117", second, format!("`{a}` and `{b}` can't stand in one chain"))
+                    .with_related(self.file, first, "the first is here")
+                    .with_help(format!("put what stands before `{b}` in parentheses"))
+            }
+            Mistake::Operand { range } => {
+                let what = match self.slice(range) {
+                    "|" => "a function".to_owned(),
+                    word => format!("`{word}`"),
+                };
+                self.error("E0117", range, format!("{what} stands in parentheses after an operator"))
+                    .with_help("it would reach over what follows: put it in parentheses, or give it a name with `let`")
+            }
+            Mistake::MisplacedWord { range } => {
+                let word = self.slice(range);
+                let help = match word {
+                    "pub" => "`pub` stands before what other packages may use: a kind, a type, a unit, a function, a `let`, an environment, a policy, a declaration",
+                    "implicit" => "`implicit` stands before `out` and before a case of a type",
+                    _ => "`extern` and then `abstract` stand before `kind`",
+                };
+                self.error("E0120", range, format!("`{word}` can't stand here"))
+                    .with_help(help)
+                    .with_fix(format!("remove `{word}`"), range, "")
             }
             Mistake::NoElse { range, end } => self
                 .error("E0118", range, "an `if` that gives a value needs an `else`")
