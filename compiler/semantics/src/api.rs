@@ -10,6 +10,7 @@ use salsa::{Durability, Setter as _};
 
 use crate::app::app;
 use crate::check::{env_circles, lower, recursive_calls, rename_conflicts};
+use crate::consequences::{Shared, Unread};
 use crate::db::{
     Db, ItemId, PackageInfo, SourceFile, Space, Workspace, display_path, items, main_package,
     module_of, parsed,
@@ -164,21 +165,67 @@ impl Database {
     /// Everything that is wrong: all files, and all environments that need no key. Sorted.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         stacker::grow(STACK, || {
-            let mut all = self.structure();
-            for file in self.own_files() {
-                all.extend(self.file_diagnostics(file));
-            }
+            let mut all = self.source_diagnostics();
             if !all.iter().any(|d| d.severity == Severity::Error) {
-                for env in &app(self).envs {
-                    if self.is_plain_env(*env) {
-                        let key = EnvKey::new(self, *env, Arc::from([]));
-                        all.extend(resolve(self, &evaluate(self, key).diags));
-                    }
-                }
+                all.extend(self.environment_diagnostics());
                 all.extend(resolve(self, check_tests(self)));
             }
             sorted(all)
         })
+    }
+
+    /// What is wrong in the sources, before anything is evaluated.
+    fn source_diagnostics(&self) -> Vec<Diagnostic> {
+        let mut all = self.structure();
+        let mut unread = Unread::default();
+        for file in self.own_files() {
+            all.extend(self.file_diagnostics(file));
+            unread.add(self, file);
+        }
+        all.retain(|d| !unread.explains(d, self.source(&d.primary.file).unwrap_or_default()));
+        all
+    }
+
+    /// What is wrong in the environments that need no key.
+    fn environment_diagnostics(&self) -> Vec<Diagnostic> {
+        let mut envs: Vec<(Vec<String>, ItemId)> = app(self)
+            .envs
+            .iter()
+            .filter(|env| self.is_plain_env(**env))
+            .map(|env| (self.bases(*env), *env))
+            .collect();
+        envs.sort_by_key(|(bases, _)| bases.len());
+        let mut shared = Shared::default();
+        for (bases, env) in envs {
+            let key = EnvKey::new(self, env, Arc::from([]));
+            let found = resolve(self, &evaluate(self, key).diags);
+            shared.add(env.name(self), &bases, found);
+        }
+        shared.told()
+    }
+
+    /// The names of the environments that one extends, the nearest first.
+    fn bases(&self, env: ItemId) -> Vec<String> {
+        let mut bases: Vec<String> = Vec::new();
+        let mut at = lower(self, env)
+            .env
+            .as_ref()
+            .and_then(|e| e.extends.as_ref())
+            .map(|e| e.env);
+        while let Some(base) = at {
+            let name = base.name(self).to_string();
+            // A circle is told elsewhere.
+            if bases.contains(&name) {
+                break;
+            }
+            bases.push(name);
+            at = lower(self, base)
+                .env
+                .as_ref()
+                .and_then(|e| e.extends.as_ref())
+                .map(|e| e.env);
+        }
+        bases
     }
 
     /// The name of the app, if the main package is one.
@@ -206,10 +253,7 @@ impl Database {
     }
 
     fn graph_inner(&self, env: &str) -> Result<Graph, Vec<Diagnostic>> {
-        let mut all = self.structure();
-        for file in self.own_files() {
-            all.extend(self.file_diagnostics(file));
-        }
+        let all = self.source_diagnostics();
         if all.iter().any(|d| d.severity == Severity::Error) {
             return Err(sorted(all));
         }

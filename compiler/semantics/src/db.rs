@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plat_syntax::ast::{self, Item};
-use plat_syntax::{Parse, TextRange, Tree};
+use plat_syntax::{Parse, ParsedItem, TextRange, Tree};
 use salsa::plumbing::AsId as _;
 
 /// What every query takes first.
@@ -134,7 +134,7 @@ pub fn parsed(db: &dyn Db, file: SourceFile) -> Parsed {
     let mut ids = Vec::with_capacity(parse.items.len());
     let mut index = BTreeMap::new();
     for (position, item) in parse.items.iter().enumerate() {
-        let (space, name) = item_name(item.tree.item());
+        let (space, name) = item_name(item, file.text(db));
         let count = seen.entry((space, name.clone())).or_default();
         let id = ItemId::new(db, file, space, name, *count);
         *count += 1;
@@ -144,7 +144,8 @@ pub fn parsed(db: &dyn Db, file: SourceFile) -> Parsed {
     Parsed { parse, ids, index }
 }
 
-fn item_name(item: Item<'_>) -> (Space, Arc<str>) {
+fn item_name(parsed: &ParsedItem, text: &str) -> (Space, Arc<str>) {
+    let item = parsed.tree.item();
     let (space, word) = match item {
         Item::App(_) => (Space::App, "app"),
         Item::Use(_) => (Space::Use, "use"),
@@ -163,9 +164,48 @@ fn item_name(item: Item<'_>) -> (Space, Arc<str>) {
     };
     let name = match space {
         Space::Use | Space::Block | Space::Waive | Space::Moved | Space::Broken => None,
-        _ => item.name().map(ast::Name::text),
+        _ => item.name().map(|name| {
+            // What follows may have been left out of the item.
+            let end = name.node().range().shifted(parsed.offset).end as usize;
+            name_text(name, text.get(end..).unwrap_or_default())
+        }),
     };
-    (space, Arc::from(name.unwrap_or(word)))
+    (space, name.unwrap_or_else(|| Arc::from(word)))
+}
+
+/// The name that is given. `shop-api`, which can't be one and is told, is taken for the `shop_api`
+/// that was meant. `dashed` is the text after it.
+pub fn name_text(name: ast::Name<'_>, dashed: &str) -> Arc<str> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !dashed.starts_with('-') || !dashed.get(1..).is_some_and(|r| r.starts_with(is_word)) {
+        return Arc::from(name.text());
+    }
+    let end = dashed
+        .find(|c| !is_word(c) && c != '-')
+        .unwrap_or(dashed.len());
+    let whole = dashed.get(..end).unwrap_or_default().trim_end_matches('-');
+    Arc::from(format!("{}{whole}", name.text()).replace('-', "_"))
+}
+
+/// Whether a part of an item could not be read.
+#[salsa::tracked]
+pub fn is_broken(db: &dyn Db, item: ItemId) -> bool {
+    let parsed = parsed(db, item.file(db));
+    if parsed.parse.diagnostics.is_empty() {
+        return false;
+    }
+    let Some(position) = parsed.index.get(&item.as_id().as_bits()).copied() else {
+        return false;
+    };
+    let start = |position: usize| parsed.parse.items.get(position).map(|i| i.offset);
+    let from = start(position).unwrap_or(0);
+    let to = start(position + 1).unwrap_or(u32::MAX);
+    let mut starts = parsed
+        .parse
+        .diagnostics
+        .iter()
+        .map(|d| d.primary.range.start);
+    starts.any(|at| from <= at && at < to)
 }
 
 /// The names of the items of a file, in its order.

@@ -17,6 +17,7 @@
 mod api;
 mod app;
 mod check;
+mod consequences;
 mod db;
 mod diag;
 mod diagnostics;

@@ -4,14 +4,14 @@
 //! local, `use`, prelude, silently, so that a name added to `std` breaks nobody. Kinds, types,
 //! units, environments and values are separate namespaces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plat_syntax::ast::{self, Item};
 
 use crate::db::{
     Db, ItemId, ModuleId, SourceFile, Space, Workspace, items, module_files, module_of, modules,
-    package_info, tree,
+    name_text, package_info, tree,
 };
 use crate::diag::{Diag, Spot};
 
@@ -49,6 +49,10 @@ pub fn decls(db: &dyn Db, item: ItemId) -> Vec<DeclHead> {
     if let Some(tree) = tree(db, item) {
         match tree.item() {
             Item::Kind(kind) => kind.items().for_each(|i| walk.item(i)),
+            Item::Decl(decl) => {
+                walk.own = decl.name().map(|_| item.name(db).clone());
+                walk.item(Item::Decl(decl));
+            }
             other => walk.item(other),
         }
     }
@@ -57,6 +61,8 @@ pub fn decls(db: &dyn Db, item: ItemId) -> Vec<DeclHead> {
 
 #[derive(Default)]
 struct DeclWalk {
+    /// The name of an item that is just a declaration.
+    own: Option<Arc<str>>,
     heads: Vec<DeclHead>,
     branch: Vec<(u32, u8)>,
     loops: u32,
@@ -67,9 +73,16 @@ impl DeclWalk {
     fn item(&mut self, item: Item<'_>) {
         match item {
             Item::Decl(decl) => self.heads.push(DeclHead {
-                name: Arc::from(decl.name().map_or("", ast::Name::text)),
+                name: decl.name().map_or_else(
+                    || Arc::from(""),
+                    |name| match &self.own {
+                        Some(own) => own.clone(),
+                        None => name_text(name, after(name)),
+                    },
+                ),
                 kind: path_names(decl.kind()),
-                family: decl.key().is_some(),
+                // One in a `for` that lacks its key, which is told, is not missed as a family too.
+                family: decl.key().is_some() || self.loops > 0,
                 branch: self.branch.clone(),
                 loops: self.loops,
             }),
@@ -91,6 +104,13 @@ impl DeclWalk {
             _ => {}
         }
     }
+}
+
+/// What stands after a name in its item.
+fn after<'t>(name: ast::Name<'t>) -> &'t str {
+    let node = name.node();
+    let rest = node.tree().text().get(node.range().end as usize..);
+    rest.unwrap_or_default()
 }
 
 /// The names of a path.
@@ -305,6 +325,8 @@ pub fn prelude(db: &dyn Db) -> Scope {
 pub struct Uses {
     /// By the name here.
     pub names: BTreeMap<Arc<str>, (ModuleId, Arc<str>)>,
+    /// The names here that could not be brought.
+    pub missing: BTreeSet<Arc<str>>,
     /// What is wrong with them.
     pub diags: Vec<Diag>,
 }
@@ -331,7 +353,9 @@ fn read_use(db: &dyn Db, file: SourceFile, item: ItemId, ast: ast::Use<'_>, uses
     let module = match find_module(db, file, &names) {
         Ok(module) => module,
         Err(problem) => {
-            uses.diags.push(problem.diag(spot));
+            uses.diags.push(problem.diag(db, path, spot));
+            let names = ast.items().filter_map(|i| i.alias().or_else(|| i.name()));
+            uses.missing.extend(names.map(|n| Arc::from(n.text())));
             return;
         }
     };
@@ -349,6 +373,11 @@ fn read_use(db: &dyn Db, file: SourceFile, item: ItemId, ast: ast::Use<'_>, uses
         match visible(scope, &text) {
             None => {
                 let there: Vec<&str> = all_names(scope, foreign);
+                // The file goes on with the name that was meant.
+                if let Some(near) = crate::suggest::nearest(&here, there.iter().copied()) {
+                    uses.missing.insert(Arc::from(near));
+                }
+                uses.missing.insert(here);
                 uses.diags.push(
                     Diag::error(
                         "E0203",
@@ -358,17 +387,20 @@ fn read_use(db: &dyn Db, file: SourceFile, item: ItemId, ast: ast::Use<'_>, uses
                     .suggest(&text, name_spot, &there),
                 );
             }
-            Some(false) if foreign => uses.diags.push(
-                Diag::error(
-                    "E0204",
-                    name_spot,
-                    format!(
-                        "`{text}` of the package `{}` is not `pub`",
-                        module.package(db)
-                    ),
-                )
-                .help("only what is `pub` can be used by other packages"),
-            ),
+            Some(false) if foreign => {
+                uses.missing.insert(here);
+                uses.diags.push(
+                    Diag::error(
+                        "E0204",
+                        name_spot,
+                        format!(
+                            "`{text}` of the package `{}` is not `pub`",
+                            module.package(db)
+                        ),
+                    )
+                    .help("only what is `pub` can be used by other packages"),
+                );
+            }
             Some(_) => {
                 uses.names.insert(here, (module, text));
             }
@@ -412,30 +444,38 @@ pub enum NoModule {
 }
 
 impl NoModule {
-    /// As a diagnostic.
-    pub fn diag(self, spot: Spot) -> Diag {
+    /// As a diagnostic about the path of a `use`.
+    fn diag(self, db: &dyn Db, path: ast::Path<'_>, spot: Spot) -> Diag {
         match self {
             Self::Package(name, there) => {
                 let names: Vec<&str> = there.iter().map(String::as_str).collect();
-                let near = crate::suggest::nearest(&name, names.iter().copied());
-                let help = match near {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => {
-                        format!("add `{name} = {{ path = \"…\" }}` to [dependencies] in plat.toml")
-                    }
-                };
-                Diag::error(
-                    "E0803",
-                    spot,
-                    format!("there is no package `{name}` among the dependencies"),
-                )
-                .help(help)
+                let first = path.names().next();
+                let at = first.map_or(spot, |n| Spot::new(spot.item, n.node().range()));
+                let message = format!("there is no package `{name}` among the dependencies");
+                let diag = Diag::error("E0803", spot, message);
+                match crate::suggest::nearest(&name, names.iter().copied()) {
+                    Some(_) => diag.suggest(&name, at, &names),
+                    None => diag.help(format!(
+                        "add `{name} = {{ path = \"…\" }}` to [dependencies] in plat.toml"
+                    )),
+                }
             }
-            Self::Directory(package, dir) => Diag::error(
-                "E0202",
-                spot,
-                format!("the package `{package}` has no directory `{dir}` with plat files"),
-            ),
+            Self::Directory(package, dir) => {
+                let there: Vec<String> = crate::db::modules(db)
+                    .keys()
+                    .filter(|(of, dir)| *of == package && !dir.is_empty())
+                    .map(|(_, dir)| dir.replace('/', "."))
+                    .collect();
+                let there: Vec<&str> = there.iter().map(String::as_str).collect();
+                let ends = path.names().nth(1).zip(path.names().last());
+                let at = ends.map_or(spot, |(first, last)| {
+                    let range = first.node().range().cover(last.node().range());
+                    Spot::new(spot.item, range)
+                });
+                let message =
+                    format!("the package `{package}` has no directory `{dir}` with plat files");
+                Diag::error("E0202", spot, message).suggest(&dir.replace('/', "."), at, &there)
+            }
         }
     }
 }

@@ -13,10 +13,17 @@ pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Opt
             letters.clear();
             letters.extend(name.chars().flat_map(char::to_lowercase));
             let distance = rows.distance(&wrong, &letters, limit)?;
-            (distance < wrong.len().max(1)).then_some((distance, name))
+            // Of those equally near, two letters that changed places are likelier than one lost.
+            let lengths = wrong.len().abs_diff(letters.len());
+            (distance < wrong.len().max(1)).then_some((distance, lengths, name))
         })
         .min()
-        .map(|(_, name)| name)
+        .map(|(.., name)| name)
+}
+
+/// Whether `wrong` is nearly `name`.
+pub fn is_near(wrong: &str, name: &str) -> bool {
+    nearest(wrong, [name]).is_some()
 }
 
 /// Room for [`Rows::distance`], used again for every name.

@@ -12,6 +12,7 @@ mod environments;
 mod incremental;
 mod kinds;
 mod limits;
+mod mistakes;
 mod programs;
 mod robust;
 mod spec;

@@ -6,7 +6,7 @@ use plat_syntax::ast;
 
 use super::{Checker, lower, out_type};
 use crate::db::ItemId;
-use crate::diag::Diag;
+use crate::diag::{Diag, Spot};
 use crate::ir::{Expr, ExprKind};
 use crate::types::{Labels, Ty, kind_head, type_def};
 
@@ -148,6 +148,16 @@ impl<'db> Checker<'db> {
     }
 
     pub(super) fn index(&mut self, index: ast::IndexExpr<'db>) -> (ExprKind, Ty) {
+        if let Some(ast::Expr::List(list)) = index.base() {
+            let spot = self.spot(index.node());
+            let end = plat_syntax::TextRange::empty(list.node().range().end);
+            let message = "nothing is picked from a list that is written out";
+            let diag = Diag::error("E0208", spot, message)
+                .help("a comma is missing between two lists: `[a], [b]`")
+                .fix("put the comma in", Spot::new(self.item, end), ",");
+            self.diags.push(diag);
+            return (ExprKind::Poison, Ty::Unknown);
+        }
         let (base, ty) = self.infer_opt(index.base(), None);
         let (labels, plain) = ty.plain(self.db);
         let (wanted, found) = match &plain {

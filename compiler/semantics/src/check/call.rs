@@ -61,12 +61,16 @@ impl<'db> Checker<'db> {
         if let Some(builtin) = Builtin::named(text) {
             return self.call_builtin(builtin, None, call.node(), args, hint);
         }
-        if let Some((variant, index, case)) = self.case_anywhere(text) {
+        let unwanted = hint.is_some_and(Ty::is_unknown);
+        if !unwanted && let Some((variant, index, case)) = self.case_anywhere(text) {
             return self.call_case(variant, index, &case, call.node(), args);
         }
-        self.no_such_function(name, hint);
+        // Where nobody knows what is wanted, it may be a case of that.
+        if !unwanted {
+            self.no_such_function(name, hint);
+        }
         for arg in args {
-            self.infer_opt(arg.value(), None);
+            self.infer_unwanted(arg.value());
         }
         (ExprKind::Poison, Ty::Unknown)
     }
@@ -142,7 +146,7 @@ impl<'db> Checker<'db> {
             }
             Ty::Unknown => {
                 for arg in args {
-                    self.infer_opt(arg.value(), None);
+                    self.infer_unwanted(arg.value());
                 }
                 (ExprKind::Poison, Ty::Unknown)
             }
@@ -156,6 +160,12 @@ impl<'db> Checker<'db> {
 
     fn call_fn(&mut self, item: ItemId, node: Node<'db>, args: &[ast::Arg<'db>]) -> (ExprKind, Ty) {
         let head = fn_head(self.db, item);
+        if *crate::db::is_broken(self.db, item) {
+            for arg in args {
+                self.infer_unwanted(arg.value());
+            }
+            return (ExprKind::Poison, head.result.clone().unwrap_or(Ty::Unknown));
+        }
         let name = item.name(self.db).clone();
         let values = self.arguments(&name, &head.params, node, args);
         let result = head.result.clone().unwrap_or(Ty::Unknown);
@@ -184,6 +194,7 @@ impl<'db> Checker<'db> {
     ) -> Vec<Option<Expr>> {
         let mut values: Vec<Option<Expr>> = vec![None; params.len()];
         let mut wrong = false;
+        let mut surplus = false;
         for (position, arg) in args.iter().enumerate() {
             let index = match arg.name() {
                 Some(given) => params.iter().position(|p| p.name.as_ref() == given.text()),
@@ -202,8 +213,11 @@ impl<'db> Checker<'db> {
                 }
                 None => {
                     wrong = true;
-                    self.bad_argument(name, params, *arg);
-                    self.infer_opt(arg.value(), None);
+                    if arg.name().is_some() || !surplus {
+                        self.bad_argument(name, params, args.len(), *arg);
+                    }
+                    surplus |= arg.name().is_none();
+                    self.infer_unwanted(arg.value());
                 }
             }
         }
@@ -231,7 +245,7 @@ impl<'db> Checker<'db> {
         values
     }
 
-    fn bad_argument(&mut self, name: &str, params: &[ParamHead], arg: ast::Arg<'_>) {
+    fn bad_argument(&mut self, name: &str, params: &[ParamHead], given: usize, arg: ast::Arg<'_>) {
         match arg.name() {
             Some(given) => {
                 let spot = self.spot(given.node());
@@ -248,7 +262,8 @@ impl<'db> Checker<'db> {
                 self.diags.push(diag);
             }
             None => {
-                let message = format!("`{name}` takes {}", count(params.len(), "value"));
+                let takes = count(params.len(), "value");
+                let message = format!("`{name}` takes {takes}, not {given}");
                 self.error("E0307", arg.node(), message);
             }
         }

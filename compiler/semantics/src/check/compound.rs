@@ -41,8 +41,9 @@ impl<'db> Checker<'db> {
         }
         let mut values = Vec::new();
         let mut ty = Ty::Unknown;
+        let unwanted = hint.filter(|h| h.is_unknown());
         for element in list.elements() {
-            let (value, found) = self.infer(element, None);
+            let (value, found) = self.infer(element, unwanted);
             match join(self.db, &ty, &found) {
                 Some(joined) => ty = joined,
                 None => {
@@ -227,6 +228,21 @@ impl<'db> Checker<'db> {
         })
     }
 
+    /// A range whose ends are written out holds one number at least. Others are looked at when they
+    /// are evaluated, which those that something overrides never are.
+    fn not_empty(&mut self, low: &Expr, high: &Expr, node: plat_syntax::Node<'_>) {
+        if let (ExprKind::Int(from), ExprKind::Int(to)) = (&low.kind, &high.kind)
+            && from > to
+        {
+            let message = format!("this range is empty: {from} is more than {to}");
+            let spot = self.spot(node);
+            let diag = Diag::error("E0508", spot, message)
+                .help("the lower end comes first")
+                .fix("exchange the ends", spot, format!("{to}..{from}"));
+            self.diags.push(diag);
+        }
+    }
+
     /// A type in an expression.
     pub(super) fn read_type(&mut self, ty: ast::Type<'db>) -> Ty {
         let mut reader = crate::types::TypeReader::new(self.db, self.item);
@@ -244,6 +260,7 @@ impl<'db> Checker<'db> {
         if let Some(inner) = wanted {
             let low = self.for_purpose(purpose(), |c| c.check(range.low(), &inner));
             let high = self.for_purpose(purpose(), |c| c.check(range.high(), &inner));
+            self.not_empty(&low, &high, range.node());
             return (
                 ExprKind::Range(Box::new(low), Box::new(high)),
                 Ty::Range(inner),
@@ -251,6 +268,7 @@ impl<'db> Checker<'db> {
         }
         let (low, low_ty) = self.infer_opt(range.low(), None);
         let high = self.for_purpose(purpose(), |c| c.check(range.high(), &low_ty));
+        self.not_empty(&low, &high, range.node());
         let plain = low_ty.plain(self.db).1;
         if !matches!(plain, Ty::Int | Ty::Decimal | Ty::Quantity(_) | Ty::Unknown) {
             let message = format!(

@@ -76,7 +76,7 @@ impl<'db> Checker<'db> {
             Some(kind) => self.decl_fields(kind, decl),
             None => {
                 for field in decl.fields() {
-                    self.infer_opt(field.value(), None);
+                    self.infer_unwanted(field.value());
                 }
                 Vec::new()
             }
@@ -155,9 +155,7 @@ impl<'db> Checker<'db> {
                         depth,
                     });
                 }
-                None => {
-                    self.infer_opt(field.value(), None);
-                }
+                None => self.infer_unwanted(field.value()),
             }
         }
         self.no_overlap(&assigns);
@@ -174,11 +172,8 @@ impl<'db> Checker<'db> {
             .filter(|f| !self.is_optional(&f.ty) && !given.contains(&f.name))
             // One that was given under a name nearly right has been spoken of.
             .filter(|f| {
-                let wrong = given.iter().filter(|name| head.field(name).is_none());
-                let names = [f.name.as_ref()];
-                !wrong
-                    .into_iter()
-                    .any(|name| crate::suggest::nearest(name, names).is_some())
+                let mut wrong = given.iter().filter(|name| head.field(name).is_none());
+                !wrong.any(|name| crate::suggest::is_near(name, &f.name))
             })
             .map(|f| format!("`{}`", f.name))
             .collect();

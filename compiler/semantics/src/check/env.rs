@@ -34,16 +34,16 @@ impl<'db> Checker<'db> {
                 _ => {}
             }
         }
-        let has_target = body
-            .fields
-            .iter()
-            .any(|(name, _)| name.as_ref() == "target");
-        let extends = env.fields().any(|f| {
-            f.path()
-                .and_then(ast::Path::as_name)
-                .is_some_and(|n| n.text() == "extends")
+        // A name nearly right has been spoken of.
+        let has_target = env.fields().any(|f| {
+            let name = f.path().and_then(ast::Path::as_name);
+            name.is_some_and(|n| {
+                ["target", "extends"]
+                    .iter()
+                    .any(|wanted| n.text() == *wanted || crate::suggest::is_near(n.text(), wanted))
+            })
         });
-        if !has_target && !extends && !env.is_pub() {
+        if !has_target && !env.is_pub() {
             let node = env.name().map_or(env.node(), |n| n.node());
             let spot = self.spot(node);
             let name = env.name().map_or("", ast::Name::text);
@@ -98,7 +98,7 @@ impl<'db> Checker<'db> {
                 ));
             }
             self.diags.push(diag);
-            self.infer_opt(field.value(), None);
+            self.infer_unwanted(field.value());
             return;
         };
         if body.fields.iter().any(|(n, _)| n.as_ref() == text) {
@@ -186,9 +186,7 @@ impl<'db> Checker<'db> {
             let Some(path) = entry.path() else { continue };
             match self.set_entry(path, entry) {
                 Some(entry) => body.set.push(entry),
-                None => {
-                    self.infer_opt(entry.value(), None);
-                }
+                None => self.infer_unwanted(entry.value()),
             }
         }
         self.no_set_overlap(&body.set);
@@ -305,7 +303,7 @@ impl<'db> Checker<'db> {
             let segments: Vec<Segment<'db>> = path.segments().collect();
             let Some((steps, depth, ty)) = self.reach(&Ty::Instance(kind), &segments, path.node())
             else {
-                self.infer_opt(field.value(), None);
+                self.infer_unwanted(field.value());
                 continue;
             };
             let in_map = self.in_map;

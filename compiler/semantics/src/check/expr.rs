@@ -55,6 +55,12 @@ impl<'db> Checker<'db> {
         (Expr { kind, span }, ty)
     }
 
+    /// A value of which nobody knows what is wanted, because what it belongs to is wrong: only what
+    /// is wrong by itself is told of it.
+    pub(crate) fn infer_unwanted(&mut self, expr: Option<ast::Expr<'db>>) {
+        self.infer_opt(expr, Some(&Ty::Unknown));
+    }
+
     /// A value that may be missing in the source.
     pub(crate) fn infer_opt(
         &mut self,
@@ -190,10 +196,14 @@ impl<'db> Checker<'db> {
         if let Some(env) = self.names.env(text) {
             return (ExprKind::Env(env), Ty::Environment);
         }
-        if let Some((variant, index, case)) = self.case_anywhere(text) {
+        let unwanted = hint.is_some_and(Ty::is_unknown);
+        if !unwanted && let Some((variant, index, case)) = self.case_anywhere(text) {
             return self.bare_case(name, variant, index, &case);
         }
-        self.no_such_value(name, hint);
+        // Where nobody knows what is wanted, it may be a case of that.
+        if !unwanted {
+            self.no_such_value(name, hint);
+        }
         (ExprKind::Poison, Ty::Unknown)
     }
 
@@ -281,6 +291,9 @@ impl<'db> Checker<'db> {
         let mut names: Vec<&str> = cases.iter().map(AsRef::as_ref).collect();
         let locals: Vec<Arc<str>> = self.locals.iter().map(|(n, ..)| n.clone()).collect();
         names.extend(locals.iter().map(AsRef::as_ref));
+        let lets: Vec<Arc<str>> = self.out.lets.keys().cloned().collect();
+        names.extend(lets.iter().map(AsRef::as_ref));
+        names.extend(self.waiting.keys().map(AsRef::as_ref));
         if let Some(kind) = self.kind {
             names.extend(
                 kind_head(self.db, kind)

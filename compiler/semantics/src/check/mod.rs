@@ -81,6 +81,10 @@ pub fn let_type(db: &dyn Db, item: ItemId) -> Ty {
     {
         return crate::types::TypeReader::new(db, item).read(ty);
     }
+    // What the parts that could not be read would have changed is not known.
+    if *crate::db::is_broken(db, item) {
+        return Ty::Unknown;
+    }
     let value = lower(db, item).value.as_ref();
     value.map_or(Ty::Unknown, |value| value.ty.clone())
 }
@@ -99,6 +103,9 @@ pub fn out_type(db: &dyn Db, kind: ItemId, name: &str) -> Option<Ty> {
 }
 
 fn inferred_out(db: &dyn Db, kind: ItemId, name: &str) -> Ty {
+    if *crate::db::is_broken(db, kind) {
+        return Ty::Unknown;
+    }
     let value = lower(db, kind).outs.get(name);
     value.map_or(Ty::Unknown, |value| value.ty.clone())
 }

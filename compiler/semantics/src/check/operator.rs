@@ -7,7 +7,7 @@ use plat_syntax::ast::{self, BinaryOp, UnaryOp};
 use super::Checker;
 use crate::diag::Diag;
 use crate::ir::{Expr, ExprKind};
-use crate::types::{Converter, Ty, join};
+use crate::types::{Converter, Ty, Word, join};
 
 impl<'db> Checker<'db> {
     pub(super) fn binary(&mut self, binary: ast::Binary<'db>, hint: Option<&Ty>) -> (ExprKind, Ty) {
@@ -109,6 +109,23 @@ impl<'db> Checker<'db> {
         let db = self.db;
         let plain = |ty: &Ty| ty.split().1.clone();
         let (l, r) = (plain(left), plain(right));
+        let (a, b) = (left.plain(db).1, right.plain(db).1);
+        if let Some((word, words)) = never_among(&a, &b).or_else(|| never_among(&b, &a)) {
+            let spot = self.spot(binary.node());
+            let list: Vec<String> = words.iter().map(ToString::to_string).collect();
+            let names: Vec<&str> = list.iter().map(String::as_str).collect();
+            let wrong = [binary.left(), binary.right()]
+                .into_iter()
+                .flatten()
+                .find(|side| side.node().text() == word.to_string());
+            let at = wrong.map_or(spot, |side| self.spot(side.node()));
+            let message = format!("what is compared here is never `{word}`");
+            let diag = Diag::error("E0302", at, message)
+                .note(format!("it is one of {}", list.join(", ")))
+                .suggest(&word.to_string(), at, &names);
+            self.diags.push(diag);
+            return;
+        }
         let converter = Converter { db };
         let fits = join(db, &l, &r).is_some()
             || converter.convert(&l, &r).is_ok()
@@ -260,4 +277,15 @@ fn is_number(ty: &Ty) -> bool {
 
 fn is_text(ty: &Ty) -> bool {
     matches!(ty, Ty::String | Ty::Word(_) | Ty::Words(_))
+}
+
+/// The word that is none of those that the other side may be. One that was written for it alone
+/// (`let mode = "fast"`) may be compared with others: it is there to be changed.
+fn never_among<'a>(one: &'a Ty, other: &'a Ty) -> Option<(&'a Word, &'a [Word])> {
+    match (one, other) {
+        (Ty::Word(word), Ty::Words(words)) if words.len() > 1 && !words.contains(word) => {
+            Some((word, words))
+        }
+        _ => None,
+    }
 }

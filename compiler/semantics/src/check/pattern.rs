@@ -168,7 +168,10 @@ impl<'db> Checker<'db> {
             },
             _ => Vec::new(),
         };
-        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        let mut names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        if self.is_optional(ty) {
+            names.push("some");
+        }
         let message = format!("`{shown}` has no case `{text}`");
         self.diags
             .push(Diag::error("E0320", spot, message).suggest(text, spot, &names));

@@ -147,6 +147,10 @@ impl<'db> Checker<'db> {
                     self.error("E0614", call.node(), message);
                     return None;
                 }
+                text if self.names.value(text).is_none() => {
+                    self.no_such_place(name, &args);
+                    return None;
+                }
                 _ => {}
             }
         }
@@ -155,6 +159,17 @@ impl<'db> Checker<'db> {
         let purpose = "a place".to_owned();
         let place = self.for_purpose(purpose, |c| c.check(Some(value), &wanted));
         Some(Place::Target(place))
+    }
+
+    fn no_such_place(&mut self, name: ast::NameRef<'_>, args: &[ast::Arg<'db>]) {
+        let (text, spot) = (name.text(), self.spot(name.node()));
+        let diag = Diag::error("E0212", spot, format!("there is no place `{text}(…)`"))
+            .suggest(text, spot, &["on", "existing", "in"])
+            .note("a place is a target, `on(\"HOST\")` or `existing(…)`");
+        self.diags.push(diag);
+        for arg in args {
+            self.infer_unwanted(arg.value());
+        }
     }
 
     fn on_host(&mut self, call: ast::Call<'db>, args: &[ast::Arg<'db>]) -> Option<Place> {
@@ -197,7 +212,8 @@ impl<'db> Checker<'db> {
             let Some(name) = arg.name() else {
                 let message = "what exists is told by name: `existing(host: \"…\")`";
                 self.error("E0307", arg.node(), message);
-                continue;
+                // One too many is told once, like any surplus.
+                break;
             };
             let text = name.text();
             if fields.iter().any(|(given, _)| given.as_ref() == text) {
@@ -207,7 +223,7 @@ impl<'db> Checker<'db> {
             let wanted = kind.map_or(Some(Ty::Unknown), |k| out_type(self.db, k, text));
             let Some(wanted) = wanted else {
                 self.no_such_out(kind, name);
-                self.infer_opt(arg.value(), None);
+                self.infer_unwanted(arg.value());
                 continue;
             };
             let purpose = format!("`{text}` of what exists already");

@@ -35,6 +35,12 @@ impl<'db> Checker<'db> {
                 }
                 (ExprKind::Case(variant, index, parts), Ty::Named(variant))
             }
+            None if hint.is_some_and(Ty::is_unknown) => {
+                for entry in record.entries() {
+                    self.infer_unwanted(entry.value());
+                }
+                (ExprKind::Poison, Ty::Unknown)
+            }
             None => self.free_record(record),
         }
     }
@@ -102,7 +108,7 @@ impl<'db> Checker<'db> {
         let mut seen: BTreeMap<Arc<str>, Node<'db>> = BTreeMap::new();
         for entry in record.entries() {
             let Some(Step::Name(name)) = self.entry_key(entry) else {
-                self.infer_opt(entry.value(), None);
+                self.infer_unwanted(entry.value());
                 continue;
             };
             self.note_key(&mut seen, &name, entry.node());
@@ -113,7 +119,7 @@ impl<'db> Checker<'db> {
                 let diag = Diag::error("E0207", spot, format!("there is no field `{name}` here"))
                     .suggest(&name, spot, &names);
                 self.diags.push(diag);
-                self.infer_opt(entry.value(), None);
+                self.infer_unwanted(entry.value());
                 continue;
             };
             let purpose = format!("the field `{name}`");
@@ -256,6 +262,7 @@ impl<'db> Checker<'db> {
     fn target(&mut self, kind: ItemId, construct: ast::Construct<'db>) -> (ExprKind, Ty) {
         let head = kind_head(self.db, kind);
         let mut given: Vec<(Arc<str>, Expr)> = Vec::new();
+        let mut wrong: Vec<Arc<str>> = Vec::new();
         let entries = construct
             .record()
             .into_iter()
@@ -278,6 +285,8 @@ impl<'db> Checker<'db> {
                         format!("the target `{}` has no field `{name}`", kind.name(self.db));
                     let diag = Diag::error("E0207", spot, message).suggest(&name, spot, &names);
                     self.diags.push(diag);
+                    self.infer_unwanted(entry.value());
+                    wrong.push(name);
                 }
             }
         }
@@ -285,7 +294,9 @@ impl<'db> Checker<'db> {
             let missing = field.at.is_some()
                 && field.default.is_none()
                 && !self.is_optional(&field.ty)
-                && !given.iter().any(|(n, _)| *n == field.name);
+                && !given.iter().any(|(n, _)| *n == field.name)
+                // One that was given under a name nearly right has been spoken of.
+                && !wrong.iter().any(|n| crate::suggest::is_near(n, &field.name));
             if missing {
                 let message = format!(
                     "the target `{}` needs its `{}`",
@@ -352,7 +363,7 @@ impl<'db> Checker<'db> {
                 }
             }
             if !good {
-                self.infer_opt(entry.value(), None);
+                self.infer_unwanted(entry.value());
                 continue;
             }
             let in_map = self.in_map;

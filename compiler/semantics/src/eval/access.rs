@@ -66,6 +66,13 @@ impl<'db> Eval<'db> {
         let mut diag = Diag::error("E0503", spot, format!("there is no `{name}` here"));
         if let Some(near) = crate::suggest::nearest(name, names.iter().copied()) {
             diag = diag.help(format!("did you mean `{near}`?"));
+            if let Some(written) = last_step(span, name) {
+                let place = crate::diag::Spot {
+                    range: written,
+                    ..spot
+                };
+                diag = diag.fix(format!("write `{near}`"), place, near);
+            }
         } else if !names.is_empty() {
             let list: Vec<String> = names.iter().take(12).map(|n| format!("`{n}`")).collect();
             diag = diag.note(format!("there is {}", list.join(", ")));
@@ -293,4 +300,15 @@ fn looked_through(parts: &Entries<'_>) -> bool {
     let mut values = parts.values();
     let first = values.next();
     values.next().is_none() && first.is_some_and(|value| matches!(value.data, Data::Map(_)))
+}
+
+/// The place of a name that an access ends with. `None` where the place is not one of an access
+/// that is as long.
+fn last_step(span: Span, name: &str) -> Option<Span> {
+    let length = u32::try_from(name.len()).ok()?;
+    let start = span.end.checked_sub(length)?;
+    (start > span.start).then_some(Span {
+        start,
+        end: span.end,
+    })
 }

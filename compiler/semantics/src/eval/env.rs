@@ -484,26 +484,35 @@ impl<'db> Eval<'db> {
         for (path, entries) in &w.sets {
             if !w.paths.contains_key(path.as_str()) {
                 let own = entries.iter().filter(|e| e.env == env);
-                missing.extend(own.map(|e| (path.clone(), e.assign.path_span, "set")));
+                missing.extend(
+                    own.map(|e| (path.clone(), e.assign.path_span, rest_of(e.assign), "set")),
+                );
             }
         }
         for (path, omitted) in &w.omitted {
             if omitted.env == env && !omitted.used {
-                missing.push((path.clone(), omitted.span, "left out"));
+                missing.push((path.clone(), omitted.span, Some(String::new()), "left out"));
             }
         }
         missing.sort_by(|a, b| a.0.cmp(&b.0));
-        for (path, span, done) in missing {
+        for (path, span, rest, done) in missing {
             // A declaration that could not be made because something in it is wrong has been reported.
             if !self.diags.is_empty() {
                 return;
             }
-            self.not_there(world, &path, span, done);
+            self.not_there(world, &path, (span, rest), done);
         }
     }
 
-    /// Reports a path of the environment's own that leads to nothing in it.
-    pub(crate) fn not_there(&mut self, world: usize, path: &str, span: Span, done: &str) {
+    /// Reports a path of the environment's own that leads to nothing in it: where it stands, and
+    /// what of it is below the declaration, as it is written.
+    pub(crate) fn not_there(
+        &mut self,
+        world: usize,
+        path: &str,
+        (span, rest): (Span, Option<String>),
+        done: &str,
+    ) {
         let Some(w) = self.worlds.get_mut(world) else {
             return;
         };
@@ -531,6 +540,10 @@ impl<'db> Eval<'db> {
         let mut diag = Diag::error("E0606", spot, message);
         if let Some(near) = crate::suggest::nearest(path, names.iter().map(AsRef::as_ref)) {
             diag = diag.help(format!("did you mean `{near}`?"));
+            if let Some(rest) = rest {
+                let written = format!("{}{rest}", written_path(near));
+                diag = diag.fix(format!("write `{written}`"), spot, written);
+            }
         } else {
             diag = diag.note("it stands in an `if` or a `for` that does not make it here");
         }
@@ -562,4 +575,30 @@ impl<'db> Eval<'db> {
             _ => None,
         }
     }
+}
+
+/// What of a path in `set` lies below the declaration, as it is written. `None` if a step of it is
+/// computed.
+fn rest_of(assign: &crate::ir::Assign) -> Option<String> {
+    let mut rest = String::new();
+    for step in assign.path.iter().skip(assign.depth) {
+        match step {
+            crate::ir::Step::Name(name) if is_name(name) => {
+                rest.push('.');
+                rest.push_str(name);
+            }
+            crate::ir::Step::Name(name) => rest.push_str(&format!("[{name:?}]")),
+            crate::ir::Step::Key(_) => return None,
+        }
+    }
+    Some(rest)
+}
+
+fn is_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// The path of a declaration with its keys in quotes: `background["default"].server`.
+fn written_path(path: &str) -> String {
+    path.replace('[', "[\"").replace(']', "\"]")
 }

@@ -8,7 +8,7 @@ use super::value::{Closure, Family, Kind, Piece};
 use super::{CellKey, Cx, Data, Eval, InstId, Locals, Val, bind};
 use crate::check::lower;
 use crate::db::ItemId;
-use crate::diag::{Diag, Span};
+use crate::diag::{Diag, Span, Spot};
 use crate::ir::{Clause, Expr, ExprKind, Step, TextPart};
 use crate::names::DeclRef;
 use crate::types::{NodeRef, ParamHead, TypeBody, kind_head, type_def};
@@ -232,10 +232,12 @@ impl<'db> Eval<'db> {
             Some(inst) => Val::new(Data::Node(inst), cx.origin(span)),
             None => {
                 let name = head.map_or("", |h| h.name.as_ref());
-                if self.is_omitted(cx.world, owner, name) {
+                if let Some(omitted) = self.omitted_at(cx.world, owner, name) {
                     let message =
                         format!("`{name}` is left out of this environment, but used here");
-                    self.error(cx, Diag::error("E0607", self.spot(cx, span), message));
+                    let diag = Diag::error("E0607", self.spot(cx, span), message)
+                        .related(omitted, "left out here");
+                    self.error(cx, diag);
                     return Self::poison(cx, span);
                 }
                 Val::new(Data::None, cx.origin(span))
@@ -243,13 +245,17 @@ impl<'db> Eval<'db> {
         }
     }
 
-    pub(super) fn is_omitted(&self, world: usize, owner: Option<InstId>, name: &str) -> bool {
+    /// Where the environment leaves a declaration out.
+    fn omitted_at(&self, world: usize, owner: Option<InstId>, name: &str) -> Option<Spot> {
         let path = match owner {
             Some(owner) => format!("{}.{name}", self.path_of(owner)),
             None => name.to_owned(),
         };
-        self.world(world)
-            .is_some_and(|w| w.omitted.contains_key(&path))
+        let omitted = self.world(world)?.omitted.get(&path)?;
+        Some(Spot {
+            item: omitted.env,
+            range: omitted.span,
+        })
     }
 
     pub(super) fn interpolate(

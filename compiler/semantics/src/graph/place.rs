@@ -80,7 +80,12 @@ impl Build {
                 if !there {
                     // What is taken over from others may speak of what is not there here.
                     if item == env {
-                        eval.not_there(self.world, &path, entry.span, "placed");
+                        eval.not_there(
+                            self.world,
+                            &path,
+                            (entry.span, Some(String::new())),
+                            "placed",
+                        );
                     }
                     continue;
                 }

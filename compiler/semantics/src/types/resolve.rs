@@ -153,6 +153,10 @@ impl<'db> TypeReader<'db> {
             }
         }
         match self.names.ty(&path) {
+            // What the parts that could not be read would have made of it is not known.
+            Some(TypeEntry::Item(item)) if *crate::db::is_broken(self.db, item) => {
+                return Ty::Unknown;
+            }
             Some(TypeEntry::Item(item)) => return Ty::Named(item),
             Some(TypeEntry::Quantity(dim)) => return Ty::Quantity(dim),
             None => {}

@@ -30,6 +30,9 @@ pub(super) fn here(inp: &Ref<'_, '_>) -> usize {
     *inp.cursor().inner()
 }
 
+/// A path of more tokens than this before its `=` is not looked through.
+const LONGEST_KEY: usize = 16;
+
 /// The token `ahead` tokens after the next.
 pub(super) fn peek(inp: &mut Ref<'_, '_>, ahead: usize) -> Token {
     let at = here(inp);
@@ -51,6 +54,35 @@ pub(super) fn begins_member(inp: &mut Ref<'_, '_>) -> bool {
     first.newline
         && first.kind == K::Ident
         && (second.kind == K::Eq || (second.kind == K::Ident && !second.newline))
+}
+
+/// Does the path of an entry begin at this token: one that begins a line, with `=` after it? Then a
+/// value was forgotten before it.
+pub(super) fn begins_entry(inp: &mut Ref<'_, '_>) -> bool {
+    let first = peek(inp, 0);
+    if !first.newline || !matches!(first.kind, K::Ident | K::StringStart) {
+        return false;
+    }
+    let mut open = 0_u32;
+    for ahead in 1..LONGEST_KEY {
+        let next = peek(inp, ahead);
+        match next.kind {
+            K::Eq => return open == 0,
+            _ if next.newline => return false,
+            K::StringStart | K::StringText | K::StringEnd | K::Ident | K::Dot => {}
+            K::LBracket => open += 1,
+            K::RBracket if open > 0 => open -= 1,
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// Does a number stand before the next token, which is a name on its line: `30 d`?
+pub(super) fn is_spaced_quantity(inp: &mut Ref<'_, '_>) -> bool {
+    let (at, next) = (here(inp), peek(inp, 0));
+    let before = inp.state().before(at);
+    matches!(before.kind, K::Int | K::Decimal) && next.kind == K::Ident && !next.newline
 }
 
 // ---- stepping

@@ -160,7 +160,7 @@ impl<'t, O: Rule<'t>, A: Rule<'t>, I: Rule<'t>, R: Rule<'t>, P: Rule<'t>> Climb<
             complain(inp.state(), Mistake::Operand { range });
         }
         match kind {
-            _ if begins_member(inp) => return no(),
+            _ if begins_member(inp) || begins_entry(inp) => return no(),
             kind @ (K::NotKw | K::Minus) => {
                 bump_leaf(inp, kind);
                 let power = if kind == K::NotKw {
@@ -397,6 +397,10 @@ fn else_branch<'t>(inp: &mut Ref<'t, '_>, expr: &impl Rule<'t>, condition: Found
         if !attempt(inp, expr, A_VALUE) {
             push_error(inp, K::Error);
         }
+    } else if is_spaced_quantity(inp) {
+        // `if a then 30 d else 7d`: that is what is to be told.
+        expected(inp, "`else`");
+        push_error(inp, K::Error);
     } else if !last_is_missing {
         let range = condition.range;
         complain(
