@@ -31,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("plat-engine", &["plat-model"]),
     // Of the shim it knows only the specification it hands over.
     ("plat-metal", &["plat-model", "plat-engine", "plat-shim"]),
+    ("plat-kubernetes", &["plat-model", "plat-engine"]),
     // Only the command line wires. Its build script embeds the shim; it does not link it.
     (
         "platc",
@@ -40,6 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "plat-semantics",
             "plat-engine",
             "plat-metal",
+            "plat-kubernetes",
         ],
     ),
     ("plat-tests", &[]),

@@ -146,6 +146,17 @@ Examples:
     )]
     Plan(Plan),
 
+    /// Write the manifests of an environment on Kubernetes; no cluster is asked
+    #[command(
+        override_usage = "platc render [ENV] [flags]",
+        after_help = "\
+Examples:
+  platc render prod          all of them, as one stream
+  platc render prod -o k8s   one file each, to be committed
+  platc render prod | kubectl diff --server-side -f -"
+    )]
+    Render(Render),
+
     /// Show how everything is that runs
     #[command(
         override_usage = "platc status [ENV] [flags]",
@@ -312,6 +323,16 @@ pub struct Plan {
     /// Exit code 2 where there is something to do
     #[arg(long)]
     pub detailed_exitcode: bool,
+}
+
+/// `platc render`.
+#[derive(Debug, Args)]
+pub struct Render {
+    #[command(flatten)]
+    pub env: Env,
+    /// Write one file for each object, and remove those of what is no more
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
 }
 
 /// `platc status`.

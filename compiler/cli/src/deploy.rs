@@ -393,7 +393,8 @@ pub fn engine_failure(error: &EngineError) -> Failure {
     }
 }
 
-fn refused(refusals: &[Refusal]) -> Failure {
+/// What a target refuses, as a failure.
+pub fn refused(refusals: &[Refusal]) -> Failure {
     if let [only] = refusals {
         let mut told = only.clone();
         let offers = std::mem::take(&mut told.offers);

@@ -14,7 +14,10 @@ use crate::terminal::colors_are_welcome;
 /// The commands by what they are for, in the order of the help.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Write", &["new", "check", "fmt", "explain"]),
-    ("Understand", &["graph", "why", "plan", "status", "logs"]),
+    (
+        "Understand",
+        &["graph", "why", "plan", "render", "status", "logs"],
+    ),
     ("Do", &["up", "apply", "destroy", "secret"]),
     ("Around it", &["completions", "version"]),
 ];

@@ -183,6 +183,11 @@ impl Program {
         &self.name
     }
 
+    /// Its directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Everything that is wrong with it.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         if self.unreadable.is_empty() {

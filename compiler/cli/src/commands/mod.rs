@@ -11,6 +11,7 @@ mod internal;
 mod logs;
 mod new;
 mod plan;
+mod render;
 mod secret;
 mod status;
 mod up;
@@ -35,6 +36,7 @@ pub fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Outcome, Stop> 
         Command::Graph(graph) => graph::run(graph, global, terminal),
         Command::Why(why) => why::run(why, global, terminal),
         Command::Plan(plan) => plan::run(plan, global, terminal),
+        Command::Render(render) => render::run(render, global, terminal),
         Command::Status(status) => status::run(status, global, terminal),
         Command::Logs(logs) => logs::run(logs, global, terminal),
         Command::Up(up) => up::run(up, global, terminal),

@@ -1,0 +1,139 @@
+//! What lowering must know of the package: read before, so that lowering itself is pure.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use plat_engine::Refusal;
+use plat_model::{FieldPath, Graph, Node, NodePath, TargetId};
+use serde::{Deserialize, Serialize};
+
+use crate::image;
+use crate::lower::{APP_DIR, SITE_FILES, setting, site_base};
+use crate::names;
+
+/// What was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The image that is made for each declaration that runs a directory of the package. Its tag
+    /// is a hash of what it is made of.
+    pub images: BTreeMap<String, String>,
+}
+
+/// A path of the source, which is relative to the package's root, in the file system.
+fn resolved(root: &Path, path: &str) -> PathBuf {
+    let mut full = root.to_path_buf();
+    for part in Path::new(path).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                full.pop();
+            }
+            part => full.push(part),
+        }
+    }
+    full
+}
+
+/// Reads the directories that images are made of. Where the source does not say all that an image
+/// needs there is none: lowering says what is missing.
+///
+/// # Errors
+/// Each directory that is not there or can't be read, at the field that names it.
+pub fn gather(root: &Path, target: &TargetId, graph: &Graph) -> Result<Facts, Vec<Refusal>> {
+    let mut facts = Facts::default();
+    let mut refusals = Vec::new();
+    let Some(registry) = setting(target, graph, "registry") else {
+        return Ok(facts);
+    };
+    let site_base = site_base(target, graph);
+    let mut digests: BTreeMap<(PathBuf, &str), String> = BTreeMap::new();
+    for (path, node) in graph.nodes.iter().filter(|(_, n)| n.target == *target) {
+        let Some(made) = made_of(node, &site_base) else {
+            continue;
+        };
+        let full = resolved(root, made.dir);
+        let digest = match digests.get(&(full.clone(), made.at)) {
+            Some(digest) => digest.clone(),
+            None => match image::layer_digest(&full, made.at) {
+                Ok(digest) => {
+                    digests.insert((full, made.at), digest.clone());
+                    digest
+                }
+                Err(error) => {
+                    refusals.push(refusal(graph, path, node, &made, &full, &error));
+                    continue;
+                }
+            },
+        };
+        let of = format!("{}\n{digest}\n{}", made.base, made.at);
+        let tag = format!("{}{}", names::hash(&of), names::hash(&digest));
+        let image = format!(
+            "{}/{}:{tag}",
+            registry.trim_end_matches('/'),
+            names::name(&graph.app)
+        );
+        facts.images.insert(path.to_string(), image);
+    }
+    if refusals.is_empty() {
+        Ok(facts)
+    } else {
+        Err(refusals)
+    }
+}
+
+/// What an image is made of.
+struct MadeOf<'a> {
+    field: &'static str,
+    /// The image that it stands on.
+    base: &'a str,
+    /// The directory, as the source says it.
+    dir: &'a str,
+    /// Where the directory is in the image.
+    at: &'static str,
+}
+
+fn made_of<'a>(node: &'a Node, site_base: &'a str) -> Option<MadeOf<'a>> {
+    if node.kind.name == "site" {
+        return Some(MadeOf {
+            field: "files",
+            base: site_base,
+            dir: node.fields.get("files")?.as_str()?,
+            at: SITE_FILES,
+        });
+    }
+    let run = node.fields.get("run")?;
+    match &run.data {
+        plat_model::Data::Variant { case, .. } if case == "process" => Some(MadeOf {
+            field: "run",
+            base: run.get("base")?.as_str()?,
+            dir: run.get("dir")?.as_str()?,
+            at: APP_DIR,
+        }),
+        _ => None,
+    }
+}
+
+fn refusal(
+    graph: &Graph,
+    path: &NodePath,
+    node: &Node,
+    made: &MadeOf<'_>,
+    full: &Path,
+    error: &std::io::Error,
+) -> Refusal {
+    let place = node
+        .fields
+        .get(made.field)
+        .and_then(|v| graph.origins.place(v.origin));
+    Refusal {
+        node: Some(path.clone()),
+        field: Some(FieldPath::new(made.field)),
+        place: place.cloned(),
+        message: format!(
+            "no image can be made of \"{}\" ({}): {error}",
+            made.dir,
+            full.display()
+        ),
+        offers: Vec::new(),
+    }
+}

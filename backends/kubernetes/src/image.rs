@@ -1,0 +1,187 @@
+//! Layers of images, made of directories of the package.
+//!
+//! The same files give the same bytes, on every machine: entries are sorted, and nothing but a
+//! file's name, its content and whether it may be run goes into them.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use ignore::WalkBuilder;
+use sha2::{Digest as _, Sha256};
+use tar::{EntryType, Header};
+
+/// A directory with more files than this is hardly what an image is made of.
+const MOST_FILES: usize = 50_000;
+/// What programs leave beside their source when they run.
+const LEFT_BEHIND: [&str; 3] = ["__pycache__", ".venv", "venv"];
+
+/// Writes the files below `dir` to `out` as the tar archive of a layer in which they are at `at`.
+/// Hidden files, and what `.gitignore` names, are left out.
+///
+/// # Errors
+/// The directory or a file of it can't be read, it holds what no layer can, or `out` takes no more.
+pub fn write_layer(dir: &Path, at: &str, out: impl Write) -> io::Result<()> {
+    if !fs::metadata(dir)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    let mut archive = tar::Builder::new(out);
+    let at = at.trim_matches('/');
+    let mut above = PathBuf::new();
+    for part in Path::new(at) {
+        above.push(part);
+        directory(&mut archive, &above)?;
+    }
+    for path in files(dir)? {
+        let name = Path::new(at).join(path.strip_prefix(dir).unwrap_or(&path));
+        let meta = fs::symlink_metadata(&path)?;
+        if meta.is_dir() {
+            directory(&mut archive, &name)?;
+        } else if meta.is_symlink() {
+            let mut header = header(EntryType::Symlink, 0o777, 0);
+            archive.append_link(&mut header, &name, fs::read_link(&path)?)?;
+        } else if meta.is_file() {
+            let mode = if meta.mode() & 0o111 == 0 {
+                0o644
+            } else {
+                0o755
+            };
+            let content = fs::read(&path).map_err(|e| with_path(&path, &e))?;
+            let mut header = header(EntryType::Regular, mode, content.len() as u64);
+            archive.append_data(&mut header, &name, content.as_slice())?;
+        }
+    }
+    archive.into_inner()?.flush()
+}
+
+/// The digest of the layer that [`write_layer`] writes: `sha256:` and hexadecimal digits.
+///
+/// # Errors
+/// As [`write_layer`].
+pub fn layer_digest(dir: &Path, at: &str) -> io::Result<String> {
+    let mut hash = Hash(Sha256::new());
+    write_layer(dir, at, &mut hash)?;
+    let mut text = String::from("sha256:");
+    for byte in hash.0.finalize() {
+        text.push_str(&format!("{byte:02x}"));
+    }
+    Ok(text)
+}
+
+struct Hash(Sha256);
+
+impl Write for Hash {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn directory<W: Write>(archive: &mut tar::Builder<W>, name: &Path) -> io::Result<()> {
+    let mut header = header(EntryType::Directory, 0o755, 0);
+    archive.append_data(&mut header, name, io::empty())
+}
+
+fn header(kind: EntryType, mode: u32, size: u64) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(size);
+    header
+}
+
+fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let walk = WalkBuilder::new(dir)
+        .follow_links(false)
+        .require_git(false)
+        .git_global(false)
+        .git_exclude(false)
+        // What is above the package is no part of it.
+        .parents(false)
+        .filter_entry(|entry| {
+            let name = entry.file_name();
+            entry.depth() == 0 || !LEFT_BEHIND.iter().any(|left| name == *left)
+        })
+        .build();
+    let mut files = Vec::new();
+    for entry in walk {
+        let entry = entry.map_err(|e| {
+            let text = e.to_string();
+            e.into_io_error().unwrap_or_else(|| io::Error::other(text))
+        })?;
+        if entry.depth() > 0 {
+            files.push(entry.into_path());
+        }
+        if files.len() > MOST_FILES {
+            return Err(io::Error::other(format!(
+                "it holds more than {MOST_FILES} files; name what does not belong into an image in a .gitignore"
+            )));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn with_path(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(dir: &Path, name: &str, text: &str) {
+        let path = dir.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn the_same_files_give_the_same_bytes() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for name in ["b.py", "a/x.txt", "a/y.txt"] {
+            write(one.path(), name, name);
+        }
+        for name in ["a/y.txt", "a/x.txt", "b.py"] {
+            write(two.path(), name, name);
+        }
+        let digest = layer_digest(one.path(), "/app").unwrap();
+        assert_eq!(digest, layer_digest(two.path(), "/app").unwrap());
+        assert_ne!(digest, layer_digest(one.path(), "/srv").unwrap());
+        write(two.path(), "b.py", "changed");
+        assert_ne!(digest, layer_digest(two.path(), "/app").unwrap());
+    }
+
+    #[test]
+    fn a_layer_holds_the_source_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), "api.py", "1");
+        write(dir.path(), ".gitignore", "*.log\n");
+        write(dir.path(), "a.log", "x");
+        write(dir.path(), ".env", "x");
+        write(dir.path(), "__pycache__/api.pyc", "x");
+        let mut bytes = Vec::new();
+        write_layer(dir.path(), "/srv/app", &mut bytes).unwrap();
+        let mut archive = tar::Archive::new(bytes.as_slice());
+        let names: Vec<String> = archive
+            .entries()
+            .unwrap()
+            .map(|e| e.unwrap().path().unwrap().display().to_string())
+            .collect();
+        assert_eq!(names, ["srv", "srv/app", "srv/app/api.py"]);
+    }
+
+    #[test]
+    fn a_missing_directory_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(layer_digest(&dir.path().join("no"), "/app").is_err());
+    }
+}

@@ -1,0 +1,201 @@
+//! Reading a node's fields, and telling what can't be kept of them.
+
+use plat_engine::{Note, NoteKind, Refusal};
+use plat_model::{Data, FieldPath, Graph, Node, NodePath, SiteKind, Value};
+
+/// What there is to tell people.
+#[derive(Default)]
+pub(super) struct Told {
+    pub(super) notes: Vec<Note>,
+    pub(super) refusals: Vec<Refusal>,
+}
+
+impl Told {
+    pub(super) fn add(&mut self, other: Self) {
+        self.notes.extend(other.notes);
+        self.refusals.extend(other.refusals);
+    }
+}
+
+/// One node being read.
+pub(super) struct Fields<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) path: &'a NodePath,
+    pub(super) node: &'a Node,
+    pub(super) told: Told,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(graph: &'a Graph, path: &'a NodePath, node: &'a Node) -> Self {
+        Self {
+            graph,
+            path,
+            node,
+            told: Told::default(),
+        }
+    }
+
+    /// The value of a field, unless it is `none` or not there.
+    pub(super) fn get(&self, field: &str) -> Option<&'a Value> {
+        let (first, rest) = field.split_once('.').unwrap_or((field, ""));
+        let value = self.node.fields.get(first)?;
+        value.at(&FieldPath::new(rest)).filter(|v| !v.is_none())
+    }
+
+    /// A field's text, if it is known.
+    pub(super) fn text(&self, field: &str) -> Option<&'a str> {
+        self.get(field)?.as_str()
+    }
+
+    /// A word of a literal union, or the case of a variant.
+    pub(super) fn word(&self, field: &str) -> Option<&'a str> {
+        word(self.get(field)?)
+    }
+
+    /// A field's truth value; `false` where it is not there.
+    pub(super) fn yes(&self, field: &str) -> bool {
+        self.get(field).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// A field's whole number, as far as it fits.
+    pub(super) fn number<N: TryFrom<i128>>(&self, field: &str) -> Option<N> {
+        N::try_from(self.get(field)?.as_int()?).ok()
+    }
+
+    /// A field's amount in its base unit (bytes, …), rounded down.
+    pub(super) fn amount(&self, field: &str) -> Option<u64> {
+        u64::try_from(self.get(field)?.as_amount()?.floor()).ok()
+    }
+
+    /// A field's duration in milliseconds.
+    pub(super) fn millis(&self, field: &str) -> Option<u64> {
+        millis(self.get(field)?)
+    }
+
+    /// A field's list of texts.
+    pub(super) fn texts(&self, field: &str) -> Vec<String> {
+        self.get(field).map(texts).unwrap_or_default()
+    }
+
+    /// The nodes that a list names.
+    pub(super) fn nodes(&self, field: &str) -> Vec<NodePath> {
+        let Some(Data::List(items)) = self.get(field).map(|v| &v.data) else {
+            return Vec::new();
+        };
+        items.iter().filter_map(node_of).collect()
+    }
+
+    /// Says that a field is kept only in part, if anybody asked for it: a default is no promise.
+    pub(super) fn weaken(&mut self, field: &str, message: &str) {
+        let (first, _) = field.split_once('.').unwrap_or((field, ""));
+        let said = self.node.fields.get(first).and_then(|v| {
+            let origin = self.graph.origins.get(v.origin)?;
+            Some(origin.chain.first()?.kind != SiteKind::Default)
+        });
+        if said == Some(false) {
+            return;
+        }
+        let (place, path) = self.at(field);
+        self.told.notes.push(Note {
+            kind: NoteKind::Weakened,
+            node: Some(self.path.clone()),
+            field: path,
+            place,
+            message: message.to_owned(),
+        });
+    }
+
+    /// Says that a field can't be kept.
+    pub(super) fn refuse(&mut self, field: &str, message: String, offers: Vec<String>) {
+        let (place, path) = self.at(field);
+        self.told.refusals.push(Refusal {
+            node: Some(self.path.clone()),
+            field: path,
+            place,
+            message,
+            offers,
+        });
+    }
+
+    /// Says that what a field asks for is not there yet.
+    pub(super) fn not_built(&mut self, field: &str, what: &str) {
+        self.refuse(
+            field,
+            format!("{what} is not built yet on Kubernetes"),
+            Vec::new(),
+        );
+    }
+
+    fn at(&self, field: &str) -> (Option<plat_model::Place>, Option<FieldPath>) {
+        if field.is_empty() {
+            return (self.graph.origins.place(self.node.origin).cloned(), None);
+        }
+        // The nearest place: a part of a field may have none of its own.
+        let mut path = field;
+        let origin = loop {
+            let (first, rest) = path.split_once('.').unwrap_or((path, ""));
+            let value = self
+                .node
+                .fields
+                .get(first)
+                .and_then(|v| v.at(&FieldPath::new(rest)));
+            match (value, path.rsplit_once('.')) {
+                (Some(value), _) => break value.origin,
+                (None, Some((shorter, _))) => path = shorter,
+                (None, None) => break self.node.origin,
+            }
+        };
+        (
+            self.graph.origins.place(origin).cloned(),
+            Some(FieldPath::new(field)),
+        )
+    }
+}
+
+/// A word of a literal union, or the case of a variant.
+pub(super) fn word(value: &Value) -> Option<&str> {
+    match &value.data {
+        Data::String(word) | Data::Variant { case: word, .. } => Some(word),
+        _ => None,
+    }
+}
+
+/// A duration in milliseconds.
+pub(super) fn millis(value: &Value) -> Option<u64> {
+    let seconds = value.as_amount()?;
+    let millis = seconds.checked_mul(plat_model::Decimal::int(1000))?;
+    u64::try_from(millis.floor()).ok()
+}
+
+/// A list of texts.
+pub(super) fn texts(value: &Value) -> Vec<String> {
+    match &value.data {
+        Data::List(items) => items
+            .iter()
+            .filter_map(|i| i.as_str().map(str::to_owned))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The node that a value names.
+pub(super) fn node_of(value: &Value) -> Option<NodePath> {
+    match &value.data {
+        Data::Node(node) | Data::Out { node, .. } => Some(node.clone()),
+        _ => None,
+    }
+}
+
+/// The entries of a map; none of anything else.
+pub(super) fn entries(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
+    let entries = match value.map(|v| &v.data) {
+        Some(Data::Map(entries)) => Some(entries),
+        _ => None,
+    };
+    entries.into_iter().flatten()
+}
+
+/// A field of a node, unless it is `none` or not there.
+pub(super) fn field<'a>(node: &'a Node, name: &str) -> Option<&'a Value> {
+    node.fields.get(name).filter(|value| !value.is_none())
+}

@@ -1,0 +1,364 @@
+//! Who may reach whom: NetworkPolicies from the links alone.
+//!
+//! One policy denies every pod of this environment everything, in and out, but to ask for names.
+//! Each part that a link begins or ends at has a policy of its own, which allows exactly those
+//! links. Policies add up, so that nothing else is ever allowed. The kubelet's probes come from a
+//! pod's own node, which no policy keeps out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use plat_engine::NoteKind;
+use plat_model::{Data, Link, Node, NodePath, Value};
+use serde_json::{Value as Json, json};
+
+use super::fields::{self, Fields};
+use super::outs::{self, NATS, POSTGRES, REDIS};
+use super::pods::MAIN;
+use super::resources::{QUEUES, SERVER};
+use super::{Lowering, Put};
+
+/// Pods that are told apart from others: a part of a declaration, or what several share.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Pods {
+    /// The name of their policy.
+    name: String,
+    path: Option<NodePath>,
+    part: String,
+}
+
+type Port = (u16, &'static str);
+
+/// What is added to the links: our own helpers, and the ways in and out.
+#[derive(Default)]
+pub(super) struct Network {
+    within: BTreeSet<(Pods, Pods, Port)>,
+    /// From routes.
+    inward: BTreeMap<Pods, BTreeSet<Port>>,
+    /// To externals: addresses and ports.
+    outward: BTreeMap<Pods, BTreeSet<(Outside, BTreeSet<u16>)>>,
+}
+
+/// Where outside.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Outside {
+    /// Exactly these addresses.
+    Addresses(Vec<String>),
+    /// Anything that is not private: NetworkPolicy knows no names.
+    Public,
+}
+
+/// Addresses that nothing public has: RFC 1918, RFC 6598, link-local ones with the metadata
+/// services of clouds among them.
+const PRIVATE: [&str; 5] = [
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+];
+/// The same of IPv6: RFC 4193, RFC 4291.
+const PRIVATE_6: [&str; 2] = ["fc00::/7", "fe80::/10"];
+
+impl<'a> Lowering<'a> {
+    /// Lets a helper of ours reach the server it is for.
+    pub(super) fn helper_reaches(
+        &mut self,
+        path: &NodePath,
+        part: &str,
+        to: Option<&NodePath>,
+        server: &str,
+        port: u16,
+        name: &str,
+    ) {
+        let from = Pods {
+            name: name.to_owned(),
+            path: Some(path.clone()),
+            part: part.to_owned(),
+        };
+        let to = Pods {
+            name: server.to_owned(),
+            path: to.cloned(),
+            part: if to.is_some() { SERVER } else { server }.to_owned(),
+        };
+        self.network.within.insert((from, to, (port, "TCP")));
+    }
+
+    /// Lets what answers for routes reach a service.
+    pub(super) fn route_reaches(&mut self, path: &NodePath, node: &Node, port: Port) {
+        let pods = Pods {
+            name: self.name(node),
+            path: Some(path.clone()),
+            part: MAIN.to_owned(),
+        };
+        self.network.inward.entry(pods).or_default().insert(port);
+    }
+
+    /// Notes how far an external is held to.
+    pub(super) fn external(&mut self, fields: &mut Fields<'a>) {
+        let (outside, ports) = outside(fields.node);
+        if outside != Outside::Public || is_internet(fields.node) {
+            return;
+        }
+        let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+        let message = format!(
+            "held to port {} of public addresses: NetworkPolicy knows no host names; `cidrs` are held to exactly",
+            ports.join(", ")
+        );
+        self.note(fields.path, None, message);
+        if let Some(note) = self.told.notes.last_mut() {
+            note.kind = NoteKind::Weakened;
+            note.place = self.graph.origins.place(fields.node.origin).cloned();
+        }
+    }
+
+    /// The policies, once everything else is there.
+    pub(super) fn policies(&mut self) {
+        let graph = self.graph;
+        for link in &graph.links {
+            self.link(link);
+        }
+        self.deny();
+        let Network {
+            within,
+            inward,
+            outward,
+        } = std::mem::take(&mut self.network);
+        let mut ingress: BTreeMap<Pods, BTreeMap<Pods, BTreeSet<Port>>> = BTreeMap::new();
+        let mut egress = ingress.clone();
+        for (from, to, port) in within {
+            let at = ingress.entry(to.clone()).or_default();
+            at.entry(from.clone()).or_default().insert(port);
+            let at = egress.entry(from).or_default();
+            at.entry(to).or_default().insert(port);
+        }
+        let mut all: BTreeSet<Pods> = ingress.keys().chain(egress.keys()).cloned().collect();
+        all.extend(inward.keys().chain(outward.keys()).cloned());
+        for pods in all {
+            let mut rules_in: Vec<Json> = ingress
+                .get(&pods)
+                .into_iter()
+                .flatten()
+                .map(
+                    |(from, ports)| json!({ "from": [self.peer(from)], "ports": port_list(ports) }),
+                )
+                .collect();
+            if let Some(ports) = inward.get(&pods) {
+                let from = self.settings.ingress_namespace.as_ref().map(|namespace| {
+                    json!([{ "namespaceSelector": { "matchLabels": {
+                        "kubernetes.io/metadata.name": namespace,
+                    }}}])
+                });
+                rules_in.push(json!({ "from": from, "ports": port_list(ports) }));
+            }
+            let mut rules_out: Vec<Json> = egress
+                .get(&pods)
+                .into_iter()
+                .flatten()
+                .map(|(to, ports)| json!({ "to": [self.peer(to)], "ports": port_list(ports) }))
+                .collect();
+            for (outside, ports) in outward.get(&pods).into_iter().flatten() {
+                let ports = ports.iter().map(|port| (*port, "TCP")).collect();
+                rules_out.push(json!({ "to": blocks(outside), "ports": port_list(&ports) }));
+            }
+            let body = json!({ "spec": {
+                "podSelector": { "matchLabels": self.selector(pods.path.as_ref(), &pods.part) },
+                "policyTypes": ["Ingress", "Egress"],
+                "ingress": rules_in,
+                "egress": rules_out,
+            }});
+            let mut put = Put::new("NetworkPolicy", "networking.k8s.io/v1", &pods.name, body);
+            put.node = pods
+                .path
+                .as_ref()
+                .and_then(|path| graph.nodes.get_key_value(path));
+            let whose = pods
+                .path
+                .as_ref()
+                .map_or(pods.name.as_str(), NodePath::as_str);
+            self.put(put.label(format!("links of {whose}")));
+        }
+    }
+
+    fn peer(&self, pods: &Pods) -> Json {
+        json!({ "podSelector": {
+            "matchLabels": self.selector(pods.path.as_ref(), &pods.part),
+        }})
+    }
+
+    /// Nothing but names, for all.
+    fn deny(&mut self) {
+        let name = self.own("default-deny");
+        let body = json!({ "spec": {
+            "podSelector": { "matchLabels": self.ownership() },
+            "policyTypes": ["Ingress", "Egress"],
+            "egress": [{
+                "to": [{
+                    "namespaceSelector": { "matchLabels": {
+                        "kubernetes.io/metadata.name": "kube-system",
+                    }},
+                    "podSelector": { "matchLabels": { "k8s-app": "kube-dns" } },
+                }],
+                "ports": [
+                    { "port": 53, "protocol": "UDP" },
+                    { "port": 53, "protocol": "TCP" },
+                ],
+            }],
+        }});
+        self.put(
+            Put::new("NetworkPolicy", "networking.k8s.io/v1", &name, body)
+                .label("denies what no link allows".into()),
+        );
+    }
+
+    fn link(&mut self, link: &Link) {
+        let graph = self.graph;
+        let (Some((_, from)), Some((to_path, to))) = (
+            graph.nodes.get_key_value(&link.from),
+            graph.nodes.get_key_value(&link.to),
+        ) else {
+            return;
+        };
+        // What only waits for another reaches nothing of it.
+        let waits = link.field.as_str().split('.').next() == Some("after");
+        if waits || from.target != *self.target || to.target != *self.target {
+            return;
+        }
+        let runs = ["service", "worker", "daemon", "job", "cron"];
+        if !runs.contains(&from.kind.name.as_str()) {
+            return;
+        }
+        let from = Pods {
+            name: self.name(from),
+            path: Some(link.from.clone()),
+            part: MAIN.to_owned(),
+        };
+        let name = self.name(to);
+        let own = |part: &str| Pods {
+            name: name.clone(),
+            path: Some(to_path.clone()),
+            part: part.to_owned(),
+        };
+        let tcp = |port: u16| vec![(port, "TCP")];
+        let (pods, ports) = match to.kind.name.as_str() {
+            "service" => (own(MAIN), linked_ports(to, &link.out)),
+            "site" => (own(MAIN), tcp(super::site::PORT)),
+            "postgres" => (own(SERVER), tcp(POSTGRES)),
+            "redis" => (own(SERVER), tcp(REDIS)),
+            "queue" if link.grant.as_deref() == Some("watch") => return,
+            "queue" => {
+                let name = self.own(QUEUES);
+                let server = Pods {
+                    part: name.clone(),
+                    name,
+                    path: None,
+                };
+                (server, tcp(NATS))
+            }
+            "external" => {
+                let reached = self.network.outward.entry(from).or_default();
+                reached.insert(outside(to));
+                return;
+            }
+            _ => return,
+        };
+        for port in ports {
+            let way = (from.clone(), pods.clone(), port);
+            self.network.within.insert(way);
+        }
+    }
+}
+
+/// The ports that reading an out of a service opens: the one it is about, or all where the
+/// service itself is meant.
+fn linked_ports(node: &Node, out: &str) -> Vec<Port> {
+    match out.strip_prefix("ports.") {
+        Some(rest) => {
+            let name = rest.split('.').next();
+            outs::port(node, name).into_iter().collect()
+        }
+        None if out.is_empty() || out == "ports" => outs::ports(node).into_values().collect(),
+        None => outs::port(node, None).into_iter().collect(),
+    }
+}
+
+fn port_list(ports: &BTreeSet<Port>) -> Vec<Json> {
+    ports
+        .iter()
+        .map(|(port, protocol)| json!({ "port": port, "protocol": protocol }))
+        .collect()
+}
+
+fn blocks(outside: &Outside) -> Vec<Json> {
+    match outside {
+        Outside::Addresses(cidrs) => cidrs
+            .iter()
+            .map(|cidr| json!({ "ipBlock": { "cidr": cidr } }))
+            .collect(),
+        Outside::Public => vec![
+            json!({ "ipBlock": { "cidr": "0.0.0.0/0", "except": PRIVATE } }),
+            json!({ "ipBlock": { "cidr": "::/0", "except": PRIVATE_6 } }),
+        ],
+    }
+}
+
+/// Where an `external` is, and on which ports.
+fn outside(node: &Node) -> (Outside, BTreeSet<u16>) {
+    let list = |name: &str| fields::field(node, name).map(fields::texts);
+    let mut cidrs = list("cidrs").unwrap_or_default();
+    let url = fields::field(node, "url").and_then(Value::as_str);
+    let mut ports: BTreeSet<u16> = match fields::field(node, "ports").map(|v| &v.data) {
+        Some(Data::List(items)) => items
+            .iter()
+            .filter_map(|item| u16::try_from(item.as_int()?).ok())
+            .collect(),
+        _ => BTreeSet::new(),
+    };
+    if let Some((host, port)) = url.and_then(host_and_port) {
+        // Its own port is the one that is meant; the field's default is not.
+        ports = BTreeSet::from([port]);
+        if let Ok(address) = host.parse::<std::net::IpAddr>() {
+            let bits = if address.is_ipv4() { 32 } else { 128 };
+            cidrs.push(format!("{address}/{bits}"));
+        }
+    }
+    if ports.is_empty() {
+        ports.insert(443);
+    }
+    cidrs.sort();
+    cidrs.dedup();
+    let outside = if cidrs.is_empty() {
+        Outside::Public
+    } else {
+        Outside::Addresses(cidrs)
+    };
+    (outside, ports)
+}
+
+fn is_internet(node: &Node) -> bool {
+    fields::field(node, "hosts").and_then(fields::word) == Some("internet")
+}
+
+/// The host and the port of a URL, that of its scheme where it names none.
+fn host_and_port(url: &str) -> Option<(&str, u16)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let authority = authority.rsplit('@').next()?;
+    let usual = match scheme {
+        "http" | "ws" => 80,
+        "smtp" => 25,
+        "smtps" => 465,
+        "postgres" | "postgresql" => POSTGRES,
+        "redis" => REDIS,
+        "nats" => NATS,
+        _ => 443,
+    };
+    if let Some(rest) = authority.strip_prefix('[') {
+        let (host, port) = rest.split_once(']')?;
+        let port = port.strip_prefix(':').and_then(|p| p.parse().ok());
+        return Some((host, port.unwrap_or(usual)));
+    }
+    match authority.split_once(':') {
+        Some((host, port)) => Some((host, port.parse().ok()?)),
+        None => Some((authority, usual)),
+    }
+}

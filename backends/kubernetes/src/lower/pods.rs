@@ -1,0 +1,514 @@
+//! The pod of a program: what everything that runs has in common.
+//!
+//! Each pod keeps to the restricted Pod Security Standard: no root, no capabilities, no privilege
+//! escalation, the runtime's seccomp profile; and beyond it: a root file system that can't be
+//! written, no token of the API server, no environment of other services.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use plat_model::{Data, NodePath, Value};
+use serde_json::{Map, Value as Json, json};
+
+use super::fields::{self, Fields, entries};
+use super::outs::Part;
+use super::probes::probes;
+use super::{Lowering, Put, object_id};
+use crate::names;
+
+/// The part of a declaration's own pods.
+pub(super) const MAIN: &str = "main";
+/// Where the directory of a process is in its image.
+pub const APP_DIR: &str = "/app";
+/// The user of programs that we make an image for, as distroless images have it: `nonroot`.
+const NONROOT: i64 = 65_532;
+/// How long a copy goes on to answer when it is told to end: as long as it takes until all who
+/// send to it have heard of it.
+const DRAIN: u64 = 5;
+/// What a program is given where its resources are left to the platform.
+const AUTO: (&str, &str, &str) = ("100m", "128Mi", "1Gi");
+
+/// A pod, and what it needs.
+pub(super) struct Pod {
+    /// `spec` of the pod.
+    pub(super) spec: Map<String, Json>,
+    /// Annotations of the pod.
+    pub(super) annotations: Map<String, Json>,
+    /// The ids of objects that must be there before.
+    pub(super) after: BTreeSet<String>,
+    /// Whether it writes a volume that nobody else may write at the same time.
+    pub(super) writes_alone: bool,
+}
+
+/// A mounted thing.
+#[derive(Default)]
+struct Mounts {
+    volumes: Vec<Json>,
+    mounts: Vec<Json>,
+    files: BTreeMap<String, String>,
+    writes_alone: bool,
+    writes: bool,
+}
+
+impl<'a> Lowering<'a> {
+    /// The pod of a program; `None` where it can't be one, which was told.
+    pub(super) fn pod(&mut self, fields: &mut Fields<'a>, restart: &str) -> Option<Pod> {
+        let name = self.name(fields.node);
+        let (image, command, args) = self.run(fields)?;
+        let is_process = fields.word("run") == Some("process");
+        let mut env = self.env(fields);
+        let ports = super::outs::ports(fields.node);
+        if is_process {
+            // A process listens where it is told to.
+            for (port, (number, _)) in &ports {
+                let variable = if port == "main" {
+                    "PORT".to_owned()
+                } else {
+                    format!("PORT_{}", port.to_ascii_uppercase().replace('-', "_"))
+                };
+                env.plain(&variable, &number.to_string());
+            }
+        }
+        let mut producers = std::mem::take(&mut env.producers);
+        let mounts = self.mounts(fields, &name, &mut producers);
+        let probes = probes(fields);
+        let answers = fields.node.kind.name == "service";
+        let grace = fields.millis("stop").unwrap_or(30_000).div_ceil(1000);
+        let ports: Vec<Json> = ports
+            .iter()
+            .map(|(port, (number, protocol))| {
+                json!({ "name": port_name(port), "containerPort": number, "protocol": protocol })
+            })
+            .collect();
+        let list = |items: Vec<Json>| {
+            if items.is_empty() {
+                Json::Null
+            } else {
+                items.into()
+            }
+        };
+        let container = json!({
+            "name": name,
+            "image": image,
+            "command": command,
+            "args": args,
+            "workingDir": is_process.then_some(APP_DIR),
+            "ports": list(ports),
+            "env": list(env.list()),
+            "startupProbe": probes.startup,
+            "readinessProbe": probes.readiness,
+            "livenessProbe": probes.liveness,
+            "lifecycle": answers.then(|| json!({ "preStop": { "sleep": { "seconds": DRAIN } } })),
+            "resources": self.amounts(fields),
+            "securityContext": locked(),
+            "volumeMounts": list(mounts.mounts),
+        });
+        let mut annotations = Map::new();
+        if !mounts.files.is_empty() {
+            // Files are read at the start: other files are another start.
+            let all = serde_json::to_string(&mounts.files).unwrap_or_default();
+            annotations.insert("plat/files".into(), names::hash(&all).into());
+        }
+        let mut spec = json!({
+            "serviceAccountName": name,
+            "automountServiceAccountToken": false,
+            "enableServiceLinks": false,
+            "restartPolicy": restart,
+            "terminationGracePeriodSeconds": if answers { grace + DRAIN } else { grace },
+            "securityContext": self.user(fields, is_process, mounts.writes),
+            "containers": [container],
+            "volumes": list(mounts.volumes),
+        });
+        self.needs(fields, &mut spec);
+        let mut after: BTreeSet<String> = producers
+            .iter()
+            .flat_map(|p| self.waited_for(p, true))
+            .collect();
+        for path in fields.nodes("after") {
+            after.extend(self.waited_for(&path, false));
+        }
+        after.insert(object_id("ServiceAccount", &name));
+        after.insert(object_id("NetworkPolicy", &name));
+        if !mounts.files.is_empty() {
+            after.insert(object_id("ConfigMap", &name));
+        }
+        self.account(fields, &name);
+        let Json::Object(mut spec) = spec else {
+            return None;
+        };
+        spec.retain(|_, value| !value.is_null());
+        Some(Pod {
+            spec,
+            annotations,
+            after,
+            writes_alone: mounts.writes_alone,
+        })
+    }
+
+    /// An identity of its own that may do nothing.
+    pub(super) fn account(&mut self, fields: &Fields<'a>, name: &str) {
+        let body = json!({ "automountServiceAccountToken": false });
+        self.put(Put::new("ServiceAccount", "v1", name, body).of(fields));
+    }
+
+    /// A pod's template.
+    pub(super) fn template(&self, fields: &Fields<'a>, part: &str, pod: &Pod) -> Json {
+        let mut labels = self.labels(Some((fields.path, fields.node)), "");
+        labels.insert(names::PART.into(), part.into());
+        for (name, value) in entries(fields.get("labels")) {
+            if let Some(value) = value.as_str() {
+                labels.insert(name.clone(), value.into());
+            }
+        }
+        let annotations = match pod.annotations.is_empty() {
+            true => Json::Null,
+            false => Json::Object(pod.annotations.clone()),
+        };
+        json!({
+            "metadata": { "labels": labels, "annotations": annotations },
+            "spec": pod.spec,
+        })
+    }
+
+    /// The image, what is run in it and with which arguments.
+    fn run(&self, fields: &mut Fields<'a>) -> Option<(String, Json, Json)> {
+        let run = fields.get("run");
+        let part = |name: &str| run.and_then(|r| r.get(name)).filter(|v| !v.is_none());
+        let words = |name: &str| {
+            let words = part(name).map(fields::texts).unwrap_or_default();
+            if words.is_empty() {
+                Json::Null
+            } else {
+                // The kubelet would put variables in.
+                words
+                    .iter()
+                    .map(|word| word.replace("$(", "$$("))
+                    .collect::<Vec<_>>()
+                    .into()
+            }
+        };
+        match run.and_then(fields::word) {
+            Some("image") => {
+                let image = part("name").and_then(Value::as_str).unwrap_or_default();
+                Some((image.to_owned(), words("command"), words("args")))
+            }
+            Some("process") => {
+                if part("prepare").is_some() {
+                    fields.not_built("run.prepare", "preparing a directory that becomes an image");
+                }
+                let Some(image) = self.facts.images.get(fields.path.as_str()) else {
+                    self.refuse_image(fields, part("base").is_none());
+                    return None;
+                };
+                Some((image.clone(), words("command"), Json::Null))
+            }
+            other => {
+                let what = format!("`{}(…)`", other.unwrap_or("nothing"));
+                fields.not_built("run", &what);
+                None
+            }
+        }
+    }
+
+    /// Says what is missing to make an image of a directory.
+    pub(super) fn refuse_image(&self, fields: &mut Fields<'a>, base: bool) {
+        if base {
+            fields.refuse(
+                "run",
+                "a process becomes an image in a cluster, and this one says no image to stand on"
+                    .into(),
+                vec![
+                    "say it: process([…], dir: …, base: \"docker.io/library/python:3.13-slim\")"
+                        .into(),
+                ],
+            );
+        }
+        if super::setting(self.target, self.graph, "registry").is_none() {
+            fields.refuse(
+                "run",
+                "a process becomes an image in a cluster, and the target names no registry to keep it in".into(),
+                vec!["say it: target = kubernetes { registry = \"registry.example.com/shop\" }".into()],
+            );
+        }
+    }
+
+    fn amounts(&self, fields: &Fields<'a>) -> Json {
+        let amount = fields.get("resources.amount");
+        let part = |name: &str| {
+            let value = amount?.get(name)?;
+            value.as_amount()
+        };
+        let cpu = part("cpu").map(cores);
+        let memory = part("memory")
+            .and_then(|n| u64::try_from(n.floor()).ok())
+            .map(bytes);
+        json!({
+            "requests": {
+                "cpu": cpu.as_deref().unwrap_or(AUTO.0),
+                "memory": memory.as_deref().unwrap_or(AUTO.1),
+            },
+            // A processor can be shared, so it has no limit; memory can't.
+            "limits": { "memory": memory.as_deref().unwrap_or(AUTO.2) },
+        })
+    }
+
+    fn user(&mut self, fields: &Fields<'a>, is_process: bool, writes: bool) -> Json {
+        let number = |value: &Value| value.as_int().and_then(|n| i64::try_from(n).ok());
+        let user = fields.get("user");
+        let id = match fields.word("user") {
+            Some("root") => {
+                self.root = true;
+                Some(0)
+            }
+            Some("id") => user.and_then(|v| v.get("number")).and_then(number),
+            _ => is_process.then_some(NONROOT),
+        };
+        let root = id == Some(0);
+        json!({
+            "runAsNonRoot": if root { Json::Null } else { true.into() },
+            "runAsUser": id,
+            "runAsGroup": id,
+            // Volumes are the group's, whoever made them.
+            "fsGroup": writes.then(|| id.filter(|_| !root).unwrap_or(NONROOT)),
+            "fsGroupChangePolicy": writes.then_some("OnRootMismatch"),
+            "seccompProfile": { "type": "RuntimeDefault" },
+        })
+    }
+
+    /// What it needs of the machine under it.
+    fn needs(&self, fields: &mut Fields<'a>, spec: &mut Json) {
+        let Some(Data::List(needs)) = fields.get("needs").map(|v| &v.data) else {
+            return;
+        };
+        for need in needs {
+            match fields::word(need) {
+                Some("architecture") => {
+                    let name = need.get("name").and_then(fields::word).unwrap_or("amd64");
+                    spec["nodeSelector"] = json!({ "kubernetes.io/arch": name });
+                }
+                Some("gpu") if need.get("model").is_none_or(Value::is_none) => {
+                    let count = need.get("count").and_then(Value::as_int).unwrap_or(1);
+                    let count = count.to_string();
+                    if let Some(limits) = spec.pointer_mut("/containers/0/resources/limits") {
+                        limits["nvidia.com/gpu"] = count.into();
+                    }
+                }
+                other => {
+                    let what = format!("asking a node for `{}`", other.unwrap_or("?"));
+                    fields.not_built("needs", &what);
+                }
+            }
+        }
+    }
+
+    fn mounts(
+        &mut self,
+        fields: &mut Fields<'a>,
+        name: &str,
+        producers: &mut BTreeSet<NodePath>,
+    ) -> Mounts {
+        let mut all = Mounts::default();
+        for (path, value) in entries(fields.get("files")) {
+            let at = format!("files.{path}");
+            match fields::word(value) {
+                Some("mount") => self.mount(fields, &at, path, value, true, producers, &mut all),
+                Some("directory") => {
+                    fields.not_built(&at, "a directory of the package as a file of a container");
+                }
+                _ => {
+                    let content = value.get("content").unwrap_or(value);
+                    self.file(fields, &at, path, content, name, producers, &mut all);
+                }
+            }
+        }
+        for (path, value) in entries(fields.get("writable")) {
+            let at = format!("writable.{path}");
+            if fields::word(value) == Some("mount") {
+                self.mount(fields, &at, path, value, false, producers, &mut all);
+            } else {
+                let size = value.get("size").and_then(Value::as_amount);
+                let size = size
+                    .and_then(|n| u64::try_from(n.floor()).ok())
+                    .map(bytes)
+                    .unwrap_or_else(|| "1Gi".into());
+                scratch(&mut all, path, &size);
+            }
+        }
+        if !all.mounts.iter().any(|m| m["mountPath"] == "/tmp") {
+            scratch(&mut all, "/tmp", "1Gi");
+        }
+        if !all.files.is_empty() {
+            let body = json!({ "data": all.files });
+            self.put(Put::new("ConfigMap", "v1", name, body).of(fields));
+            all.volumes
+                .push(json!({ "name": "files", "configMap": { "name": name } }));
+        }
+        all
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one place calls it")]
+    fn file(
+        &self,
+        fields: &mut Fields<'a>,
+        at: &str,
+        path: &str,
+        content: &Value,
+        name: &str,
+        producers: &mut BTreeSet<NodePath>,
+        all: &mut Mounts,
+    ) {
+        let Some(parts) = self.parts(fields, at, content, producers) else {
+            return;
+        };
+        let key = file_key(path);
+        match parts.as_slice() {
+            [] | [Part::Text(_)] => {
+                let text = match parts.first() {
+                    Some(Part::Text(text)) => text.clone(),
+                    _ => String::new(),
+                };
+                all.files.insert(key.clone(), text);
+                all.mounts.push(json!({
+                    "name": "files", "mountPath": path, "subPath": key, "readOnly": true,
+                }));
+            }
+            [
+                Part::Secret {
+                    name: secret,
+                    key: from,
+                    optional,
+                    ..
+                },
+            ] => {
+                let volume = format!("file-{}", names::hash(&format!("{name} {path}")));
+                all.volumes.push(json!({
+                    "name": volume,
+                    "secret": {
+                        "secretName": secret,
+                        "optional": optional.then_some(true),
+                        "defaultMode": 0o440,
+                        "items": [{ "key": from, "path": key }],
+                    },
+                }));
+                all.mounts.push(json!({
+                    "name": volume, "mountPath": path, "subPath": key, "readOnly": true,
+                }));
+                // Whoever runs it reads it by its group.
+                all.writes = true;
+            }
+            _ => fields.not_built(at, "a file that is partly secret"),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one place calls it")]
+    fn mount(
+        &self,
+        fields: &mut Fields<'a>,
+        at: &str,
+        path: &str,
+        value: &Value,
+        read_only: bool,
+        producers: &mut BTreeSet<NodePath>,
+        all: &mut Mounts,
+    ) {
+        let volume = value.get("volume").unwrap_or(value);
+        let Some(node) = fields::node_of(volume) else {
+            fields.refuse(at, format!("`{volume}` is no volume"), Vec::new());
+            return;
+        };
+        let Some(declared) = self.graph.nodes.get(&node) else {
+            return;
+        };
+        let claim = self.name(declared);
+        let name = format!("volume-{}", names::hash(node.as_str()));
+        let shared = declared.fields.get("shared").and_then(Value::as_bool);
+        if !all.volumes.iter().any(|v| v["name"] == name.as_str()) {
+            all.volumes.push(json!({
+                "name": name,
+                "persistentVolumeClaim": { "claimName": claim },
+            }));
+        }
+        all.mounts.push(json!({
+            "name": name, "mountPath": path, "readOnly": read_only.then_some(true),
+        }));
+        all.writes = true;
+        all.writes_alone |= !read_only && shared != Some(true);
+        producers.insert(node);
+    }
+}
+
+fn scratch(all: &mut Mounts, path: &str, size: &str) {
+    let name = format!("scratch-{}", names::hash(path));
+    let name = if path == "/tmp" {
+        "tmp".to_owned()
+    } else {
+        name
+    };
+    all.volumes
+        .push(json!({ "name": name, "emptyDir": { "sizeLimit": size } }));
+    all.mounts.push(json!({ "name": name, "mountPath": path }));
+}
+
+/// A container that can change nothing but its own files.
+pub(super) fn locked() -> Json {
+    json!({
+        "allowPrivilegeEscalation": false,
+        "readOnlyRootFilesystem": true,
+        "capabilities": { "drop": ["ALL"] },
+    })
+}
+
+/// The name of a port: at most 15 lower-case letters, digits and dashes.
+pub(super) fn port_name(name: &str) -> String {
+    let clean: String = name
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    let letter = clean.chars().any(|c| c.is_ascii_lowercase());
+    let plain = !clean.starts_with('-') && !clean.ends_with('-') && !clean.contains("--");
+    if clean.len() <= 15 && letter && plain {
+        return clean;
+    }
+    format!("port-{}", names::hash(name))
+}
+
+/// The key of a file in a ConfigMap.
+fn file_key(path: &str) -> String {
+    let base: String = path
+        .rsplit('/')
+        .next()
+        .unwrap_or(path)
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        .take(200)
+        .collect();
+    // Two files may have one name in two directories.
+    format!("{}-{base}", names::hash(path))
+}
+
+/// Cores as people write them: `2`, `250m`.
+pub(super) fn cores(amount: plat_model::Decimal) -> String {
+    let milli = amount
+        .checked_mul(plat_model::Decimal::int(1000))
+        .map_or(i128::MAX, |n| -(n.checked_neg().unwrap_or(n).floor()));
+    if milli % 1000 == 0 {
+        (milli / 1000).to_string()
+    } else {
+        format!("{milli}m")
+    }
+}
+
+/// Bytes in the largest unit that they are whole in: `512Mi`.
+pub(super) fn bytes(bytes: u64) -> String {
+    for (unit, size) in [
+        ("Ti", 1u64 << 40),
+        ("Gi", 1 << 30),
+        ("Mi", 1 << 20),
+        ("Ki", 1 << 10),
+    ] {
+        if bytes >= size && bytes.is_multiple_of(size) {
+            return format!("{}{unit}", bytes / size);
+        }
+    }
+    bytes.to_string()
+}

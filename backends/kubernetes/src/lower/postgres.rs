@@ -1,0 +1,304 @@
+//! PostgreSQL as a StatefulSet of one: no failover, which the plan says.
+
+use plat_engine::OnChange;
+use serde_json::{Value as Json, json};
+
+use super::fields::Fields;
+use super::outs::{OWNER, POSTGRES, READER, database, owner, reader};
+use super::pods::{bytes, locked};
+use super::resources::{SETUP, Server, small};
+use super::{Lowering, Put, object_id};
+
+/// The key of the administrator's password.
+const ADMINISTRATOR: &str = "administrator";
+/// The user of PostgreSQL in its images.
+const USER: i64 = 999;
+/// The part of what keeps copies of a database back.
+const BACKUP: &str = "backup";
+
+impl<'a> Lowering<'a> {
+    pub(super) fn postgres(&mut self, fields: &mut Fields<'a>) {
+        if fields.number::<u32>("replicas").is_some_and(|n| n > 1) {
+            fields.weaken("replicas", "there is one server, without failover");
+        }
+        if fields.get("replica_of").is_some() {
+            fields.not_built("replica_of", "a copy of another database");
+        }
+        if super::fields::entries(fields.get("roles")).next().is_some() {
+            fields.not_built("roles", "a role of a database beside its owner");
+        }
+        let version: u32 = fields.number("version").unwrap_or(17);
+        let image = self.settings.postgres(version);
+        let name = self.name(fields.node);
+        let path = fields.path.clone();
+        self.put(
+            self.credentials(&name, [ADMINISTRATOR, OWNER, READER])
+                .of(fields)
+                .label(format!("credentials of {path}")),
+        );
+        self.account(fields, &name);
+        let data = self.helper(fields.node, "data");
+        let size = fields.amount("storage").unwrap_or(10 << 30);
+        let what = format!("the database {path} and all its rows");
+        let claim = self
+            .claim(&data, size, false, what)
+            // Another major version can't read the files of this one.
+            .annotate("plat/postgres-version", version.to_string())
+            .on_change("metadata.annotations", OnChange::Replace);
+        self.put(claim.of(fields).label(format!("data of {path}")));
+        let container = self.postgres_container(fields, &name, &image);
+        self.server(
+            Some(fields),
+            Server {
+                name: &name,
+                path: Some(fields.path),
+                label: format!("PostgreSQL {version} for {path}"),
+                port: POSTGRES,
+                user: USER,
+                container,
+                volumes: vec![
+                    json!({ "name": "data", "persistentVolumeClaim": { "claimName": data } }),
+                    json!({ "name": "run", "emptyDir": { "sizeLimit": "16Mi" } }),
+                    json!({ "name": "tmp", "emptyDir": { "sizeLimit": "1Gi" } }),
+                    json!({ "name": "shm", "emptyDir": { "medium": "Memory", "sizeLimit": "256Mi" } }),
+                ],
+                annotations: Json::Null,
+                after: vec![
+                    object_id("Secret", &name),
+                    object_id("ServiceAccount", &name),
+                    object_id("NetworkPolicy", &name),
+                    object_id("PersistentVolumeClaim", &data),
+                ],
+                // A checkpoint before the end takes its time.
+                grace: 120,
+            },
+        );
+        self.postgres_setup(fields, &name, &image, version);
+        self.backup(fields, &name, &image, size);
+    }
+
+    fn postgres_container(&self, fields: &Fields<'a>, name: &str, image: &str) -> Json {
+        let amount = fields.get("resources.amount");
+        let part = |part: &str| amount.and_then(|a| a.get(part)?.as_amount());
+        let cpu = part("cpu").map_or_else(|| "100m".to_owned(), super::pods::cores);
+        let memory = part("memory").and_then(|n| u64::try_from(n.floor()).ok());
+        let (least, most) = memory.map_or((256 << 20, 1 << 30), |m| (m, m));
+        let probe = |period: u32, failures: u32| {
+            json!({
+                "exec": { "command": ["pg_isready", "--quiet", "--host=127.0.0.1"] },
+                "periodSeconds": period, "timeoutSeconds": 5, "failureThreshold": failures,
+            })
+        };
+        json!({
+            "name": name,
+            "image": image,
+            "ports": [{ "name": "postgres", "containerPort": POSTGRES, "protocol": "TCP" }],
+            "env": [
+                // A volume's own directory may hold `lost+found`.
+                { "name": "PGDATA", "value": "/var/lib/postgresql/data/pgdata" },
+                {
+                    "name": "POSTGRES_PASSWORD",
+                    "valueFrom": { "secretKeyRef": { "name": name, "key": ADMINISTRATOR } },
+                },
+            ],
+            // Recovery after a crash may take long; it is not to be killed for it.
+            "startupProbe": probe(2, 900),
+            "readinessProbe": probe(5, 3),
+            "livenessProbe": probe(20, 6),
+            "resources": {
+                "requests": { "cpu": cpu, "memory": bytes(least) },
+                "limits": { "memory": bytes(most) },
+            },
+            "securityContext": locked(),
+            "volumeMounts": [
+                { "name": "data", "mountPath": "/var/lib/postgresql/data" },
+                { "name": "run", "mountPath": "/var/run/postgresql" },
+                { "name": "tmp", "mountPath": "/tmp" },
+                { "name": "shm", "mountPath": "/dev/shm" },
+            ],
+        })
+    }
+
+    /// Roles, the database and its extensions: each time what was asked for changed.
+    fn postgres_setup(&mut self, fields: &Fields<'a>, name: &str, image: &str, version: u32) {
+        let setup = self.helper(fields.node, "setup");
+        let script = script(fields, version);
+        let password = |variable: &str, key: &str| {
+            json!({
+                "name": variable,
+                "valueFrom": { "secretKeyRef": { "name": name, "key": key } },
+            })
+        };
+        let container = json!({
+            "name": "setup",
+            "image": image,
+            "command": ["sh", "-c", script],
+            "env": [
+                { "name": "PGHOST", "value": name },
+                { "name": "PGUSER", "value": "postgres" },
+                { "name": "PGCONNECT_TIMEOUT", "value": "5" },
+                password("PGPASSWORD", ADMINISTRATOR),
+                password("OWNER_PASSWORD", OWNER),
+                password("READER_PASSWORD", READER),
+            ],
+            "resources": small(),
+            "securityContext": locked(),
+        });
+        let label = format!("roles and extensions of {}", fields.path);
+        self.setup(fields, &setup, USER, &container, &[], label);
+        let after = [
+            object_id("StatefulSet", name),
+            object_id("Service", name),
+            object_id("NetworkPolicy", &setup),
+        ];
+        self.wait(&object_id("Job", &setup), &after);
+        let path = fields.path;
+        self.helper_reaches(path, SETUP, Some(path), name, POSTGRES, &setup);
+    }
+
+    /// Copies of the database, kept on a volume of their own.
+    fn backup(&mut self, fields: &mut Fields<'a>, name: &str, image: &str, size: u64) {
+        let Some(kept) = fields.get("backup") else {
+            return;
+        };
+        let (schedule, days) = match super::fields::word(kept) {
+            Some("hourly") => ("0 * * * *".to_owned(), 2),
+            _ => {
+                let at = kept.get("at").and_then(|v| v.as_str()).unwrap_or("03:00");
+                let (hour, minute) = at.split_once(':').unwrap_or(("3", "0"));
+                let number = |text: &str| text.parse::<u8>().unwrap_or(0);
+                (format!("{} {} * * *", number(minute), number(hour)), 14)
+            }
+        };
+        let minutes = kept
+            .get("keep")
+            .and_then(super::fields::millis)
+            .map_or(days * 1440, |millis| millis / 60_000);
+        let backup = self.helper(fields.node, BACKUP);
+        let what = format!("the backups of the database {}", fields.path);
+        let claim = self.claim(&backup, size.saturating_mul(2), false, what);
+        self.put(
+            claim
+                .of(fields)
+                .label(format!("backups of {}", fields.path)),
+        );
+        let script = format!(
+            "set -eu\n\
+             file=/backup/$(date -u +%Y-%m-%dT%H%M%SZ).dump\n\
+             pg_dump --format=custom --file=\"$file.part\"\n\
+             mv \"$file.part\" \"$file\"\n\
+             find /backup -name '*.dump' -mmin +{minutes} -delete\n"
+        );
+        let mut labels = self.labels(Some((fields.path, fields.node)), "");
+        labels.insert(crate::names::PART.into(), BACKUP.into());
+        let body = json!({ "spec": {
+            "schedule": schedule,
+            "timeZone": "UTC",
+            "concurrencyPolicy": "Forbid",
+            "startingDeadlineSeconds": 3600,
+            "successfulJobsHistoryLimit": 1,
+            "failedJobsHistoryLimit": 3,
+            "jobTemplate": { "spec": {
+                "backoffLimit": 2,
+                "template": {
+                    "metadata": { "labels": labels },
+                    "spec": {
+                        "automountServiceAccountToken": false,
+                        "enableServiceLinks": false,
+                        "restartPolicy": "Never",
+                        "securityContext": {
+                            "runAsNonRoot": true,
+                            "runAsUser": USER,
+                            "runAsGroup": USER,
+                            "fsGroup": USER,
+                            "fsGroupChangePolicy": "OnRootMismatch",
+                            "seccompProfile": { "type": "RuntimeDefault" },
+                        },
+                        "containers": [{
+                            "name": BACKUP,
+                            "image": image,
+                            "command": ["sh", "-c", script],
+                            "env": [
+                                { "name": "PGHOST", "value": name },
+                                { "name": "PGUSER", "value": "postgres" },
+                                { "name": "PGDATABASE", "value": database(fields.node) },
+                                {
+                                    "name": "PGPASSWORD",
+                                    "valueFrom": {
+                                        "secretKeyRef": { "name": name, "key": ADMINISTRATOR },
+                                    },
+                                },
+                            ],
+                            "resources": small(),
+                            "securityContext": locked(),
+                            "volumeMounts": [{ "name": "backup", "mountPath": "/backup" }],
+                        }],
+                        "volumes": [{
+                            "name": "backup",
+                            "persistentVolumeClaim": { "claimName": backup },
+                        }],
+                    },
+                },
+            }},
+        }});
+        self.put(
+            Put::new("CronJob", "batch/v1", &backup, body)
+                .of(fields)
+                .label(format!("backup of {}", fields.path))
+                .after([
+                    object_id("PersistentVolumeClaim", &backup),
+                    object_id("NetworkPolicy", &backup),
+                    object_id("StatefulSet", name),
+                ]),
+        );
+        let path = fields.path;
+        self.helper_reaches(path, BACKUP, Some(path), name, POSTGRES, &backup);
+    }
+}
+
+/// What brings a database to what was asked for. It may run again at any time. Passwords come
+/// from the environment: a command line is for all to see.
+fn script(fields: &Fields<'_>, version: u32) -> String {
+    let database = database(fields.node);
+    let (owner, reader) = (owner(fields.node), reader(fields.node));
+    let mut inside = String::new();
+    for extension in fields.texts("extensions") {
+        inside.push_str(&format!(
+            "CREATE EXTENSION IF NOT EXISTS {} CASCADE;\n",
+            quoted(&extension)
+        ));
+    }
+    // From 14 on there is a role for just that.
+    let read = if version >= 14 {
+        format!("GRANT pg_read_all_data TO \"{reader}\";\n")
+    } else {
+        format!(
+            "GRANT SELECT ON ALL TABLES IN SCHEMA public TO \"{reader}\";\n\
+             ALTER DEFAULT PRIVILEGES FOR ROLE \"{owner}\" IN SCHEMA public GRANT SELECT ON TABLES TO \"{reader}\";\n"
+        )
+    };
+    inside.push_str(&read);
+    format!(
+        "set -eu\n\
+         psql --no-psqlrc --set=ON_ERROR_STOP=1 --quiet --dbname=postgres <<'SQL'\n\
+         \\set owner_password `printf %s \"$OWNER_PASSWORD\"`\n\
+         \\set reader_password `printf %s \"$READER_PASSWORD\"`\n\
+         SELECT format('CREATE ROLE %I LOGIN', name) FROM unnest(ARRAY['{owner}', '{reader}']) AS name\n\
+         WHERE name NOT IN (SELECT rolname FROM pg_roles) \\gexec\n\
+         ALTER ROLE \"{owner}\" PASSWORD :'owner_password';\n\
+         ALTER ROLE \"{reader}\" PASSWORD :'reader_password';\n\
+         ALTER ROLE \"{reader}\" SET default_transaction_read_only = on;\n\
+         SELECT 'CREATE DATABASE \"{database}\" OWNER \"{owner}\"'\n\
+         WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{database}') \\gexec\n\
+         REVOKE ALL ON DATABASE \"{database}\" FROM PUBLIC;\n\
+         GRANT CONNECT ON DATABASE \"{database}\" TO \"{reader}\";\n\
+         \\connect \"{database}\"\n\
+         ALTER SCHEMA public OWNER TO \"{owner}\";\n\
+         {inside}SQL\n"
+    )
+}
+
+/// An identifier of SQL.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -1,0 +1,94 @@
+//! What runs all the time: services, workers, daemons.
+
+use plat_engine::OnChange;
+use serde_json::{Value as Json, json};
+
+use super::fields::Fields;
+use super::pods::{MAIN, port_name};
+use super::scale::Copies;
+use super::{Lowering, Put};
+
+/// How many former revisions are kept to go back to.
+const HISTORY: u32 = 3;
+
+impl<'a> Lowering<'a> {
+    pub(super) fn workload(&mut self, fields: &mut Fields<'a>) {
+        let copies = Copies::of(fields);
+        let Some(mut pod) = self.pod(fields, "Always") else {
+            return;
+        };
+        let name = self.name(fields.node);
+        let (strategy, change) = self.strategy(fields, pod.writes_alone);
+        if copies.most > 1 {
+            let spread = self.spread(fields);
+            pod.spec.insert("topologySpreadConstraints".into(), spread);
+        }
+        let body = json!({ "spec": {
+            // What moves is the autoscaler's: to say a number here would take it back each time.
+            "replicas": if copies.moves() { Json::Null } else { copies.least.into() },
+            "revisionHistoryLimit": HISTORY,
+            "selector": { "matchLabels": self.selector(Some(fields.path), MAIN) },
+            "strategy": strategy,
+            "template": self.template(fields, MAIN, &pod),
+        }});
+        let kind = &fields.node.kind.name;
+        let put = Put::new("Deployment", "apps/v1", &name, body)
+            .of(fields)
+            .label(format!("{kind} {}", fields.path))
+            .after(pod.after)
+            .on_change("spec.template", change)
+            .on_change("spec.selector", OnChange::Replace);
+        self.put(put);
+        self.scaled(fields, &name, &copies);
+        if kind == "service" {
+            self.service(fields, &name);
+        }
+    }
+
+    pub(super) fn daemon(&mut self, fields: &mut Fields<'a>) {
+        let Some(mut pod) = self.pod(fields, "Always") else {
+            return;
+        };
+        // On every host, whatever else it is for.
+        pod.spec
+            .insert("tolerations".into(), json!([{ "operator": "Exists" }]));
+        let name = self.name(fields.node);
+        let body = json!({ "spec": {
+            "revisionHistoryLimit": HISTORY,
+            "selector": { "matchLabels": self.selector(Some(fields.path), MAIN) },
+            "updateStrategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": { "maxUnavailable": 1 },
+            },
+            "template": self.template(fields, MAIN, &pod),
+        }});
+        let how = "host by host".to_owned();
+        self.put(
+            Put::new("DaemonSet", "apps/v1", &name, body)
+                .of(fields)
+                .label(format!("daemon {}", fields.path))
+                .after(pod.after)
+                .on_change("spec.template", OnChange::Restart { how })
+                .on_change("spec.selector", OnChange::Replace),
+        );
+    }
+
+    /// The name and the address under which a service's copies are found.
+    fn service(&mut self, fields: &Fields<'a>, name: &str) {
+        let ports: Vec<Json> = super::outs::ports(fields.node)
+            .iter()
+            .map(|(port, (number, protocol))| {
+                let port = port_name(port);
+                json!({
+                    "name": port, "port": number, "targetPort": port, "protocol": protocol,
+                })
+            })
+            .collect();
+        let body = json!({ "spec": {
+            "type": "ClusterIP",
+            "selector": self.selector(Some(fields.path), MAIN),
+            "ports": ports,
+        }});
+        self.put(Put::new("Service", "v1", name, body).of(fields));
+    }
+}

@@ -1,0 +1,45 @@
+//! Objects as YAML, for those who commit them.
+
+use std::collections::BTreeMap;
+
+use plat_engine::Lowered;
+
+use crate::lower::KEYS;
+
+/// What [`render`] made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rendered {
+    /// Text by file name: one object each, under a name that stays the same as long as the object
+    /// does.
+    pub files: BTreeMap<String, String>,
+    /// The Secrets that are not among them, since their values are in no file: name, and where
+    /// each of its keys comes from.
+    pub secrets: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// The objects as manifests.
+///
+/// # Errors
+/// An object can't be written as YAML.
+pub fn render(lowered: &Lowered) -> Result<Rendered, String> {
+    let mut rendered = Rendered::default();
+    for object in &lowered.objects {
+        let name = object.spec.pointer("/metadata/name");
+        let name = name.and_then(|n| n.as_str()).unwrap_or_default();
+        let annotations = object.spec.pointer("/metadata/annotations");
+        if let Some(keys) = annotations.and_then(|a| a.get(KEYS)?.as_str()) {
+            let keys = serde_json::from_str(keys).unwrap_or_default();
+            rendered.secrets.insert(name.to_owned(), keys);
+            continue;
+        }
+        let text = serde_saphyr::to_string(&object.spec)
+            .map_err(|e| format!("writing {} as YAML: {e}", object.id))?;
+        rendered.files.insert(file_name(object.id.as_str()), text);
+    }
+    Ok(rendered)
+}
+
+/// `Deployment/api` is in `deployment-api.yaml`.
+fn file_name(id: &str) -> String {
+    format!("{}.yaml", id.to_ascii_lowercase().replace('/', "-"))
+}

@@ -1,0 +1,15 @@
+//! What an app becomes in a cluster: programs in plat, and what is lowered of them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod policies;
+mod program;
+mod properties;
+mod schema;
+mod support;
+mod whole;

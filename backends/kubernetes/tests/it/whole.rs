@@ -1,0 +1,20 @@
+//! Whole apps, as their manifests.
+
+use crate::program::{PROGRAMS, shown};
+
+#[test]
+fn a_shop() {
+    insta::assert_snapshot!(shown(PROGRAMS[0]));
+}
+
+#[test]
+fn the_corners() {
+    insta::assert_snapshot!(shown(PROGRAMS[1]));
+}
+
+#[test]
+fn the_same_bytes_each_time() {
+    for program in PROGRAMS {
+        assert_eq!(shown(program), shown(program));
+    }
+}
