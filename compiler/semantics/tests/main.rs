@@ -9,10 +9,12 @@
 
 mod common;
 mod environments;
+mod generated;
 mod incremental;
 mod kinds;
 mod limits;
 mod mistakes;
 mod programs;
+mod properties;
 mod robust;
 mod spec;

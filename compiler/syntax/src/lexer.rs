@@ -157,6 +157,8 @@ struct Lexer<'t> {
     frames: Vec<Frame>,
     newline: bool,
     docs: bool,
+    /// Documentation stands before the comma that was just read: it is that of what follows on its line or the next.
+    docs_before_comma: Option<u8>,
     /// Where the line begins.
     line: usize,
     /// No `*/` stands in the rest of the text: so that nobody looks for one again and again.
@@ -172,6 +174,7 @@ pub(crate) fn lex(text: &str) -> Lexed {
         frames: Vec::new(),
         newline: true,
         docs: false,
+        docs_before_comma: None,
         line: 0,
         no_block_end: false,
         lexed: Lexed {
@@ -233,6 +236,12 @@ impl<'t> Lexer<'t> {
         } else {
             Word::Other
         };
+        if let Some(0 | 1) = self.docs_before_comma.take() {
+            self.docs = true;
+        }
+        if kind == K::Comma && self.docs {
+            self.docs_before_comma = Some(0);
+        }
         let column = start.saturating_sub(self.line);
         self.lexed.tokens.push(Token {
             kind,
@@ -291,6 +300,9 @@ impl<'t> Lexer<'t> {
         }
         self.newline = true;
         self.docs = false;
+        if let Some(lines) = &mut self.docs_before_comma {
+            *lines = lines.saturating_add(1);
+        }
         self.at += 1;
         self.line = self.at;
         // A blank line parts documentation from what follows; see `comment`, which sets `docs` last.
@@ -419,6 +431,7 @@ impl<'t> Lexer<'t> {
     }
 
     fn comment(&mut self) {
+        self.docs_before_comma = None;
         let trailing = !self.newline;
         let is_docs = |line: &str| line.starts_with("///") && !line.starts_with("////");
         if trailing || !is_docs(self.rest()) {

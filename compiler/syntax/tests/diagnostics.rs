@@ -25,6 +25,7 @@ check! {
     record_in_a_head: "if a == { b = 1 } {\n    redis cache {}\n}\n";
     names_on_other_lines: "let\n    a: Int = 1\nmoved a\n    to b\nmatch_it m { x = match y\n{ _ => 1 } }\n";
     type_on_another_line: "kind k {\n    size:\n        Int\n}\n";
+    optional_twice: "kind k {\n    size: Int? ?\n}\n";
     parameter_without_name: "fn f(Int): Int = 1\n";
     missing_value: "postgres db {\n    storage =\n    version = 17\n}\n";
     missing_value_at_the_end: "let x =";

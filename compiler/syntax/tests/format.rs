@@ -22,8 +22,8 @@ fn blanks_between_tokens() {
         "type T = Map<Range<Int>>? | \"a\"\nfn f(a: Int): Int = a\n",
     );
     check(
-        "let f=| x,y |x+y\nlet g = not( a )\n",
-        "let f = |x, y| x + y\nlet g = not (a)\n",
+        "let f=| x,y |x+y\nlet g = not( a )\nlet h = |   | 1\n",
+        "let f = |x, y| x + y\nlet g = not (a)\nlet h = | | 1\n",
     );
     check(
         "use a . b.{ c,d  as e }\nmoved a [ \"x\" ] to b\n",
@@ -145,4 +145,16 @@ fn nothing_and_comments_alone() {
 fn a_text_with_mistakes_is_left_alone() {
     let told = format(&"shop.plat".into(), "let x = \n").unwrap_err();
     assert_eq!(told.first().unwrap().code, "E0113");
+}
+
+#[test]
+fn documentation_before_a_comma_is_that_of_what_follows() {
+    check(
+        "kind k {\n    a: { b: Int\n        /// More.\n        , c: Int }\n}\n",
+        "kind k {\n    a: {\n        b: Int\n        /// More.\n        c: Int\n    }\n}\n",
+    );
+    check(
+        "type T = a(b: Int\n/// More.\n,\nc: Int)\n",
+        "type T = a(\n    b: Int,\n    /// More.\n    c: Int,\n)\n",
+    );
 }

@@ -19,6 +19,7 @@ pub mod earley;
 pub mod grammar;
 pub mod lexer;
 pub mod mutate;
+pub mod program;
 pub mod sentence;
 
 pub use choice::Choices;

@@ -142,7 +142,7 @@ impl Layout {
             let start = node
                 .child(K::Docs)
                 .map_or(range.start, |d| d.range().shifted(offset).end);
-            self.begins.insert(source.token_from(start).start);
+            self.begins.insert(source.element_from(start).start);
         }
         let first = source.token_from(range.start);
         if matches!(kind, K::For | K::CompFor | K::TypeApp)
@@ -334,6 +334,14 @@ impl Source<'_> {
     /// The first token that begins at or after this offset.
     fn token_from(&self, offset: u32) -> Token {
         self.at(self.balanced.tokens.partition_point(|t| t.start < offset))
+    }
+
+    /// The same, but no comma: one may stand between an element and its documentation.
+    fn element_from(&self, offset: u32) -> Token {
+        let first = self.balanced.tokens.partition_point(|t| t.start < offset);
+        let after = self.balanced.tokens.get(first..).unwrap_or(&[]);
+        let found = after.iter().find(|t| t.kind != K::Comma);
+        found.copied().unwrap_or(Token::END)
     }
 
     /// The last token that ends at or before this offset.

@@ -61,7 +61,7 @@ fn row(text: &str, tokens: &[Token], comments: &[Comment]) -> Vec<Piece> {
                 breaks: !comment.trailing,
                 blank: is_blank(text, written, comment.range.start),
             });
-            written = comment.range.end;
+            written = written.max(comment.range.end);
             broken = true;
         }
         if token.kind == K::Eof {

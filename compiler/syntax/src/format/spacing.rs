@@ -6,7 +6,9 @@ use crate::kind::SyntaxKind as K;
 
 /// Does a blank stand between these two?
 pub(super) fn blank_between(before: &Piece, after: &Piece, layout: &Layout) -> bool {
-    if after.what == What::Comment {
+    // A closure without parameters; `||` would be another token.
+    let no_parameters = before.kind == K::Pipe && after.kind == K::Pipe;
+    if after.what == What::Comment || no_parameters {
         return true;
     }
     let (left, right) = (before.range.start, after.range.start);

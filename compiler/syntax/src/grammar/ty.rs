@@ -49,8 +49,9 @@ fn alternatives<'t>(
     if peek(inp, 0).kind == K::Pipe {
         further(inp, single);
     } else {
+        let opening = peek(inp, 0).kind;
         inp.parse(single)?;
-        optional(inp, first, start);
+        optional(inp, opening, first, start);
     }
     if goes_on_with(inp, K::Pipe) {
         bare_case(inp, first);
@@ -87,12 +88,12 @@ fn further<'t>(inp: &mut Ref<'t, '_>, single: &impl Rule<'t>) {
     let at = here(inp);
     let docs = inp.state().docs_before(at);
     bump(inp);
-    let (first, start) = (mark(inp), peek(inp, 0).start);
+    let (first, start, opening) = (mark(inp), peek(inp, 0).start, peek(inp, 0).kind);
     if !attempt(inp, single, A_TYPE) {
         push_error(inp, K::TypeError);
         return;
     }
-    optional(inp, first, start);
+    optional(inp, opening, first, start);
     bare_case(inp, first);
     let state = inp.state();
     if let Some(docs) = docs
@@ -109,8 +110,11 @@ fn further<'t>(inp: &mut Ref<'t, '_>, single: &impl Rule<'t>) {
     }
 }
 
-fn optional(inp: &mut Ref<'_, '_>, first: usize, start: u32) {
-    while goes_on_with(inp, K::Question) {
+/// The `?` after a type: one, since none is none. Of what ends in a type that one has it.
+fn optional(inp: &mut Ref<'_, '_>, opening: K, first: usize, start: u32) {
+    let last = inp.state().nodes.last().map(|n| n.kind);
+    let ends_in_type = matches!(last, Some(K::TypeLabelled | K::TypeFn)) && opening != K::LParen;
+    if goes_on_with(inp, K::Question) && !ends_in_type {
         bump(inp);
         finish(inp, K::TypeOptional, first, start);
     }
