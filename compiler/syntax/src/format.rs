@@ -93,6 +93,8 @@ fn write(text: &str, pieces: &[Piece], layout: &Layout) -> Vec<Line> {
     let mut line = Line::default();
     let mut groups: Vec<Group> = Vec::new();
     let mut opened = 0;
+    // The next piece that is no comment.
+    let mut code = 0;
     let mut before: Option<&Piece> = None;
     // Nothing has been written since a bracket was opened, but perhaps a comment on its line.
     let mut just_opened = true;
@@ -102,7 +104,7 @@ fn write(text: &str, pieces: &[Piece], layout: &Layout) -> Vec<Line> {
         if piece.breaks || before.is_none() {
             let indent = match piece.what {
                 What::Close => groups.last().map_or(0, |g| g.indent),
-                What::Comment => comment_indent(pieces, n, layout, inner),
+                What::Comment => comment_indent(pieces, n, &mut code, layout, inner),
                 _ if layout.begins(piece.range.start) => inner,
                 _ => inner + STEP,
             };
@@ -156,14 +158,25 @@ fn write(text: &str, pieces: &[Piece], layout: &Layout) -> Vec<Line> {
 /// Has the author put more than one blank before this, on its line?
 fn padded(text: &str, start: u32) -> bool {
     let before = TextRange::new(0, start).slice(text);
-    let line = before.rsplit('\n').next().unwrap_or(before);
-    line.ends_with("  ") && !line.trim_start().is_empty()
+    // Only the blanks are looked at: a line may be a megabyte long.
+    let stands_before = before.trim_end_matches([' ', '\t']).chars().next_back();
+    before.ends_with("  ") && stands_before.is_some_and(|c| c != '\n')
 }
 
-/// A comment is indented as what it stands before.
-fn comment_indent(pieces: &[Piece], at: usize, layout: &Layout, inner: usize) -> usize {
-    let next = pieces.iter().skip(at).find(|p| p.what != What::Comment);
-    match next {
+/// A comment is indented as what it stands before. `code` is what was found for the one before: of a thousand comments
+/// in a row each is looked at once.
+fn comment_indent(
+    pieces: &[Piece],
+    at: usize,
+    code: &mut usize,
+    layout: &Layout,
+    inner: usize,
+) -> usize {
+    if at == 0 || *code < at {
+        let rest = pieces.iter().skip(at);
+        *code = at + rest.take_while(|p| p.what == What::Comment).count();
+    }
+    match pieces.get(*code) {
         Some(next) if next.what != What::Close && !layout.begins(next.range.start) => inner + STEP,
         _ => inner,
     }

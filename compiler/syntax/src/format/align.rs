@@ -75,6 +75,9 @@ fn run_from(lines: &[Line], first: usize) -> Vec<usize> {
     let Some(head) = lines.get(first) else {
         return run;
     };
+    if head.columns() == 0 {
+        return run;
+    }
     for (n, line) in lines.iter().enumerate().skip(first + 1) {
         if line.blank_before {
             break;
