@@ -147,6 +147,34 @@ fn deep_expressions_do_not_overflow() {
     ));
 }
 
+/// What stands in a row is not nested.
+#[test]
+fn long_rows_are_checked_and_evaluated() {
+    let rows = [
+        ("let x = ", "1 + ", "1"),
+        ("let x = ", "true and ", "false"),
+        ("let x = ", "true or ", "false"),
+        ("let y: Int? = none\nlet x = ", "y ?? ", "1"),
+        ("let x = ", "if false then 1 else ", "2"),
+        ("let x = ", "[1] + ", "[2]"),
+        ("let r = { a = 1 }\nlet x = r", " with { a = 2 }", ""),
+        ("let x = [1]", ".reverse()", ""),
+        ("if false {}", " else if false {}", ""),
+    ];
+    for (before, row, after) in rows {
+        let text = format!("{HEAD}{before}{}{after}\n", row.repeat(10_000));
+        let db = database(project(&text));
+        let found = db.diagnostics();
+        assert!(
+            found.iter().all(|d| d.code.starts_with('W')),
+            "{row}: {} {}",
+            found[0].code,
+            found[0].message
+        );
+        assert!(db.graph("dev").is_ok(), "{row}");
+    }
+}
+
 #[test]
 fn the_work_grows_with_the_text() {
     let steps = |n: usize| {

@@ -29,10 +29,11 @@ use chumsky::extra;
 use chumsky::input::{Checkpoint, Cursor};
 use chumsky::inspector::Inspector;
 
-/// How deep rules may nest within the brackets' depth (`not not …`, `else if …`), so that no stack overflows.
+/// How deep rules may nest within the brackets' depth (`not not …`), so that no stack overflows.
 const MAX_RULES: u32 = 128;
-/// How high a tree may be, so that whoever walks it may recurse.
-const MAX_HEIGHT: u16 = 400;
+/// How high a tree may be, so that whoever walks it may recurse: what stands in a row (`a + a + …`, `a.b.c`, `else if`)
+/// makes it higher without nesting.
+const MAX_HEIGHT: u16 = 22_000;
 
 type Tokens<'t> = &'t [Token];
 type Extra<'t> = extra::Full<EmptyErr, Builder<'t>, ()>;

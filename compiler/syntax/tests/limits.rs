@@ -56,6 +56,35 @@ fn ten_thousand_brackets_are_one_mistake() {
     thread.unwrap().join().unwrap();
 }
 
+/// What stands in a row is not nested: a program that writes programs may make a long one.
+#[test]
+fn a_thousand_in_a_row_are_fine() {
+    let small = std::thread::Builder::new().stack_size(2 << 20);
+    let thread = small.spawn(|| {
+        let rows = [
+            ("1 + ", "1"),
+            ("a and ", "b"),
+            ("a ?? ", "b"),
+            ("a or ", "b"),
+            ("if a then b else ", "c"),
+        ];
+        for (row, end) in rows {
+            let text = format!("let x = {}{end}\n", row.repeat(10_000));
+            assert_eq!(parse(&text).diagnostics, vec![], "{row}");
+            assert_eq!(plat_syntax::format(&"x.plat".into(), &text).unwrap(), text);
+        }
+        for row in [".b", "?.b", "(1)", "[1]", " with { b = 1 }"] {
+            let text = format!("let x = a{}\n", row.repeat(10_000));
+            assert_eq!(parse(&text).diagnostics, vec![], "{row}");
+            assert_eq!(plat_syntax::format(&"x.plat".into(), &text).unwrap(), text);
+        }
+        let text = format!("if a {{}}{}\n", " else if a {}".repeat(10_000));
+        assert_eq!(parse(&text).diagnostics, vec![]);
+        assert_eq!(plat_syntax::format(&"x.plat".into(), &text).unwrap(), text);
+    });
+    thread.unwrap().join().unwrap();
+}
+
 #[test]
 fn as_deep_as_allowed_is_fine() {
     let text = format!("let x = {}1{}\n", "[".repeat(64), "]".repeat(64));

@@ -372,28 +372,45 @@ fn closure<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
 
 /// `if a then b else c`
 fn if_expr<'t>(expr: impl Rule<'t>) -> impl Rule<'t> {
-    let condition = seq!(
-        token(K::IfKw),
-        must_or(in_head(expr.clone()), "a condition", K::Error)
-    );
-    let branches = custom(move |inp: &mut Ref<'t, '_>| {
-        let at = here(inp);
-        let opening = inp.state().before(at);
-        if attempt(inp, &token(K::ThenKw), "`then` and a value") && !attempt(inp, &expr, A_VALUE) {
-            push_error(inp, K::Error);
+    let condition = must_or(in_head(expr.clone()), "a condition", K::Error).boxed();
+    custom(move |inp: &mut Ref<'t, '_>| {
+        if peek(inp, 0).kind != K::IfKw {
+            return no();
         }
-        else_branch(inp, &expr, opening);
+        // A loop, so that a chain of `else if` may be long.
+        let mut open = Vec::new();
+        while peek(inp, 0).kind == K::IfKw {
+            open.push((mark(inp), peek(inp, 0).start));
+            bump(inp);
+            inp.parse(&condition)?;
+            let at = here(inp);
+            let opening = inp.state().before(at);
+            if attempt(inp, &token(K::ThenKw), "`then` and a value")
+                && !attempt(inp, &expr, A_VALUE)
+            {
+                push_error(inp, K::Error);
+            }
+            if !else_branch(inp, &expr, opening) {
+                break;
+            }
+        }
+        for (mark, start) in open.into_iter().rev() {
+            finish(inp, K::IfExpr, mark, start);
+        }
         Ok(())
-    });
-    node(K::IfExpr, seq!(condition, branches))
+    })
 }
 
-fn else_branch<'t>(inp: &mut Ref<'t, '_>, expr: &impl Rule<'t>, condition: Found) {
+/// `else` and its value. Gives whether that is another `if`, which is not read yet.
+fn else_branch<'t>(inp: &mut Ref<'t, '_>, expr: &impl Rule<'t>, condition: Found) -> bool {
     let at = here(inp);
     let state = inp.state();
     let end = state.end_before(at);
     let last_is_missing = state.nodes.last().is_some_and(|n| n.kind == K::Error);
     if tried(inp, &token(K::ElseKw)) {
+        if peek(inp, 0).kind == K::IfKw {
+            return true;
+        }
         if !attempt(inp, expr, A_VALUE) {
             push_error(inp, K::Error);
         }
@@ -412,6 +429,7 @@ fn else_branch<'t>(inp: &mut Ref<'t, '_>, expr: &impl Rule<'t>, condition: Found
         );
         push_error(inp, K::Error);
     }
+    false
 }
 
 /// What begins with `{`: in a head that begins the body.

@@ -595,21 +595,31 @@ fn skip_string(inp: &mut Ref<'_, '_>) {
 /// `if search { … } else if … { … } else { … }`
 fn if_rule<'t>(expr: impl Rule<'t>, item: impl Rule<'t>) -> impl Rule<'t> {
     let block = body(Context::FileBlock, item).boxed();
-    recursive(move |chain| {
-        let head = seq!(
-            token(K::IfKw),
-            must_or(in_head(expr), "a condition", K::Error),
-            must(block.clone(), "`{` and what is there then"),
-        );
-        let otherwise = seq!(
-            else_word(),
-            must(
-                choice((node(K::If, chain), block)),
-                "`{` and what is there otherwise"
-            ),
-        );
-        let rule = seq!(head, opt(otherwise));
-        custom(move |inp: &mut Ref<'t, '_>| deeper(inp, |inp| inp.parse(&rule)))
+    let head = seq!(
+        token(K::IfKw),
+        must_or(in_head(expr), "a condition", K::Error),
+        must(block.clone(), "`{` and what is there then"),
+    )
+    .boxed();
+    let otherwise = must(block, "`{` and what is there otherwise").boxed();
+    custom(move |inp: &mut Ref<'t, '_>| {
+        // A loop, so that a chain of `else if` may be long.
+        let mut open = Vec::new();
+        loop {
+            inp.parse(&head)?;
+            if !tried(inp, &else_word()) {
+                break;
+            }
+            if peek(inp, 0).kind != K::IfKw {
+                inp.parse(&otherwise)?;
+                break;
+            }
+            open.push((mark(inp), peek(inp, 0).start));
+        }
+        for (mark, start) in open.into_iter().rev() {
+            finish(inp, K::If, mark, start);
+        }
+        Ok(())
     })
 }
 
