@@ -42,8 +42,10 @@ fn a_program_with_one_token_wrong_is_told_and_nothing_falls_over() {
 fn named(seed: u64, test: impl FnOnce()) {
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(test));
     if let Err(why) = caught {
-        eprintln!("with PLAT_SEED={seed}");
-        std::panic::resume_unwind(why);
+        let why = why
+            .downcast::<String>()
+            .map_or_else(|_| String::new(), |w| *w);
+        panic!("with PLAT_SEED={seed}: {why}");
     }
 }
 
