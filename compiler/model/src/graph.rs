@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Digester, FieldPath, NodePath, OriginId, OriginTable, Value};
+use crate::{Digest, Digester, FieldPath, Fields, NodePath, OriginId, OriginTable};
 
 /// What an application is in one environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ pub struct Environment {
     /// Those it extends, nearest first.
     pub extends: Vec<String>,
     /// Its other fields (`budget`, `ttl`, `state`, …).
-    pub fields: BTreeMap<String, Value>,
+    pub fields: Fields,
     /// Where it is declared.
     pub origin: OriginId,
 }
@@ -69,7 +69,7 @@ pub struct Target {
     /// The constructor's name: a backend answers to it.
     pub kind: String,
     /// Its fields, defaults filled in.
-    pub fields: BTreeMap<String, Value>,
+    pub fields: Fields,
     /// Where it is chosen.
     pub origin: OriginId,
 }
@@ -106,7 +106,7 @@ pub struct Node {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub within: Vec<NodePath>,
     /// Every field of its kind with its value, defaults filled in.
-    pub fields: BTreeMap<String, Value>,
+    pub fields: Fields,
     /// What changing a field does, where the kind says so; a field that is not here changes in
     /// place.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -129,7 +129,7 @@ pub enum Change {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Existing {
     /// The fields of `existing(…)` or the declaration another environment owns.
-    pub fields: BTreeMap<String, Value>,
+    pub fields: Fields,
 }
 
 /// `from` reads `out` of `to` in its field `field`, and thereby may use it.

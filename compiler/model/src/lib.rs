@@ -6,14 +6,15 @@
 //!
 //! Architecture invariants:
 //! - This crate depends on no other crate of ours, does no I/O and reads no clock.
-//! - Nothing here is ordered by a hash: maps are [`std::collections::BTreeMap`], lists keep the
-//!   order of the source. The same program gives the same bytes.
+//! - Nothing here is ordered by a hash: maps are [`std::collections::BTreeMap`] or [`Fields`],
+//!   lists keep the order of the source. The same program gives the same bytes.
 //! - No secret value is ever in a graph. A secret, or anything known only after apply, is a
 //!   [`Hole`] that names who will produce it.
 //!
 //! Start reading at [`Graph`], then [`Node`], [`Value`] and [`Origin`].
 
 mod digest;
+mod fields;
 mod graph;
 mod origin;
 mod path;
@@ -22,6 +23,7 @@ mod show;
 mod value;
 
 pub use digest::{Digest, Digester};
+pub use fields::{Fields, Iter as FieldsIter};
 pub use graph::{
     Change, Environment, Existing, Graph, Link, Moved, Node, NodeKind, Package, Target, TargetId,
 };

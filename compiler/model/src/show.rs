@@ -120,9 +120,7 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use crate::{Data, Hole, OriginId, Piece, Value};
+    use crate::{Data, Fields, Hole, OriginId, Piece, Value};
 
     fn v(data: Data) -> Value {
         Value::new(data, OriginId(0))
@@ -142,7 +140,7 @@ mod tests {
             text.to_string(),
             r#""postgres://${url_encode(db.password)}""#
         );
-        let map = BTreeMap::from([
+        let map = Fields::from([
             ("A".to_owned(), v(Data::Int(1))),
             ("/x".to_owned(), v(Data::String("a\"b$".into()))),
         ]);
@@ -153,7 +151,7 @@ mod tests {
         let range = Data::Range(Box::new(v(Data::Int(2))), Box::new(v(Data::Int(10))));
         let auto = Data::Variant {
             case: "auto".into(),
-            fields: BTreeMap::from([("range".into(), v(range)), ("per".into(), v(Data::None))]),
+            fields: Fields::from([("range".into(), v(range)), ("per".into(), v(Data::None))]),
         };
         assert_eq!(v(auto).to_string(), "auto(range: 2..10)");
     }

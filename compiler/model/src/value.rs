@@ -1,10 +1,8 @@
 //! The values of a graph's fields.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use crate::{Decimal, FieldPath, NodePath, OriginId, Quantity};
+use crate::{Decimal, FieldPath, Fields, NodePath, OriginId, Quantity};
 
 /// A value and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,13 +37,13 @@ pub enum Data {
     /// A list, in the order of the source.
     List(Vec<Value>),
     /// A map with string keys, or a record.
-    Map(BTreeMap<String, Value>),
+    Map(Fields),
     /// A case of a variant with its fields, defaults filled in: `http(path: "/")`.
     Variant {
         /// The case's name.
         case: String,
         /// Its fields by name.
-        fields: BTreeMap<String, Value>,
+        fields: Fields,
     },
     /// A declaration, as itself: the target of a route, a job to wait for.
     Node(NodePath),

@@ -16,7 +16,7 @@ use crate::db::{
     module_of, parsed,
 };
 use crate::diag::{Diag, Spot};
-use crate::eval::{EnvKey, check_tests, evaluate, target_name};
+use crate::eval::{EnvKey, check_tests, evaluate, graph, target_name};
 use crate::names::{STD, scope, uses};
 use crate::project::{PackageInput, Project};
 
@@ -198,7 +198,7 @@ impl Database {
         let mut shared = Shared::default();
         for (bases, env) in envs {
             let key = EnvKey::new(self, env, Arc::from([]));
-            let found = resolve(self, &evaluate(self, key).diags);
+            let found = resolve(self, evaluate(self, key));
             shared.add(env.name(self), &bases, found);
         }
         shared.told()
@@ -266,10 +266,9 @@ impl Database {
             return Err(vec![self.no_environment(name)]);
         };
         let key = EnvKey::new(self, *item, keys);
-        let evaluated = evaluate(self, key);
-        match &evaluated.graph {
-            Some(graph) => {
-                let mut graph = graph.clone();
+        let evaluated = graph(self, key);
+        match evaluated.graph {
+            Some(mut graph) => {
                 graph.origins = crate::show::origins(self, &evaluated.sites);
                 if evaluated.diags.iter().any(Diag::is_error) {
                     return Err(sorted(resolve(self, &evaluated.diags)));

@@ -109,7 +109,8 @@ pub struct ModuleId {
     pub dir: Arc<str>,
 }
 
-/// The module of a file.
+/// The module of a file. A query, so that whoever looks a name up need not spell the module.
+#[salsa::tracked(returns(copy))]
 pub fn module_of(db: &dyn Db, file: SourceFile) -> ModuleId {
     let path = file.path(db);
     let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);

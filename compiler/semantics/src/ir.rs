@@ -33,7 +33,7 @@ pub enum Step {
     /// `.scale`
     Name(Arc<str>),
     /// `["default"]`, or an interpolated key
-    Key(Expr),
+    Key(Box<Expr>),
 }
 
 /// `api.scale = 3`, its path as far as it goes below what is known to be meant.
@@ -96,22 +96,33 @@ pub enum Pattern {
     Or(Vec<Pattern>),
 }
 
-/// What an expression is.
+/// A number with a unit.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub struct Literal {
+    /// How many of the dimension's base unit.
+    pub amount: Fraction,
+    /// The unit's dimension.
+    pub dim: Dim,
+    /// As it is written.
+    pub text: Arc<str>,
+}
+
+/// What an expression is. Most of a program is these: what is large or rare stands in a box.
 #[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
 pub enum ExprKind {
     Poison,
     None,
     Bool(bool),
     Int(i128),
-    Decimal(Fraction),
-    Quantity(Fraction, Dim, Arc<str>),
+    Decimal(Box<Fraction>),
+    Quantity(Box<Literal>),
     Text(Arc<str>),
     Interpolate(Vec<TextPart>),
     List(Vec<Expr>),
     /// A record, or a map: then `none` is left out.
     Record(Vec<(Step, Expr)>, bool),
     ListComp(Vec<Clause>, Box<Expr>),
-    MapComp(Vec<Clause>, Box<Step>, Box<Expr>),
+    MapComp(Vec<Clause>, Box<(Step, Expr)>),
     Local(LocalId),
     /// A module's `let`.
     Let(ItemId),
@@ -155,7 +166,7 @@ pub enum ExprKind {
     Range(Box<Expr>, Box<Expr>),
     Binary(BinaryOp, Box<Expr>, Box<Expr>),
     Unary(UnaryOp, Box<Expr>),
-    Coerce(Box<Expr>, Coercion),
+    Coerce(Box<Expr>, Box<Coercion>),
     /// `in(prod, e)`
     In(Box<Expr>, Box<Expr>),
 }
@@ -458,10 +469,10 @@ impl Expr {
                 clauses(list, add);
                 add(value);
             }
-            ExprKind::MapComp(list, key, value) => {
+            ExprKind::MapComp(list, entry) => {
                 clauses(list, add);
-                step(key, add);
-                add(value);
+                step(&entry.0, add);
+                add(&entry.1);
             }
             ExprKind::Field(inner, _)
             | ExprKind::Member(inner, ..)
@@ -506,7 +517,7 @@ impl Expr {
             | ExprKind::Bool(_)
             | ExprKind::Int(_)
             | ExprKind::Decimal(_)
-            | ExprKind::Quantity(..)
+            | ExprKind::Quantity(_)
             | ExprKind::Text(_)
             | ExprKind::Local(_)
             | ExprKind::Let(_)

@@ -9,16 +9,16 @@ use salsa::plumbing::AsId as _;
 
 use crate::db::{Db, ItemId, SourceFile, display_path, file_range, tree};
 use crate::diag::Span;
-use crate::eval::SiteKey;
+use crate::eval::{SiteKey, Sites};
 
 /// The longest text of an expression in a site.
 const MAX_TEXT: usize = 60;
 
 /// Resolves the sites of a graph into its table of origins.
-pub fn origins(db: &dyn Db, sites: &[Vec<SiteKey>]) -> OriginTable {
+pub fn origins(db: &dyn Db, sites: &Sites) -> OriginTable {
     let mut lines = Lines::default();
     let mut table = OriginTable::default();
-    for chain in sites {
+    for chain in sites.iter() {
         let chain = chain
             .iter()
             .map(|site| resolve(db, *site, &mut lines))

@@ -92,7 +92,10 @@ fn a_value_knows_who_set_it_and_whom_that_overrode() {
     let chain = |node: &str, field: &str| -> Vec<String> {
         let node = &graph.nodes[&plat_model::NodePath::from(node)];
         let (first, rest) = field.split_once('.').unwrap_or((field, ""));
-        let value = node.fields[first]
+        let value = node
+            .fields
+            .get(first)
+            .unwrap()
             .at(&plat_model::FieldPath::from(rest))
             .unwrap();
         let origin = graph.origins.get(value.origin).unwrap();

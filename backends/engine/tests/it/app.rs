@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plat_model::{
-    Change, Data, Environment, FieldPath, Graph, Moved, Node, NodeKind, NodePath, Origin,
+    Change, Data, Environment, FieldPath, Fields, Graph, Moved, Node, NodeKind, NodePath, Origin,
     OriginTable, Package, Place, Quantity, Site, SiteKind, Target, TargetId, Value,
 };
 
@@ -28,14 +28,14 @@ pub fn graph(text: &str) -> Graph {
         environment: Environment {
             name: "dev".into(),
             extends: Vec::new(),
-            fields: BTreeMap::new(),
+            fields: Fields::new(),
             origin: here,
         },
         targets: BTreeMap::from([(
             TargetId::main(),
             Target {
                 kind: "fake".into(),
-                fields: BTreeMap::new(),
+                fields: Fields::new(),
                 origin: here,
             },
         )]),
@@ -123,7 +123,7 @@ impl Builder {
     }
 
     fn node(&mut self, kind: &str, path: &str, words: &[&str], line: u32) -> Node {
-        let mut fields: BTreeMap<String, Value> = BTreeMap::new();
+        let mut fields = Fields::new();
         for (i, word) in words.iter().enumerate() {
             let (name, text) = word.split_once('=').unwrap();
             let field_line = line * 10 + u32::try_from(i).unwrap();
@@ -159,10 +159,11 @@ impl Builder {
                 }
                 Some((map, key)) => {
                     let origin = value.origin;
-                    let entry = fields
-                        .entry(map.into())
-                        .or_insert_with(|| Value::new(Data::Map(BTreeMap::new()), origin));
-                    if let Data::Map(entries) = &mut entry.data {
+                    if !fields.contains_key(map) {
+                        let empty = Value::new(Data::Map(Fields::new()), origin);
+                        fields.insert(map.into(), empty);
+                    }
+                    if let Data::Map(entries) = &mut fields.get_mut(map).unwrap().data {
                         entries.insert(key.into(), value);
                     }
                 }

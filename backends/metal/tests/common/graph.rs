@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plat_model::{
-    Data, Decimal, Environment, Graph, Hole, Node, NodeKind, NodePath, Origin, OriginId,
+    Data, Decimal, Environment, Fields, Graph, Hole, Node, NodeKind, NodePath, Origin, OriginId,
     OriginTable, Package, Piece, Place, Quantity, Site, SiteKind, Target, TargetId, Value,
 };
 
@@ -140,14 +140,14 @@ pub fn graph<const N: usize>(port: u16, nodes: [Declared<'_>; N]) -> Graph {
         environment: Environment {
             name: "dev".into(),
             extends: Vec::new(),
-            fields: BTreeMap::new(),
+            fields: Fields::new(),
             origin,
         },
         targets: BTreeMap::from([(
             TargetId::main(),
             Target {
                 kind: "local".into(),
-                fields: BTreeMap::from([("port".to_owned(), int(port.into()))]),
+                fields: Fields::from([("port".to_owned(), int(port.into()))]),
                 origin,
             },
         )]),

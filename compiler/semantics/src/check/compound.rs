@@ -110,7 +110,7 @@ impl<'db> Checker<'db> {
                     (value, ty.without_none(c.db))
                 }
             };
-            let kind = ExprKind::MapComp(clauses, Box::new(key), Box::new(value));
+            let kind = ExprKind::MapComp(clauses, Box::new((key, value)));
             (kind, Ty::Map(Arc::new(ty)))
         })
     }

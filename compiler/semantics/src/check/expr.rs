@@ -7,7 +7,7 @@ use plat_syntax::ast::{self, StringPart};
 use super::{Checker, decl_type, let_type};
 use crate::db::Space;
 use crate::diag::Diag;
-use crate::ir::{Expr, ExprKind, Fraction, TextPart};
+use crate::ir::{Expr, ExprKind, Fraction, Literal, TextPart};
 use crate::names::{DeclRef, ValueDef, decls};
 use crate::types::{CaseHead, Labels, Ty, TypeBody, Word, app_head, kind_head, type_def};
 use crate::units::{BadNumber, number_with_unit};
@@ -81,14 +81,18 @@ impl<'db> Checker<'db> {
         match number_with_unit(self.names, number) {
             Ok((amount, dim)) if dim.is_none() => match amount.as_int() {
                 Some(n) if number.is_int() => (ExprKind::Int(n), Ty::Int),
-                _ => (ExprKind::Decimal(Fraction::from(amount)), Ty::Decimal),
+                _ => (
+                    ExprKind::Decimal(Box::new(Fraction::from(amount))),
+                    Ty::Decimal,
+                ),
             },
             Ok((amount, dim)) => {
-                let text = Arc::from(number.node().text());
-                (
-                    ExprKind::Quantity(Fraction::from(amount), dim.clone(), text),
-                    Ty::Quantity(dim),
-                )
+                let literal = Literal {
+                    amount: Fraction::from(amount),
+                    dim: dim.clone(),
+                    text: Arc::from(number.node().text()),
+                };
+                (ExprKind::Quantity(Box::new(literal)), Ty::Quantity(dim))
             }
             Err(BadNumber::TooLarge) => {
                 let message = "this number does not fit into 128 bits";

@@ -226,7 +226,7 @@ impl<'db> Checker<'db> {
         match (Converter { db: self.db }).convert(found, wanted) {
             Ok(Coercion::Same) => value,
             Ok(coercion) => Expr {
-                kind: ExprKind::Coerce(Box::new(value), coercion),
+                kind: ExprKind::Coerce(Box::new(value), Box::new(coercion)),
                 span,
             },
             Err(clash) => {

@@ -203,7 +203,9 @@ impl<'db> Checker<'db> {
                     let (kind, ty) = self.text(text);
                     let value = Expr { kind, span };
                     let purpose = "a key".to_owned();
-                    Step::Key(self.for_purpose(purpose, |c| c.coerce(value, &ty, &Ty::String)))
+                    Step::Key(Box::new(
+                        self.for_purpose(purpose, |c| c.coerce(value, &ty, &Ty::String)),
+                    ))
                 }
             },
             Segment::Index(expr) => match expr {
@@ -212,7 +214,9 @@ impl<'db> Checker<'db> {
                 }
                 _ => {
                     let purpose = "a key".to_owned();
-                    Step::Key(self.for_purpose(purpose, |c| c.check(Some(expr), &Ty::String)))
+                    Step::Key(Box::new(
+                        self.for_purpose(purpose, |c| c.check(Some(expr), &Ty::String)),
+                    ))
                 }
             },
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use plat_model::Graph;
 use plat_syntax::ast::{self, Item};
 
-use super::value::{Kind, SiteKey};
+use super::value::{Kind, Sites};
 use super::world::Omitted;
 use super::{Cx, Data, Eval, Locals, Val, World, bind};
 use crate::app::app;
@@ -27,19 +27,37 @@ pub struct EnvKey {
 }
 
 /// What an environment is.
-#[derive(Clone, PartialEq, Eq, Debug, Default, salsa::SalsaValue)]
+#[derive(Debug, Default)]
 pub struct Evaluated {
     /// Its graph, its origins empty: those are in `sites`, by their ids.
     pub graph: Option<Graph>,
     /// Who set what, the winner first.
-    pub sites: Vec<Vec<SiteKey>>,
+    pub sites: Sites,
     /// What is wrong.
     pub diags: Vec<Diag>,
 }
 
-/// Evaluates an environment.
+/// What is wrong with an environment.
 #[salsa::tracked]
-pub fn evaluate(db: &dyn Db, key: EnvKey) -> Evaluated {
+pub fn evaluate(db: &dyn Db, key: EnvKey) -> Vec<Diag> {
+    evaluated(db, key, |eval, world| {
+        crate::graph::inspect(eval, world);
+        (None, Sites::default())
+    })
+    .diags
+}
+
+/// The graph of an environment. It is made anew each time, and not kept beside the one that is
+/// handed out: it is as large as all else together.
+pub fn graph(db: &dyn Db, key: EnvKey) -> Evaluated {
+    evaluated(db, key, crate::graph::assemble)
+}
+
+fn evaluated<'db>(
+    db: &'db dyn Db,
+    key: EnvKey,
+    make: impl FnOnce(&mut Eval<'db>, usize) -> (Option<Graph>, Sites),
+) -> Evaluated {
     let mut eval = Eval::new(db);
     let Some(world) = eval.open(key.item(db), key.keys(db)) else {
         return Evaluated {
@@ -49,7 +67,7 @@ pub fn evaluate(db: &dyn Db, key: EnvKey) -> Evaluated {
     };
     eval.fill(world);
     eval.check_requires(world);
-    let (graph, sites) = crate::graph::assemble(&mut eval, world);
+    let (graph, sites) = make(&mut eval, world);
     eval.check_policies(world);
     eval.check_unused(world);
     Evaluated {

@@ -27,8 +27,9 @@ impl<'db> Eval<'db> {
             ExprKind::Bool(b) => new(Data::Bool(*b)),
             ExprKind::Int(n) => new(Data::Int(*n)),
             ExprKind::Decimal(f) => new(Data::decimal(f.decimal())),
-            ExprKind::Quantity(f, dim, text) => {
-                new(Data::quantity(f.decimal(), dim.clone(), Some(text.clone())))
+            ExprKind::Quantity(q) => {
+                let (dim, text) = (q.dim.clone(), Some(q.text.clone()));
+                new(Data::quantity(q.amount.decimal(), dim, text))
             }
             ExprKind::Text(text) => new(Data::Text(text.clone())),
             ExprKind::Interpolate(parts) => self.interpolate(parts, cx, locals, span),
@@ -53,8 +54,8 @@ impl<'db> Eval<'db> {
                 }
                 new(Data::list(out))
             }
-            ExprKind::MapComp(clauses, key, value) => {
-                self.map_comp(clauses, key, value, cx, locals, span)
+            ExprKind::MapComp(clauses, entry) => {
+                self.map_comp(clauses, &entry.0, &entry.1, cx, locals, span)
             }
             ExprKind::Local(id) => {
                 let mut at = locals;

@@ -32,10 +32,10 @@ use crate::ir::{Expr, ExprKind, LocalId};
 use crate::types::kind_head;
 
 pub use entries::Entries;
-pub use env::{EnvKey, evaluate, show_let, target_name};
+pub use env::{EnvKey, evaluate, graph, show_let, target_name};
 pub use policy::{LinkVal, check_tests};
 pub use show::quantity_text;
-pub use value::{Data, InstId, Kind, Origin, OutRef, Piece, SiteKey, Val};
+pub use value::{Data, InstId, Kind, Origin, OutRef, Piece, SiteKey, Sites, Val};
 pub use world::World;
 
 /// How many steps an evaluation may take that makes nothing, and how many more for each thing made.
@@ -387,9 +387,19 @@ impl<'db> Eval<'db> {
 
     /// The path of a declaration, as people read it.
     pub fn path_of(&self, inst: InstId) -> String {
+        self.path(inst).to_owned()
+    }
+
+    /// The same, borrowed.
+    pub fn path(&self, inst: InstId) -> &str {
         self.world(inst.world)
             .and_then(|w| w.instance(inst))
-            .map_or_else(String::new, |i| i.path.to_string())
+            .map_or("", |i| i.path.as_ref())
+    }
+
+    /// The links of a world.
+    pub fn links_of(&mut self, world: usize) -> Option<&mut Vec<LinkVal>> {
+        self.worlds.get_mut(world).map(|w| &mut w.links)
     }
 
     /// Is it the expression of something that has been reported?

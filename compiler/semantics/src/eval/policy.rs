@@ -77,13 +77,14 @@ pub fn check_tests(db: &dyn Db) -> Vec<Diag> {
 impl<'db> Eval<'db> {
     /// Makes sure that the links of a world are known.
     pub fn need_links(&mut self, world: usize) {
-        if self.world(world).is_none_or(|w| !w.links.is_empty()) {
+        if self.world(world).is_none_or(|w| w.linked) {
             return;
         }
         self.fill(world);
         let links = crate::graph::link_vals(self, world);
         if let Some(w) = self.worlds.get_mut(world) {
             w.links = links;
+            w.linked = true;
         }
     }
 

@@ -24,7 +24,7 @@ pub struct InstId {
 }
 
 /// Somebody who set a value.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, salsa::SalsaValue)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, salsa::SalsaValue)]
 pub struct SiteKey {
     /// The item whose text it is.
     pub item: ItemId,
@@ -35,7 +35,7 @@ pub struct SiteKey {
 }
 
 /// [`SiteKind`], as a query's result can hold it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, salsa::SalsaValue)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, salsa::SalsaValue)]
 pub enum Kind {
     Declared,
     Default,
@@ -55,6 +55,36 @@ impl From<Kind> for SiteKind {
             Kind::With => Self::With,
             Kind::Derived => Self::Derived,
         }
+    }
+}
+
+/// Chains of those who set values, by their numbers; one behind the other in one block, as most
+/// are a single site and there is one for each leaf of a graph.
+#[derive(Clone, PartialEq, Eq, Debug, Default, salsa::SalsaValue)]
+pub struct Sites {
+    all: Vec<SiteKey>,
+    ends: Vec<u32>,
+}
+
+impl Sites {
+    /// Adds a chain, the winner first; its number.
+    pub fn push(&mut self, chain: impl IntoIterator<Item = SiteKey>) -> u32 {
+        let number = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
+        self.all.extend(chain);
+        let end = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        self.ends.push(end);
+        number
+    }
+
+    /// The chains in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = &[SiteKey]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let end = *end as usize;
+            let chain = self.all.get(start..end).unwrap_or(&[]);
+            start = end;
+            chain
+        })
     }
 }
 
@@ -91,14 +121,9 @@ impl Origin {
     }
 
     /// The winner first.
-    pub fn sites(&self) -> Vec<SiteKey> {
-        let mut sites = vec![self.0.site];
-        let mut at = &self.0.next;
-        while let Some(next) = at {
-            sites.push(next.0.site);
-            at = &next.0.next;
-        }
-        sites
+    pub fn sites(&self) -> impl Iterator<Item = SiteKey> {
+        let chain = std::iter::successors(Some(self), |at| at.0.next.as_ref());
+        chain.map(|at| at.0.site)
     }
 }
 

@@ -131,6 +131,8 @@ pub struct World<'db> {
     expanded: FxHashMap<(Option<InstId>, ItemId), bool>,
     /// The links, once all is evaluated.
     pub links: Vec<super::policy::LinkVal>,
+    /// Are they known?
+    pub linked: bool,
 }
 
 fn keys_of<'db>(chain: &[ItemId], members: &[(String, Locals<'db>)], env: ItemId) -> Locals<'db> {
@@ -158,6 +160,7 @@ impl<'db> World<'db> {
             found: FxHashMap::default(),
             expanded: FxHashMap::default(),
             links: Vec::new(),
+            linked: false,
         }
     }
 

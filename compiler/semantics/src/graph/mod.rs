@@ -12,13 +12,14 @@ use plat_model::{
     Environment, FieldPath, Graph, Link, Moved, Node, NodeKind, NodePath, OriginId, OriginTable,
     Package, Target, TargetId,
 };
+use rustc_hash::FxHashMap;
 use salsa::plumbing::AsId as _;
 
 use crate::app::app;
 use crate::check::{final_name, lower, renames};
 use crate::db::{ItemId, main_package};
 use crate::diag::Diag;
-use crate::eval::{Cx, Entries, Eval, InstId, Kind, LinkVal, SiteKey, Val};
+use crate::eval::{Cx, Entries, Eval, InstId, Kind, LinkVal, Origin, SiteKey, Sites, Val};
 use crate::types::Ty;
 use checks::{names_collide, refusals, supported};
 pub use links::link_vals;
@@ -29,62 +30,119 @@ use place::Placed;
 const AFTER: &str = "after";
 
 /// The graph of a world, and who set what. No graph where something is wrong.
-pub fn assemble(eval: &mut Eval<'_>, world: usize) -> (Option<Graph>, Vec<Vec<SiteKey>>) {
-    let mut build = Build {
-        sites: Vec::new(),
-        ids: BTreeMap::new(),
-        world,
-    };
+pub fn assemble(eval: &mut Eval<'_>, world: usize) -> (Option<Graph>, Sites) {
+    let mut build = Build::new(world);
     let graph = build.graph(eval);
     let good = !eval.diags.iter().any(Diag::is_error);
     (graph.filter(|_| good), build.sites)
 }
 
+/// All that can be wrong with the graph of a world, without making it: a graph is the largest
+/// thing of a compilation, and who checks a program has no use for it.
+pub fn inspect(eval: &mut Eval<'_>, world: usize) {
+    let mut build = Build::new(world);
+    // What could not even be begun has been reported.
+    let _ = build.inspect(eval);
+}
+
+/// What is the same for the graph and for the look at it.
+struct Ground {
+    target: ItemId,
+    targets: BTreeMap<TargetId, Target>,
+    places: BTreeMap<String, Placed>,
+}
+
 struct Build {
-    sites: Vec<Vec<SiteKey>>,
-    ids: BTreeMap<Vec<(u64, crate::diag::Span, u8)>, OriginId>,
+    sites: Sites,
+    single: FxHashMap<SiteKey, OriginId>,
+    chains: FxHashMap<Vec<SiteKey>, OriginId>,
     world: usize,
 }
 
 impl Build {
-    pub(super) fn origin(&mut self, sites: Vec<SiteKey>) -> OriginId {
-        let key = sites
-            .iter()
-            .map(|s| (s.item.as_id().as_bits(), s.span, s.kind as u8))
-            .collect();
-        *self.ids.entry(key).or_insert_with(|| {
-            let id = OriginId(u32::try_from(self.sites.len()).unwrap_or(u32::MAX));
-            self.sites.push(sites);
-            id
-        })
+    /// The number of a chain of sites: one for all that are equal.
+    pub(super) fn origin(&mut self, origin: &Origin) -> OriginId {
+        if origin.0.next.is_none() {
+            return self.single(origin.0.site);
+        }
+        let sites: Vec<SiteKey> = origin.sites().collect();
+        let all = &mut self.sites;
+        *self
+            .chains
+            .entry(sites)
+            .or_insert_with_key(|sites| OriginId(all.push(sites.iter().copied())))
+    }
+
+    fn single(&mut self, site: SiteKey) -> OriginId {
+        let all = &mut self.sites;
+        *self
+            .single
+            .entry(site)
+            .or_insert_with(|| OriginId(all.push([site])))
     }
 
     pub(super) fn declared(&mut self, item: ItemId, span: crate::diag::Span) -> OriginId {
-        self.origin(vec![SiteKey {
+        self.single(SiteKey {
             item,
             span,
             kind: Kind::Declared,
-        }])
+        })
+    }
+
+    fn new(world: usize) -> Self {
+        Self {
+            sites: Sites::default(),
+            single: FxHashMap::default(),
+            chains: FxHashMap::default(),
+            world,
+        }
+    }
+
+    fn ground(&mut self, eval: &mut Eval<'_>) -> Option<Ground> {
+        let (target, target_fields, target_value) = eval.target(self.world)?;
+        let main_target = self.target(eval, target, &target_fields, &target_value);
+        let mut targets = BTreeMap::from([(TargetId::main(), main_target)]);
+        let places = self.places(eval, &mut targets);
+        Some(Ground {
+            target,
+            targets,
+            places,
+        })
+    }
+
+    fn inspect(&mut self, eval: &mut Eval<'_>) -> Option<()> {
+        let ground = self.ground(eval)?;
+        for inst in nodes(eval, self.world) {
+            let _ = self.name(eval, inst);
+        }
+        names_collide(eval, self.world);
+        self.check_support(eval, &ground);
+        eval.need_links(self.world);
+        let links = std::mem::take(eval.links_of(self.world)?);
+        let before = self.before(eval, &links);
+        ordered(eval, self.world, &links, &before);
+        *eval.links_of(self.world)? = links;
+        let _ = self.environment(eval);
+        let _ = self.moved(eval);
+        Some(())
     }
 
     pub(super) fn graph(&mut self, eval: &mut Eval<'_>) -> Option<Graph> {
         let db = eval.db;
         let main = main_package(db)?;
-        let (target_kind, target_fields, target_value) = eval.target(self.world)?;
-        let main_target = self.target(eval, target_kind, &target_fields, &target_value);
-        let mut targets = BTreeMap::from([(TargetId::main(), main_target)]);
-        let places = self.places(eval, &mut targets);
+        let ground = self.ground(eval)?;
         let mut all = BTreeMap::new();
         for inst in nodes(eval, self.world) {
             let path = NodePath::new(eval.path_of(inst));
-            let node = self.node(eval, inst, &places)?;
+            let node = self.node(eval, inst, &ground.places)?;
             all.insert(path, node);
         }
         names_collide(eval, self.world);
-        self.check_support(eval, &all, &targets, target_kind);
+        self.check_support(eval, &ground);
         let links = self.links(eval);
         let environment = self.environment(eval)?;
         let moved = self.moved(eval);
+        let targets = ground.targets;
         Some(Graph {
             format: Graph::FORMAT,
             app: app(db).name.as_deref().unwrap_or_default().to_owned(),
@@ -102,22 +160,17 @@ impl Build {
     }
 
     /// Asks of each declaration whether its target refuses it.
-    pub(super) fn check_support(
-        &self,
-        eval: &mut Eval<'_>,
-        all: &BTreeMap<NodePath, Node>,
-        targets: &BTreeMap<TargetId, Target>,
-        main: ItemId,
-    ) {
+    fn check_support(&self, eval: &mut Eval<'_>, ground: &Ground) {
         let mut refused = BTreeMap::new();
         for inst in nodes(eval, self.world) {
-            let path = NodePath::new(eval.path_of(inst));
-            let Some(node) = all.get(&path) else { continue };
-            let kind = targets.get(&node.target).map_or("", |t| t.kind.as_str());
-            let kind = match crate::names::prelude(eval.db).kinds.get(kind) {
-                Some(def) if node.target != TargetId::main() => def.what,
-                _ => main,
-            };
+            // Where it is put, unless that is where all are.
+            let place = self.place_of(eval, inst, &ground.places).target;
+            let place = place.filter(|id| *id != TargetId::main());
+            let elsewhere = place.and_then(|id| {
+                let kind = ground.targets.get(&id)?.kind.as_str();
+                crate::names::prelude(eval.db).kinds.get(kind)
+            });
+            let kind = elsewhere.map_or(ground.target, |def| def.what);
             let refused = refused
                 .entry(kind.as_id().as_bits())
                 .or_insert_with(|| refusals(eval, self.world, kind));
@@ -138,17 +191,17 @@ impl Build {
             }
         }
         names.remove("target");
-        let mut fields = BTreeMap::new();
+        let mut fields = Vec::new();
         for name in names {
             if let Some(value) = eval.env_field(self.world, &name) {
-                fields.insert(name.to_string(), self.value(eval, &value));
+                fields.push((name.to_string(), self.value(eval, &value)));
             }
         }
         let spot = crate::types::name_spot(db, env);
         Some(Environment {
             name,
             extends,
-            fields,
+            fields: fields.into_iter().collect(),
             origin: self.declared(env, spot.range),
         })
     }
@@ -166,7 +219,7 @@ impl Build {
                 .iter()
                 .map(|(name, value)| (name.to_string(), self.value(eval, value)))
                 .collect(),
-            origin: self.origin(value.origin.sites()),
+            origin: self.origin(&value.origin),
         }
     }
 
@@ -179,23 +232,12 @@ impl Build {
         let db = eval.db;
         let instance = eval.world(self.world)?.instance(inst)?.clone();
         let head = instance.head;
-        let mut fields = BTreeMap::new();
-        let mut name = None;
+        let name = self.name(eval, inst);
+        let mut fields = Vec::with_capacity(head.fields.len());
         for (field, value) in fields_of(eval, self.world, inst) {
-            if field.as_ref() == "name" {
-                name = value.text();
-                if name.is_none() && !value.is_poison() {
-                    let cx = Cx {
-                        world: self.world,
-                        item: instance.item,
-                        inst: instance.parent,
-                        kind: Kind::Declared,
-                    };
-                    eval.not_known(&value, &cx, instance.decl.name_span, "a name");
-                }
-                continue;
+            if field.as_ref() != "name" {
+                fields.push((field.to_string(), self.value(eval, &value)));
             }
-            fields.insert(field.to_string(), self.value(eval, &value));
         }
         let changes = head
             .fields
@@ -226,9 +268,37 @@ impl Build {
             doc: instance.decl.doc.as_deref().map(str::to_owned),
             origin: self.declared(instance.item, instance.decl.name_span),
             within: around,
-            fields,
+            fields: fields.into_iter().collect(),
             changes,
         })
+    }
+
+    /// The external name of a declaration, which must be known.
+    fn name(&self, eval: &mut Eval<'_>, inst: InstId) -> Option<Arc<str>> {
+        let instance = eval.world(self.world)?.instance(inst)?.clone();
+        let number = instance.head.number("name")?;
+        let cx = Cx {
+            world: self.world,
+            item: instance.item,
+            inst: instance.parent,
+            kind: Kind::Declared,
+        };
+        let value = eval.field_at(&cx, instance.decl.name_span, inst, number);
+        let name = value.text();
+        if name.is_none() && !value.is_poison() {
+            eval.not_known(&value, &cx, instance.decl.name_span, "a name");
+        }
+        name
+    }
+
+    /// Which links put their ends in an order.
+    fn before(&self, eval: &Eval<'_>, links: &[LinkVal]) -> Vec<bool> {
+        let later = |link| self.is_later(eval, link);
+        let waits = |link: &LinkVal| link.field.split('.').next() == Some(AFTER);
+        links
+            .iter()
+            .map(|link| waits(link) || later(link))
+            .collect()
     }
 
     pub(super) fn links(&mut self, eval: &mut Eval<'_>) -> Vec<Link> {
@@ -237,10 +307,7 @@ impl Build {
             .world(self.world)
             .map(|w| w.links.clone())
             .unwrap_or_default();
-        let before: Vec<bool> = vals
-            .iter()
-            .map(|link| self.is_later(eval, link) || link.field.split('.').next() == Some(AFTER))
-            .collect();
+        let before = self.before(eval, &vals);
         ordered(eval, self.world, &vals, &before);
         let mut links: Vec<Link> = vals
             .into_iter()
@@ -252,7 +319,7 @@ impl Build {
                 to: NodePath::new(eval.path_of(link.to)),
                 out: link.out.to_string(),
                 grant: link.grant.as_deref().map(str::to_owned),
-                origin: self.origin(link.origin.sites()),
+                origin: self.origin(&link.origin),
             })
             .collect();
         links.sort();

@@ -113,12 +113,14 @@ impl Build {
                         }
                     }
                     Place::Existing(fields) => {
-                        let mut out = BTreeMap::new();
+                        let mut out = Vec::new();
                         for (name, expr) in fields {
                             let value = eval.eval(expr, &cx, &locals);
-                            out.insert(name.to_string(), self.value(eval, &value));
+                            out.push((name.to_string(), self.value(eval, &value)));
                         }
-                        placed.existing = Some(Existing { fields: out });
+                        placed.existing = Some(Existing {
+                            fields: out.into_iter().collect(),
+                        });
                     }
                 }
                 places.insert(path, placed);

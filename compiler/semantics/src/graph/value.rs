@@ -1,8 +1,6 @@
 //! Values, as the graph holds them.
 
-use std::collections::BTreeMap;
-
-use plat_model::{Data as ModelData, Hole, NodePath, Piece as ModelPiece, Quantity, Value};
+use plat_model::{Data as ModelData, Fields, Hole, NodePath, Piece as ModelPiece, Quantity, Value};
 
 use super::links::within;
 use super::{Build, is_scalar};
@@ -10,7 +8,7 @@ use crate::eval::{Data, Entries, Eval, InstId, OutRef, Piece, Val, quantity_text
 
 impl Build {
     pub(super) fn value(&mut self, eval: &Eval<'_>, value: &Val<'_>) -> Value {
-        let origin = self.origin(value.origin.sites());
+        let origin = self.origin(&value.origin);
         let data = match &value.data {
             Data::Bool(b) => ModelData::Bool(*b),
             Data::Int(n) => ModelData::Int(*n),
@@ -83,7 +81,7 @@ impl Build {
         inst: InstId,
         value: &Val<'_>,
     ) -> Vec<Value> {
-        let origin = self.origin(value.origin.sites());
+        let origin = self.origin(&value.origin);
         within(eval, self.world, inst)
             .into_iter()
             .map(|id| {
@@ -93,11 +91,7 @@ impl Build {
             .collect()
     }
 
-    pub(super) fn entries(
-        &mut self,
-        eval: &Eval<'_>,
-        entries: &Entries<'_>,
-    ) -> BTreeMap<String, Value> {
+    pub(super) fn entries(&mut self, eval: &Eval<'_>, entries: &Entries<'_>) -> Fields {
         entries
             .iter()
             .map(|(name, value)| (name.to_string(), self.value(eval, value)))
