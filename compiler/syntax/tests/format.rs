@@ -158,3 +158,12 @@ fn documentation_before_a_comma_is_that_of_what_follows() {
         "type T = a(\n    b: Int,\n    /// More.\n    c: Int,\n)\n",
     );
 }
+
+#[test]
+fn the_last_line_needs_no_line_break() {
+    check("use a.{b}", "use a.{b}\n");
+    check(
+        "let t = [\n    { a = 1 },\n    { a = 22 },\n]",
+        "let t = [\n    { a = 1 },\n    { a = 22 },\n]\n",
+    );
+}

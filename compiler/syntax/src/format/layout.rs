@@ -346,11 +346,10 @@ impl Source<'_> {
 
     /// The last token that ends at or before this offset.
     fn token_before(&self, offset: u32) -> Token {
-        self.at(self
-            .balanced
-            .tokens
-            .partition_point(|t| t.end <= offset)
-            .saturating_sub(1))
+        // The end of the file is empty, and ends where the last token does if no line break stands between.
+        let tokens = &self.balanced.tokens;
+        let after = tokens.partition_point(|t| t.end <= offset && t.kind != K::Eof);
+        self.at(after.saturating_sub(1))
     }
 
     /// Are all tokens after this one, up to the offset, on its line?
