@@ -133,6 +133,11 @@ impl Digester {
             for (name, value) in &existing.fields {
                 self.text(name).value(value);
             }
+            if let Some(owner) = &existing.owner {
+                self.text("owner")
+                    .text(&owner.environment)
+                    .text(owner.node.as_str());
+            }
         }
         self
     }

@@ -25,6 +25,10 @@ pub struct Graph {
     pub links: Vec<Link>,
     /// Renames the source tells of.
     pub moved: Vec<Moved>,
+    /// What other environments use of this one, as far as the source tells it: members of
+    /// families of environments are only known once they are applied. Sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Hold>,
     /// Who set what.
     pub origins: OriginTable,
 }
@@ -128,8 +132,33 @@ pub enum Change {
 /// A thing that exists already: its outs, as far as the source gives them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Existing {
-    /// The fields of `existing(…)` or the declaration another environment owns.
+    /// The fields of `existing(…)`.
     pub fields: Fields,
+    /// The environment that owns it, where it is one of this app's (`in(prod_eu, db)`): that one
+    /// makes it and changes it, and knows its outs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
+}
+
+/// A declaration of another environment of the app.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Owner {
+    /// The environment's name, with its key for a member of a family.
+    pub environment: String,
+    /// The declaration's path there.
+    pub node: NodePath,
+}
+
+/// Another environment uses a declaration of this one: as long as it does, the declaration must
+/// not be destroyed, and the data in it not be lost.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Hold {
+    /// The declaration of this environment.
+    pub node: NodePath,
+    /// The name of the other one.
+    pub environment: String,
+    /// What uses it there.
+    pub by: NodePath,
 }
 
 /// `from` reads `out` of `to` in its field `field`, and thereby may use it.
@@ -168,7 +197,7 @@ impl Graph {
     pub const FORMAT: u32 = 1;
 
     /// The digest of everything that says what is to be: positions in the source and the order
-    /// of origins are no part of it, so that a new comment is no change.
+    /// of origins are no part of it, so that a new comment is no change; nor is who else uses it.
     pub fn digest(&self) -> Digest {
         let mut d = Digester::new("plat.graph");
         d.text(&self.app).text(&self.environment.name);

@@ -25,7 +25,8 @@ mod value;
 pub use digest::{Digest, Digester};
 pub use fields::{Fields, Iter as FieldsIter};
 pub use graph::{
-    Change, Environment, Existing, Graph, Link, Moved, Node, NodeKind, Package, Target, TargetId,
+    Change, Environment, Existing, Graph, Hold, Link, Moved, Node, NodeKind, Owner, Package,
+    Target, TargetId,
 };
 pub use origin::{Origin, OriginId, OriginTable, Place, Site, SiteKind};
 pub use path::{FieldPath, NodePath, external_name};

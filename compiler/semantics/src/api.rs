@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::NaiveDate;
 use plat_model::{Graph, Place};
 use plat_syntax::{Diagnostic, Severity, TextRange};
 use salsa::{Durability, Setter as _};
@@ -15,13 +14,13 @@ use crate::db::{
     Db, ItemId, PackageInfo, SourceFile, Space, Workspace, display_path, items, main_package,
     module_of, parsed,
 };
-use crate::diag::{Diag, Spot};
-use crate::eval::{EnvKey, check_tests, evaluate, graph, target_name};
+use crate::diag::Diag;
+use crate::eval::{EnvKey, evaluate, first_env, graph, run_tests, target_name};
 use crate::names::{STD, scope, uses};
 use crate::project::{PackageInput, Project};
 
 /// Enough for the longest chain of definitions that is allowed, taken as it is used.
-const STACK: usize = 256 * 1024 * 1024;
+pub(crate) const STACK: usize = 256 * 1024 * 1024;
 
 /// The compiler's state: inputs, and all that was computed from them.
 #[salsa::db]
@@ -168,7 +167,12 @@ impl Database {
             let mut all = self.source_diagnostics();
             if !all.iter().any(|d| d.severity == Severity::Error) {
                 all.extend(self.environment_diagnostics());
-                all.extend(resolve(self, check_tests(self)));
+                all.extend(resolve(self, &self.holding_circles()));
+                if let Some(env) = first_env(self) {
+                    for run in run_tests(self, EnvKey::new(self, env, Arc::from([]))) {
+                        all.extend(resolve(self, &run.diags));
+                    }
+                }
             }
             sorted(all)
         })
@@ -188,17 +192,13 @@ impl Database {
 
     /// What is wrong in the environments that need no key.
     fn environment_diagnostics(&self) -> Vec<Diagnostic> {
-        let mut envs: Vec<(Vec<String>, ItemId)> = app(self)
-            .envs
-            .iter()
-            .filter(|env| self.is_plain_env(**env))
-            .map(|env| (self.bases(*env), *env))
-            .collect();
+        let envs = self.plain_envs().into_iter();
+        let mut envs: Vec<(Vec<String>, ItemId)> = envs.map(|env| (self.bases(env), env)).collect();
         envs.sort_by_key(|(bases, _)| bases.len());
         let mut shared = Shared::default();
         for (bases, env) in envs {
             let key = EnvKey::new(self, env, Arc::from([]));
-            let found = resolve(self, evaluate(self, key));
+            let found = resolve(self, &evaluate(self, key).diags);
             shared.add(env.name(self), &bases, found);
         }
         shared.told()
@@ -257,18 +257,15 @@ impl Database {
         if all.iter().any(|d| d.severity == Severity::Error) {
             return Err(sorted(all));
         }
-        let (name, keys) = split_key(env);
-        let Some(item) = app(self)
-            .envs
-            .iter()
-            .find(|e| e.name(self).as_ref() == name)
-        else {
-            return Err(vec![self.no_environment(name)]);
-        };
-        let key = EnvKey::new(self, *item, keys);
+        let key = self.env_key(env).map_err(|diagnostic| vec![*diagnostic])?;
         let evaluated = graph(self, key);
         match evaluated.graph {
             Some(mut graph) => {
+                let circles = self.holding_circles();
+                if !circles.is_empty() {
+                    return Err(sorted(resolve(self, &circles)));
+                }
+                graph.held = self.held(env);
                 graph.origins = crate::show::origins(self, &evaluated.sites);
                 if evaluated.diags.iter().any(Diag::is_error) {
                     return Err(sorted(resolve(self, &evaluated.diags)));
@@ -287,37 +284,23 @@ impl Database {
         }
     }
 
-    /// The waivers whose last day is past, as errors at that day. Evaluation knows no day: who asks
-    /// brings today's date.
-    pub fn expired_waivers(&self, today: NaiveDate) -> Vec<Diagnostic> {
-        stacker::grow(STACK, || {
-            let mut out = Vec::new();
-            for item in &app(self).waived {
-                let Some(waive) = &lower(self, *item).waive else {
-                    continue;
-                };
-                let last = waive
-                    .until
-                    .and_then(|(year, month, day)| NaiveDate::from_ymd_opt(year, month, day));
-                let Some(last) = last.filter(|last| *last < today) else {
-                    continue;
-                };
-                let spot = Spot {
-                    item: *item,
-                    range: waive.until_span,
-                };
-                let policy = waive.policy.name(self);
-                let message = format!(
-                    "the waiver of `{policy}` for `{}` ended on {last}",
-                    waive.target
-                );
-                let diag = Diag::error("E0706", spot, message)
-                    .related(crate::types::name_spot(self, waive.policy), "the policy")
-                    .help("meet the policy and take the waiver away, or give it another last day");
-                out.push(diag.resolve(self));
-            }
-            sorted(out)
-        })
+    pub(crate) fn env_key(&self, env: &str) -> Result<EnvKey, Box<Diagnostic>> {
+        let (name, keys) = split_key(env);
+        let envs = app(self).envs.iter();
+        let mut named = envs.filter(|e| e.name(self).as_ref() == name);
+        match named.next() {
+            Some(item) => Ok(EnvKey::new(self, *item, keys)),
+            None => Err(Box::new(self.no_environment(name))),
+        }
+    }
+
+    pub(crate) fn doc(&self, item: ItemId) -> Option<String> {
+        let tree = crate::db::tree(self, item).as_ref();
+        tree.and_then(|t| t.item().docs())
+    }
+
+    pub(crate) fn place_of(&self, item: ItemId) -> Place {
+        crate::show::place(self, item, crate::types::name_spot(self, item).range)
     }
 
     /// The type and, in the app's first environment, the value of a `let` of the main package, as
@@ -402,7 +385,7 @@ impl Database {
         Diagnostic::error(code, &file, TextRange::empty(0), message)
     }
 
-    fn own_files(&self) -> Vec<SourceFile> {
+    pub(crate) fn own_files(&self) -> Vec<SourceFile> {
         Workspace::get(self)
             .files(self)
             .iter()
@@ -464,11 +447,13 @@ impl Database {
         out
     }
 
-    fn is_plain_env(&self, env: ItemId) -> bool {
-        lower(self, env)
-            .env
-            .as_ref()
-            .is_some_and(|e| e.params.is_empty())
+    /// The environments that are no families.
+    pub(crate) fn plain_envs(&self) -> Vec<ItemId> {
+        let plain = |env: &ItemId| {
+            let body = lower(self, *env).env.as_ref();
+            body.is_some_and(|body| body.params.is_empty())
+        };
+        app(self).envs.iter().copied().filter(plain).collect()
     }
 
     fn environment_info(&self, env: ItemId) -> EnvironmentInfo {
@@ -476,15 +461,12 @@ impl Database {
         let keys = body
             .map(|b| b.params.iter().map(|(n, ..)| n.to_string()).collect())
             .unwrap_or_default();
-        let doc = crate::db::tree(self, env)
-            .as_ref()
-            .and_then(|t| t.item().docs());
         EnvironmentInfo {
             name: env.name(self).to_string(),
             keys,
             target: target_name(self, env).map(|t| t.to_string()),
-            place: crate::show::place(self, env, crate::types::name_spot(self, env).range),
-            doc,
+            place: self.place_of(env),
+            doc: self.doc(env),
         }
     }
 }
@@ -557,11 +539,11 @@ fn split_key(env: &str) -> (&str, Arc<[String]>) {
     }
 }
 
-fn resolve(db: &dyn Db, diags: &[Diag]) -> Vec<Diagnostic> {
+pub(crate) fn resolve(db: &dyn Db, diags: &[Diag]) -> Vec<Diagnostic> {
     diags.iter().map(|d| d.resolve(db)).collect()
 }
 
-fn sorted(mut all: Vec<Diagnostic>) -> Vec<Diagnostic> {
+pub(crate) fn sorted(mut all: Vec<Diagnostic>) -> Vec<Diagnostic> {
     all.sort_by(|a, b| a.order().cmp(&b.order()));
     all.dedup_by(|a, b| a.order() == b.order());
     all

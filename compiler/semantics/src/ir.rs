@@ -169,6 +169,8 @@ pub enum ExprKind {
     Coerce(Box<Expr>, Box<Coercion>),
     /// `in(prod, e)`
     In(Box<Expr>, Box<Expr>),
+    /// `fails(e, "E0511")`, with the codes of what the checker has against the expression.
+    Fails(Box<Expr>, Arc<str>, Vec<Arc<str>>),
 }
 
 /// A rational number that can stand in a query's result.
@@ -267,6 +269,8 @@ pub struct PlaceEntry {
     pub place: Place,
     /// The path.
     pub span: Span,
+    /// The place.
+    pub value_span: Span,
 }
 
 /// An entry of `omit`.
@@ -289,6 +293,8 @@ pub enum Place {
     On(Expr),
     /// It exists already.
     Existing(Vec<(Arc<str>, Expr)>),
+    /// It is another environment's: which, and the path of the declaration there.
+    Owned(Expr, DeclRef, Vec<Step>),
 }
 
 /// What an environment extends.
@@ -478,6 +484,7 @@ impl Expr {
             | ExprKind::Member(inner, ..)
             | ExprKind::Is(inner, _)
             | ExprKind::Unary(_, inner)
+            | ExprKind::Fails(inner, ..)
             | ExprKind::Coerce(inner, _) => add(inner),
             ExprKind::Index(a, b)
             | ExprKind::Safe(a, _, b)

@@ -23,9 +23,11 @@ mod diag;
 mod diagnostics;
 mod eval;
 mod graph;
+mod holdings;
 mod ir;
 mod library;
 mod names;
+mod outcomes;
 mod project;
 mod show;
 mod suggest;
@@ -34,5 +36,6 @@ mod units;
 
 pub use api::{Database, EnvironmentInfo};
 pub use diagnostics::{explain, explanations};
+pub use outcomes::{PolicyOutcome, TestOutcome};
 pub use plat_syntax::{Diagnostic, Explanation};
 pub use project::{Dependency, Manifest, PackageInput, Project, parse_manifest};

@@ -37,6 +37,12 @@ fn resolve(db: &dyn Db, site: SiteKey, lines: &mut Lines) -> Site {
     }
 }
 
+/// Who a site is and what stands there, without where that is: no offset is looked at.
+pub fn site(db: &dyn Db, site: SiteKey) -> (String, String) {
+    let path = Parts::of(db, site.item).path(site.span);
+    (path, site_text(db, site.item, site.span))
+}
+
 /// Where lines begin, per file, and the named parts, per item.
 #[derive(Default)]
 struct Lines {

@@ -42,6 +42,7 @@ pub fn graph(text: &str) -> Graph {
         nodes: BTreeMap::new(),
         links: Vec::new(),
         moved: Vec::new(),
+        held: Vec::new(),
         origins: OriginTable::default(),
     };
     for (i, line) in text.lines().enumerate() {

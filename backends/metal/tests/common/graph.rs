@@ -157,6 +157,7 @@ pub fn graph<const N: usize>(port: u16, nodes: [Declared<'_>; N]) -> Graph {
             .collect(),
         links: Vec::new(),
         moved: Vec::new(),
+        held: Vec::new(),
         origins,
     }
 }

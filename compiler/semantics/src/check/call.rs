@@ -280,32 +280,25 @@ impl<'db> Checker<'db> {
             self.error("E0307", node, "`in` takes an environment and a value");
             return (ExprKind::Poison, Ty::Unknown);
         };
-        let env = match env.value() {
-            Some(ast::Expr::NameRef(name)) => match self.names.env(name.text()) {
-                Some(item) => Expr {
-                    kind: ExprKind::Env(item),
-                    span: name.node().range().into(),
-                },
-                None => {
-                    let spot = self.spot(name.node());
-                    let text = name.text();
-                    let message = format!("there is no environment `{text}`");
-                    let names = self.names.seen(Space::Env);
-                    let diag = Diag::error("E0211", spot, message).suggest(text, spot, &names);
-                    self.diags.push(diag);
-                    Expr::poison(spot.range)
-                }
-            },
-            _ => {
-                self.error(
-                    "E0211",
-                    node,
-                    "the first value of `in` is the name of an environment",
-                );
-                Expr::poison(node.range().into())
-            }
-        };
+        let env = self.in_env(*env);
         let (value, ty) = self.infer_opt(value.value(), hint);
         (ExprKind::In(Box::new(env), Box::new(value)), ty)
+    }
+
+    /// The environment that `in` looks into, as an expression that gives it.
+    pub(super) fn in_env(&mut self, env: ast::Arg<'db>) -> Expr {
+        let otherwise = "the first value of `in` is the name of an environment";
+        let span: crate::diag::Span = env.node().range().into();
+        match env.value().and_then(|e| self.named_env(e, otherwise)) {
+            // A member of a family is picked key by key.
+            Some((item, keys)) => {
+                let kind = ExprKind::Env(item);
+                keys.into_iter().fold(Expr { kind, span }, |env, key| {
+                    let kind = ExprKind::Index(Box::new(env), Box::new(key));
+                    Expr { kind, span }
+                })
+            }
+            None => Expr::poison(span),
+        }
     }
 }

@@ -7,9 +7,10 @@ use plat_syntax::ast;
 
 use super::Checker;
 use super::compound::count;
+use crate::diag::Diag;
 use crate::ir::{Expr, ExprKind};
 use crate::library::Builtin;
-use crate::types::{Labels, Ty, join};
+use crate::types::{Labels, RecordField, Ty, Word, join};
 
 impl<'db> Checker<'db> {
     pub(super) fn call_builtin(
@@ -38,6 +39,9 @@ impl<'db> Checker<'db> {
             );
             self.error("E0307", node, message);
             return (ExprKind::Poison, Ty::Unknown);
+        }
+        if builtin == Builtin::Fails {
+            return self.fails(&values, node);
         }
         let purpose = format!("`{}`", builtin.name());
         let (args, ty) = self.for_purpose(purpose, |c| c.builtin(builtin, &values, node, hint));
@@ -116,8 +120,50 @@ impl<'db> Checker<'db> {
                 self.all(values, &[Ty::AnyInstance, Ty::AnyInstance]),
                 Ty::List(Arc::new(Ty::String)),
             ),
-            B::Merge => (Vec::new(), Ty::Unknown),
+            B::Origin => (
+                vec![self.infer_opt(values.first().copied(), None).0],
+                origin_type(),
+            ),
+            B::Fails | B::Merge => (Vec::new(), Ty::Unknown),
         }
+    }
+
+    /// `fails(e, "E0511")`: in a test, whether an expression is an error. What the checker has
+    /// against it is none of the test's.
+    fn fails(&mut self, values: &[ast::Expr<'db>], node: Node<'db>) -> (ExprKind, Ty) {
+        let poison = (ExprKind::Poison, Ty::Unknown);
+        let [inner, code] = values else { return poison };
+        if !self.in_test {
+            let spot = self.spot(node);
+            let diag = Diag::error("E0212", spot, "`fails` is there only in tests");
+            self.diags.push(diag);
+            return poison;
+        }
+        let spot = self.spot(code.node());
+        let text = match code {
+            ast::Expr::StringLit(text) => text.plain(),
+            _ => None,
+        };
+        let Some(text) = text.filter(|t| crate::diagnostics::explain(t).is_some()) else {
+            let known: Vec<&str> = crate::diagnostics::explanations().map(|e| e.code).collect();
+            let message = "`fails` names the code of an error: `fails(…, \"E0511\")`";
+            let written = code.node().text().trim_matches('"');
+            let mut diag = Diag::error("E0302", spot, message);
+            if let Some(near) = crate::suggest::nearest(written, known) {
+                diag = diag.help(format!("did you mean `{near}`?"));
+            }
+            self.diags.push(diag);
+            return poison;
+        };
+        let before = self.diags.len();
+        let (value, _) = self.infer(*inner, None);
+        let found = self.diags.split_off(before);
+        let codes = found.iter().filter(|d| d.is_error());
+        let codes = codes.map(|d| Arc::from(d.code())).collect();
+        (
+            ExprKind::Fails(Box::new(value), text.into(), codes),
+            Ty::Bool,
+        )
     }
 
     fn all(&mut self, values: &[ast::Expr<'db>], types: &[Ty]) -> Vec<Expr> {
@@ -324,6 +370,26 @@ impl<'db> Checker<'db> {
     }
 }
 
+/// What `origin(x)` gives.
+fn origin_type() -> Ty {
+    let kinds = ["declared", "default", "derived", "each", "set", "with"];
+    let kinds: Vec<Word> = kinds.iter().map(|k| Word::Text(Arc::from(*k))).collect();
+    let field = |name: &str, ty| RecordField {
+        name: Arc::from(name),
+        ty,
+        default: None,
+        grants: None,
+    };
+    Ty::Record(
+        [
+            field("kind", Ty::Words(kinds.into())),
+            field("path", Ty::String),
+            field("text", Ty::String),
+        ]
+        .into(),
+    )
+}
+
 fn arity(builtin: Builtin) -> std::ops::RangeInclusive<usize> {
     use Builtin as B;
     match builtin {
@@ -338,6 +404,7 @@ fn arity(builtin: Builtin) -> std::ops::RangeInclusive<usize> {
         | B::SortBy
         | B::Any
         | B::All
+        | B::Fails
         | B::Grants => 2..=2,
         B::Join => 1..=2,
         B::Min | B::Max => 1..=16,

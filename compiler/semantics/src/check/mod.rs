@@ -148,6 +148,8 @@ pub struct Checker<'db> {
     in_map: bool,
     /// In the message of a policy or a `require`, everything can be written as text.
     in_message: bool,
+    /// In a test, an expression may be wanted to fail.
+    in_test: bool,
 }
 
 impl<'db> Checker<'db> {
@@ -169,6 +171,7 @@ impl<'db> Checker<'db> {
             purpose: String::new(),
             in_map: false,
             in_message: false,
+            in_test: false,
         }
     }
 

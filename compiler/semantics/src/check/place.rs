@@ -116,6 +116,10 @@ impl<'db> Checker<'db> {
                 path: reached.path,
                 place,
                 span: path.node().range().into(),
+                value_span: entry
+                    .value()
+                    .map_or(entry.node().range(), |v| v.node().range())
+                    .into(),
             };
             let same = |old: &PlaceEntry| old.root == new.root && same_path(&old.path, &new.path);
             if let Some(old) = body.place.iter().find(|old| same(old)) {
@@ -142,11 +146,7 @@ impl<'db> Checker<'db> {
             match name.text() {
                 "on" => return self.on_host(call, &args),
                 "existing" => return self.existing(call, &args, reached),
-                "in" => {
-                    let message = "a thing that another environment owns cannot be used yet";
-                    self.error("E0614", call.node(), message);
-                    return None;
-                }
+                "in" => return self.owned(call, &args, reached),
                 text if self.names.value(text).is_none() => {
                     self.no_such_place(name, &args);
                     return None;
@@ -181,6 +181,42 @@ impl<'db> Checker<'db> {
         let purpose = "the host".to_owned();
         let host = self.for_purpose(purpose, |c| c.check(host.value(), &Ty::String));
         Some(Place::On(host))
+    }
+
+    /// What another environment owns: of the same kind as what is placed.
+    fn owned(
+        &mut self,
+        call: ast::Call<'db>,
+        args: &[ast::Arg<'db>],
+        reached: Option<&Reached>,
+    ) -> Option<Place> {
+        let [env, there] = args else {
+            let message = "`in` takes an environment and a declaration: `in(prod_eu, db)`";
+            self.error("E0307", call.node(), message);
+            return None;
+        };
+        let env = self.in_env(*env);
+        let value = there.value()?;
+        let Some(segments) = path_of(value) else {
+            self.error("E0215", value.node(), "this names no declaration");
+            return None;
+        };
+        let there = self.decl_path(&segments, value.node())?;
+        let reached = reached?;
+        if reached.family || there.family {
+            let message = "this is a family: say of each member whose it is";
+            self.error("E0616", call.node(), message);
+            return None;
+        }
+        if let (Some(wanted), Some(found)) = (reached.kind, there.kind)
+            && wanted != found
+        {
+            let (wanted, found) = (wanted.name(self.db), found.name(self.db));
+            let message = format!("a `{wanted}` is placed here, and this is a `{found}`");
+            self.error("E0301", value.node(), message);
+            return None;
+        }
+        Some(Place::Owned(env, there.root, there.path))
     }
 
     fn existing(

@@ -87,6 +87,7 @@ impl<'db> Checker<'db> {
     }
 
     pub(super) fn test(&mut self, test: ast::Test<'db>) {
+        self.in_test = true;
         for field in test.fields() {
             let Some(name) = self.own_field(field, &mut Vec::new(), "test") else {
                 continue;

@@ -324,13 +324,17 @@ env dev { target = local {} }
     },
     Explanation {
         code: "E0614",
-        title: "not built yet",
-        text: r#"A declaration that another environment owns (`in(prod_eu, db)`) cannot be placed here yet.
+        title: "environments that use each other's things",
+        text: r#"`in(eu, db)` uses what the environment `eu` owns. If `eu` used something of this environment too, neither could be brought up first, and neither be taken down.
 
 ```plat
 postgres db {}
+redis cache {}
 
-env eu { target = local {} }
+env eu {
+    target = local {}
+    place  = { cache = in(us, cache) }
+}
 env us {
     target = local {}
     place  = { db = in(eu, db) }
@@ -341,11 +345,12 @@ Repaired:
 
 ```plat
 postgres db {}
+redis cache {}
 
 env eu { target = local {} }
 env us {
     target = local {}
-    place  = { db = existing(host: "db.example.com", port: 5432) }
+    place  = { db = in(eu, db), cache = in(eu, cache) }
 }
 ```
 "#,

@@ -26,6 +26,19 @@ pub struct EnvKey {
     pub keys: Arc<[String]>,
 }
 
+/// What an environment uses of another one.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub struct Held {
+    /// The name of the other environment.
+    pub environment: String,
+    /// The path of the declaration there.
+    pub node: String,
+    /// What uses it here.
+    pub by: String,
+    /// Where that is said.
+    pub spot: crate::diag::Spot,
+}
+
 /// What an environment is.
 #[derive(Debug, Default)]
 pub struct Evaluated {
@@ -33,18 +46,34 @@ pub struct Evaluated {
     pub graph: Option<Graph>,
     /// Who set what, the winner first.
     pub sites: Sites,
+    /// What it uses of other environments.
+    pub holds: Vec<Held>,
+    /// What came of the policies.
+    pub policies: Vec<super::PolicyRun>,
     /// What is wrong.
     pub diags: Vec<Diag>,
 }
 
-/// What is wrong with an environment.
+/// What can be told of an environment without making its graph.
+#[derive(Clone, PartialEq, Eq, Debug, Default, salsa::SalsaValue)]
+pub struct Checked {
+    /// What is wrong.
+    pub diags: Vec<Diag>,
+    /// What it uses of other environments.
+    pub holds: Vec<Held>,
+    /// What came of the policies.
+    pub policies: Vec<super::PolicyRun>,
+}
+
+/// What is wrong with an environment, and what else can be told of it without its graph.
 #[salsa::tracked]
-pub fn evaluate(db: &dyn Db, key: EnvKey) -> Vec<Diag> {
-    evaluated(db, key, |eval, world| {
-        crate::graph::inspect(eval, world);
-        (None, Sites::default())
-    })
-    .diags
+pub fn evaluate(db: &dyn Db, key: EnvKey) -> Checked {
+    let evaluated = evaluated(db, key, crate::graph::inspect);
+    Checked {
+        diags: evaluated.diags,
+        holds: evaluated.holds,
+        policies: evaluated.policies,
+    }
 }
 
 /// The graph of an environment. It is made anew each time, and not kept beside the one that is
@@ -56,7 +85,7 @@ pub fn graph(db: &dyn Db, key: EnvKey) -> Evaluated {
 fn evaluated<'db>(
     db: &'db dyn Db,
     key: EnvKey,
-    make: impl FnOnce(&mut Eval<'db>, usize) -> (Option<Graph>, Sites),
+    make: impl FnOnce(&mut Eval<'db>, usize) -> crate::graph::Assembled,
 ) -> Evaluated {
     let mut eval = Eval::new(db);
     let Some(world) = eval.open(key.item(db), key.keys(db)) else {
@@ -67,12 +96,14 @@ fn evaluated<'db>(
     };
     eval.fill(world);
     eval.check_requires(world);
-    let (graph, sites) = make(&mut eval, world);
-    eval.check_policies(world);
+    let assembled = make(&mut eval, world);
+    let policies = eval.check_policies(world);
     eval.check_unused(world);
     Evaluated {
-        graph,
-        sites,
+        graph: assembled.graph,
+        sites: assembled.sites,
+        holds: assembled.holds,
+        policies,
         diags: eval.diags,
     }
 }
@@ -468,29 +499,85 @@ impl<'db> Eval<'db> {
     /// `in(prod, e)`: the expression in another world.
     pub(super) fn in_environment(
         &mut self,
-        env: &Val<'db>,
+        env: &'db Expr,
         value: &'db Expr,
         cx: &Cx,
         locals: &Locals<'db>,
         span: Span,
     ) -> Val<'db> {
-        let Data::Env(item) = env.data else {
+        let Some(world) = self.named_world(env, cx, locals) else {
             return Self::poison(cx, span);
+        };
+        // Inside of a kind, what is meant is the same use of it over there.
+        let inst = match cx.inst {
+            None => None,
+            Some(here) if here.world == world => Some(here),
+            Some(here) => {
+                let path = self.path_of(here);
+                match self.find(world, &path) {
+                    Some(there) => Some(there),
+                    None => {
+                        let name = self.world(world).map_or("", |w| w.name.as_str());
+                        let message = format!("there is no `{path}` in the environment `{name}`");
+                        let spot = self.spot(cx, span);
+                        self.error(cx, Diag::error("E0606", spot, message));
+                        return Self::poison(cx, span);
+                    }
+                }
+            }
+        };
+        let inner = Cx { world, inst, ..*cx };
+        self.eval(value, &inner, locals)
+    }
+
+    /// The world of an environment that is named, a member of a family by its keys; with its
+    /// declarations, but for what kinds are made of.
+    pub(crate) fn named_world(
+        &mut self,
+        env: &'db Expr,
+        cx: &Cx,
+        locals: &Locals<'db>,
+    ) -> Option<usize> {
+        let mut keys = Vec::new();
+        let mut at = env;
+        while let crate::ir::ExprKind::Index(base, key) = &at.kind {
+            let key = self.eval(key, cx, locals);
+            if key.is_poison() {
+                return None;
+            }
+            keys.push(self.show_plain(&key));
+            at = base;
+        }
+        keys.reverse();
+        let crate::ir::ExprKind::Env(item) = at.kind else {
+            return None;
         };
         let before = self.worlds.len();
-        let Some(world) = self.open(item, &[]) else {
-            return Self::poison(cx, span);
-        };
+        let world = self.open(item, &keys)?;
         if world >= before {
             for item in &app(self.db).contents {
                 self.expand(world, None, *item);
             }
         }
-        if matches!(&value.kind, crate::ir::ExprKind::Builtin(..)) {
-            self.need_links(world);
+        Some(world)
+    }
+
+    /// The declaration of a path in a world, what kinds are made of included.
+    pub(crate) fn find(&mut self, world: usize, path: &str) -> Option<super::InstId> {
+        let mut end = 0;
+        loop {
+            // Each piece of the path is there once what is around it has been looked into.
+            end = path
+                .get(end + 1..)
+                .and_then(|rest| rest.find('.'))
+                .map_or(path.len(), |at| end + 1 + at);
+            let found = *self.world(world)?.paths.get(path.get(..end)?)?;
+            if end == path.len() {
+                return Some(found);
+            }
+            let kind = self.kind_of(found)?;
+            self.expand(world, Some(found), kind);
         }
-        let inner = Cx { world, ..*cx };
-        self.eval(value, &inner, locals)
     }
 
     /// Paths of `set` and `omit` that reached nothing. What the environment takes over from others

@@ -171,10 +171,8 @@ impl<'db> Eval<'db> {
                 let value = self.eval(value, cx, locals);
                 self.coerce(value, coercion, cx, value_span)
             }
-            ExprKind::In(env, value) => {
-                let env = self.eval(env, cx, locals);
-                self.in_environment(&env, value, cx, locals, span)
-            }
+            ExprKind::Fails(inner, code, found) => new(self.fails(inner, code, found, cx, locals)),
+            ExprKind::In(env, value) => self.in_environment(env, value, cx, locals, span),
         }
     }
 
@@ -234,8 +232,12 @@ impl<'db> Eval<'db> {
             None => {
                 let name = head.map_or("", |h| h.name.as_ref());
                 if let Some(omitted) = self.omitted_at(cx.world, owner, name) {
-                    let message =
-                        format!("`{name}` is left out of this environment, but used here");
+                    let env = self.world(cx.world).map_or("", |w| w.name.as_str());
+                    let message = if cx.world == 0 {
+                        format!("`{name}` is left out of this environment, but used here")
+                    } else {
+                        format!("`{name}` is left out of the environment `{env}`, but used here")
+                    };
                     let diag = Diag::error("E0607", self.spot(cx, span), message)
                         .related(omitted, "left out here");
                     self.error(cx, diag);

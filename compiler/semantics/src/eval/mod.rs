@@ -18,7 +18,9 @@ mod error;
 mod expr;
 mod ops;
 mod policy;
+mod questions;
 mod show;
+mod testing;
 mod value;
 mod world;
 
@@ -32,9 +34,11 @@ use crate::ir::{Expr, ExprKind, LocalId};
 use crate::types::kind_head;
 
 pub use entries::Entries;
-pub use env::{EnvKey, evaluate, graph, show_let, target_name};
-pub use policy::{LinkVal, check_tests};
+pub use env::{Checked, EnvKey, Held, evaluate, graph, show_let, target_name};
+pub use policy::PolicyRun;
+pub use questions::LinkVal;
 pub use show::quantity_text;
+pub use testing::{first_env, run_tests};
 pub use value::{Data, InstId, Kind, Origin, OutRef, Piece, SiteKey, Sites, Val};
 pub use world::World;
 

@@ -1,93 +1,53 @@
-//! Policies, tests, `require`, and what they may ask of the graph.
+//! Policies and `require`.
 
 use std::sync::Arc;
 
 use super::value::Kind;
-use super::{Cx, Data, Eval, InstId, Origin, Val, bind};
+use super::{Cx, Data, Eval, InstId, Val, bind};
 use crate::app::app;
 use crate::check::lower;
-use crate::db::{Db, ItemId};
-use crate::diag::{Diag, Span};
+use crate::db::ItemId;
+use crate::diag::Diag;
 use crate::ir::{PolicyBody, Subject};
-use crate::library::Builtin;
 use crate::types::{kind_head, name_spot};
 
-/// A link, as policies see it.
-#[derive(Clone, Debug)]
-pub struct LinkVal {
-    /// Who refers.
-    pub from: InstId,
-    /// In which field.
-    pub field: String,
-    /// To whom.
-    pub to: InstId,
-    /// Reading which out.
-    pub out: Arc<str>,
-    /// What that grants.
-    pub grant: Option<Arc<str>>,
-    /// The reference.
-    pub origin: Origin,
+/// How often a policy was asked in an environment, and what came of it.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub struct PolicyRun {
+    /// The policy.
+    pub policy: ItemId,
+    /// Of how many things; those that its `when` leaves out do not count.
+    pub asked: usize,
+    /// How many of them broke it and have a waiver.
+    pub waived: usize,
+    /// How many broke it.
+    pub broken: usize,
+    /// What is said of those.
+    pub diags: Vec<Diag>,
 }
 
-/// Runs the tests of the app.
-#[salsa::tracked]
-pub fn check_tests(db: &dyn Db) -> Vec<Diag> {
-    let mut eval = Eval::new(db);
-    let app = app(db);
-    // A test stands outside of every environment; the first one is where bare names are looked up.
-    let first = app.envs.iter().find(|env| {
-        lower(db, **env)
-            .env
-            .as_ref()
-            .is_some_and(|e| e.params.is_empty())
-    });
-    let Some(world) = first.and_then(|env| eval.open(*env, &[])) else {
-        return Vec::new();
-    };
-    for test in &app.tests {
-        for assert in &lower(db, *test).asserts {
-            let cx = Cx {
-                world,
-                item: *test,
-                inst: None,
-                kind: Kind::Declared,
-            };
-            eval.need_links(world);
-            if let Some((false, _)) = eval.condition(assert, &cx, &None) {
-                let message = format!("the test `{}` fails", test.name(db));
-                let mut diag = Diag::error("E0703", eval.spot(&cx, assert.span), message);
-                if let crate::ir::ExprKind::Binary(_, left, right) = &assert.kind {
-                    let left = eval.eval(left, &cx, &None);
-                    let right = eval.eval(right, &cx, &None);
-                    diag = diag
-                        .note(format!("left is {}", eval.show(&left)))
-                        .note(format!("right is {}", eval.show(&right)));
-                }
-                eval.error(&cx, diag);
-            }
+impl PolicyRun {
+    fn count(&mut self, asked: Asked) {
+        match asked {
+            Asked::Nothing => return,
+            Asked::Holds => {}
+            Asked::Waived => self.waived += 1,
+            Asked::Broken => self.broken += 1,
         }
+        self.asked += 1;
     }
-    // What is wrong with an environment is said when that environment is checked.
-    eval.diags
-        .into_iter()
-        .filter(|d| app.tests.contains(&d.spot().item))
-        .collect()
+}
+
+/// What came of asking a policy of one thing.
+#[derive(Clone, Copy)]
+enum Asked {
+    Nothing,
+    Holds,
+    Waived,
+    Broken,
 }
 
 impl<'db> Eval<'db> {
-    /// Makes sure that the links of a world are known.
-    pub fn need_links(&mut self, world: usize) {
-        if self.world(world).is_none_or(|w| w.linked) {
-            return;
-        }
-        self.fill(world);
-        let links = crate::graph::link_vals(self, world);
-        if let Some(w) = self.worlds.get_mut(world) {
-            w.links = links;
-            w.linked = true;
-        }
-    }
-
     /// The `require`s of kinds.
     pub(super) fn check_requires(&mut self, world: usize) {
         let ids: Vec<InstId> = self
@@ -125,8 +85,10 @@ impl<'db> Eval<'db> {
         }
     }
 
-    /// The policies of the app in a world, and those of other packages that its environment names.
-    pub(super) fn check_policies(&mut self, world: usize) {
+    /// The policies of the app in a world, and those of other packages that its environment names,
+    /// each with of how many things it was asked and what came of it.
+    pub(super) fn check_policies(&mut self, world: usize) -> Vec<PolicyRun> {
+        let mut runs = Vec::new();
         let app = app(self.db);
         let mut policies = app.policies.clone();
         for env in self
@@ -145,17 +107,28 @@ impl<'db> Eval<'db> {
             let Some(body) = lower(self.db, policy).policy.as_ref() else {
                 continue;
             };
+            let mut run = PolicyRun {
+                policy,
+                asked: 0,
+                waived: 0,
+                broken: 0,
+                diags: Vec::new(),
+            };
+            let before = self.diags.len();
             match body.params.as_slice() {
-                [] => self.hold(world, policy, body, None),
+                [] => run.count(self.hold(world, policy, body, None)),
                 [(local, subject)] => {
                     for value in self.subjects(world, subject, policy) {
-                        self.hold(world, policy, body, Some(&(*local, value)));
+                        run.count(self.hold(world, policy, body, Some(&(*local, value))));
                     }
                 }
                 // That it speaks of several has been reported.
                 _ => {}
             }
+            run.diags.extend(self.diags.iter().skip(before).cloned());
+            runs.push(run);
         }
+        runs
     }
 
     /// Is a policy waived for a declaration or what it stands in, or for this environment?
@@ -221,7 +194,7 @@ impl<'db> Eval<'db> {
         policy: ItemId,
         body: &'db PolicyBody,
         subject: Option<&(crate::ir::LocalId, Val<'db>)>,
-    ) {
+    ) -> Asked {
         let cx = Cx {
             world,
             item: policy,
@@ -235,12 +208,14 @@ impl<'db> Eval<'db> {
         if let Some(when) = &body.when {
             match self.condition(when, &cx, &locals) {
                 Some((true, _)) => {}
-                _ => return,
+                _ => return Asked::Nothing,
             }
         }
-        let Some(require) = &body.require else { return };
+        let Some(require) = &body.require else {
+            return Asked::Nothing;
+        };
         let Some((false, _)) = self.condition(require, &cx, &locals) else {
-            return;
+            return Asked::Holds;
         };
         let name = policy.name(self.db).to_string();
         let whose = match subject.map(|(_, v)| &v.data) {
@@ -253,7 +228,7 @@ impl<'db> Eval<'db> {
         };
         let path = whose.map(|inst| self.path_of(inst));
         if self.is_waived(world, policy, path.as_deref()) {
-            return;
+            return Asked::Waived;
         }
         let message = match &body.message {
             Some(message) => {
@@ -276,6 +251,7 @@ impl<'db> Eval<'db> {
             .related(name_spot(self.db, policy), "the policy")
             .note(format!("in the environment `{env}`"));
         self.error(&cx, diag);
+        Asked::Broken
     }
 
     /// The field that breaks a policy: the first that its condition reads of its subject.
@@ -321,71 +297,6 @@ impl<'db> Eval<'db> {
             user(value.origin.0.site)
         });
         Some(found.unwrap_or(declared))
-    }
-
-    pub(super) fn link_field(
-        &mut self,
-        world: usize,
-        index: usize,
-        name: &str,
-        cx: &Cx,
-        span: Span,
-    ) -> Val<'db> {
-        let Some(link) = self.world(world).and_then(|w| w.links.get(index)).cloned() else {
-            return Self::poison(cx, span);
-        };
-        let data = match name {
-            "from" => Data::Node(link.from),
-            "to" => Data::Node(link.to),
-            "out" => Data::Text(link.out),
-            "field" => Data::Text(link.field.into()),
-            _ => link.grant.map_or(Data::None, Data::Text),
-        };
-        Val::new(data, cx.origin(span))
-    }
-
-    /// `links(x)`, `holders(x)`, `grants(a, b)`.
-    pub(crate) fn graph_call(
-        &mut self,
-        builtin: Builtin,
-        first: &Val<'db>,
-        second: Option<&Val<'db>>,
-        cx: &Cx,
-        span: Span,
-    ) -> Val<'db> {
-        let poison = Self::poison(cx, span);
-        let Data::Node(inst) = first.data else {
-            return poison;
-        };
-        self.need_links(inst.world);
-        let Some(world) = self.world(inst.world) else {
-            return poison;
-        };
-        let new = |data| Val::new(data, cx.origin(span));
-        let values: Vec<Val<'db>> = match builtin {
-            Builtin::Links => world
-                .links
-                .iter()
-                .enumerate()
-                .filter(|(_, l)| l.from == inst)
-                .map(|(i, _)| new(Data::Link(inst.world, i)))
-                .collect(),
-            Builtin::Holders => {
-                let holders = world.links.iter().filter(|l| l.to == inst).map(|l| l.from);
-                let unique: std::collections::BTreeSet<InstId> = holders.collect();
-                unique.into_iter().map(|id| new(Data::Node(id))).collect()
-            }
-            _ => {
-                let Some(Data::Node(to)) = second.map(|s| &s.data) else {
-                    return poison;
-                };
-                let grants = world.links.iter().filter(|l| l.from == inst && l.to == *to);
-                let unique: std::collections::BTreeSet<Arc<str>> =
-                    grants.filter_map(|l| l.grant.clone()).collect();
-                unique.into_iter().map(|g| new(Data::Text(g))).collect()
-            }
-        };
-        new(Data::list(values))
     }
 }
 

@@ -130,7 +130,7 @@ pub struct World<'db> {
     found: FxHashMap<(Option<InstId>, DeclRef), Rc<Members>>,
     expanded: FxHashMap<(Option<InstId>, ItemId), bool>,
     /// The links, once all is evaluated.
-    pub links: Vec<super::policy::LinkVal>,
+    pub links: Vec<super::LinkVal>,
     /// Are they known?
     pub linked: bool,
 }

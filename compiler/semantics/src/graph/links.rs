@@ -15,7 +15,7 @@ pub fn link_vals(eval: &mut Eval<'_>, world: usize) -> Vec<LinkVal> {
             let mut found = Vec::new();
             refers(&value, &name, &mut found);
             for (field, refers, origin) in found {
-                for (to, out, grant) in targets_of(eval, world, refers) {
+                for (to, out, grant) in targets_of(eval, refers) {
                     links.push(LinkVal {
                         from: inst,
                         field: field.clone(),
@@ -71,12 +71,11 @@ pub(super) fn refers<'a>(
 /// The declarations that a reference means: those inside, for one of a kind made of others.
 pub(super) fn targets_of(
     eval: &Eval<'_>,
-    world: usize,
     refers: Refers<'_>,
 ) -> Vec<(InstId, Arc<str>, Option<Arc<str>>)> {
     match refers {
         Refers::Out(out) => vec![(out.inst, out.path.clone(), out.grant.clone())],
-        Refers::Node(inst) => within(eval, world, inst)
+        Refers::Node(inst) => within(eval, inst.world, inst)
             .into_iter()
             .map(|id| (id, Arc::from(""), None))
             .collect(),
@@ -84,7 +83,7 @@ pub(super) fn targets_of(
 }
 
 /// A declaration that a backend makes real, or those inside of it that are.
-pub(super) fn within(eval: &Eval<'_>, world: usize, inst: InstId) -> Vec<InstId> {
+pub fn within(eval: &Eval<'_>, world: usize, inst: InstId) -> Vec<InstId> {
     let Some(w) = eval.world(world) else {
         return Vec::new();
     };

@@ -1,6 +1,7 @@
 //! From an evaluated world to the graph: nodes, links, targets, origins.
 
 mod checks;
+mod foreign;
 mod links;
 mod place;
 mod value;
@@ -19,30 +20,50 @@ use crate::app::app;
 use crate::check::{final_name, lower, renames};
 use crate::db::{ItemId, main_package};
 use crate::diag::Diag;
-use crate::eval::{Cx, Entries, Eval, InstId, Kind, LinkVal, Origin, SiteKey, Sites, Val};
+use crate::eval::{Cx, Entries, Eval, Held, InstId, Kind, LinkVal, Origin, SiteKey, Sites, Val};
 use crate::types::Ty;
 use checks::{names_collide, refusals, supported};
 pub use links::link_vals;
+pub use links::within;
 use links::{fields_of, nodes, ordered};
 use place::Placed;
 
 /// The only field of a kind that the language itself gives a meaning: what it waits for.
 const AFTER: &str = "after";
 
+/// What comes of a world.
+#[derive(Default)]
+pub struct Assembled {
+    /// Its graph; none where something is wrong, or none was asked for.
+    pub graph: Option<Graph>,
+    /// Who set what, by the ids of the graph's origins.
+    pub sites: Sites,
+    /// What it uses of other environments.
+    pub holds: Vec<Held>,
+}
+
 /// The graph of a world, and who set what. No graph where something is wrong.
-pub fn assemble(eval: &mut Eval<'_>, world: usize) -> (Option<Graph>, Sites) {
+pub fn assemble(eval: &mut Eval<'_>, world: usize) -> Assembled {
     let mut build = Build::new(world);
     let graph = build.graph(eval);
     let good = !eval.diags.iter().any(Diag::is_error);
-    (graph.filter(|_| good), build.sites)
+    Assembled {
+        graph: graph.filter(|_| good),
+        sites: build.sites,
+        holds: build.holds,
+    }
 }
 
 /// All that can be wrong with the graph of a world, without making it: a graph is the largest
 /// thing of a compilation, and who checks a program has no use for it.
-pub fn inspect(eval: &mut Eval<'_>, world: usize) {
+pub fn inspect(eval: &mut Eval<'_>, world: usize) -> Assembled {
     let mut build = Build::new(world);
     // What could not even be begun has been reported.
     let _ = build.inspect(eval);
+    Assembled {
+        holds: build.holds,
+        ..Assembled::default()
+    }
 }
 
 /// What is the same for the graph and for the look at it.
@@ -57,6 +78,11 @@ struct Build {
     single: FxHashMap<SiteKey, OriginId>,
     chains: FxHashMap<Vec<SiteKey>, OriginId>,
     world: usize,
+    /// The declarations of other environments that this one speaks of.
+    foreign: BTreeMap<NodePath, InstId>,
+    /// The worlds whose places are being looked at.
+    placing: Vec<usize>,
+    holds: Vec<Held>,
 }
 
 impl Build {
@@ -95,14 +121,17 @@ impl Build {
             single: FxHashMap::default(),
             chains: FxHashMap::default(),
             world,
+            foreign: BTreeMap::new(),
+            placing: Vec::new(),
+            holds: Vec::new(),
         }
     }
 
     fn ground(&mut self, eval: &mut Eval<'_>) -> Option<Ground> {
         let (target, target_fields, target_value) = eval.target(self.world)?;
         let main_target = self.target(eval, target, &target_fields, &target_value);
-        let mut targets = BTreeMap::from([(TargetId::main(), main_target)]);
-        let places = self.places(eval, &mut targets);
+        let mut targets = BTreeMap::from([(TargetId::main(), main_target.clone())]);
+        let places = self.places(eval, self.world, &main_target, &mut targets);
         Some(Ground {
             target,
             targets,
@@ -114,6 +143,9 @@ impl Build {
         let ground = self.ground(eval)?;
         for inst in nodes(eval, self.world) {
             let _ = self.name(eval, inst);
+            let path = NodePath::new(eval.path_of(inst));
+            let placed = self.place_of(eval, inst, &ground.places);
+            self.hold_placed(eval, &path, &placed);
         }
         names_collide(eval, self.world);
         self.check_support(eval, &ground);
@@ -121,6 +153,9 @@ impl Build {
         let links = std::mem::take(eval.links_of(self.world)?);
         let before = self.before(eval, &links);
         ordered(eval, self.world, &links, &before);
+        for link in &links {
+            self.hold_linked(eval, link);
+        }
         *eval.links_of(self.world)? = links;
         let _ = self.environment(eval);
         let _ = self.moved(eval);
@@ -130,16 +165,19 @@ impl Build {
     pub(super) fn graph(&mut self, eval: &mut Eval<'_>) -> Option<Graph> {
         let db = eval.db;
         let main = main_package(db)?;
-        let ground = self.ground(eval)?;
+        let mut ground = self.ground(eval)?;
         let mut all = BTreeMap::new();
         for inst in nodes(eval, self.world) {
             let path = NodePath::new(eval.path_of(inst));
-            let node = self.node(eval, inst, &ground.places)?;
+            let placed = self.place_of(eval, inst, &ground.places);
+            self.hold_placed(eval, &path, &placed);
+            let node = self.node(eval, inst, placed)?;
             all.insert(path, node);
         }
         names_collide(eval, self.world);
         self.check_support(eval, &ground);
         let links = self.links(eval);
+        self.foreign_nodes(eval, &mut ground.targets, &mut all)?;
         let environment = self.environment(eval)?;
         let moved = self.moved(eval);
         let targets = ground.targets;
@@ -155,6 +193,7 @@ impl Build {
             nodes: all,
             links,
             moved,
+            held: Vec::new(),
             origins: OriginTable::default(),
         })
     }
@@ -227,14 +266,14 @@ impl Build {
         &mut self,
         eval: &mut Eval<'_>,
         inst: InstId,
-        places: &BTreeMap<String, Placed>,
+        place: Placed,
     ) -> Option<Node> {
         let db = eval.db;
-        let instance = eval.world(self.world)?.instance(inst)?.clone();
+        let instance = eval.world(inst.world)?.instance(inst)?.clone();
         let head = instance.head;
         let name = self.name(eval, inst);
         let mut fields = Vec::with_capacity(head.fields.len());
-        for (field, value) in fields_of(eval, self.world, inst) {
+        for (field, value) in fields_of(eval, inst.world, inst) {
             if field.as_ref() != "name" {
                 fields.push((field.to_string(), self.value(eval, &value)));
             }
@@ -246,12 +285,13 @@ impl Build {
             .collect();
         let mut around = Vec::new();
         let mut at = instance.parent;
-        while let Some(parent) = at.and_then(|id| eval.world(self.world)?.instance(id)) {
-            around.push(NodePath::new(parent.path.as_ref()));
+        while let Some((id, parent)) =
+            at.and_then(|id| Some((id, eval.world(id.world)?.instance(id)?)))
+        {
+            around.push(self.written(eval, id));
             at = parent.parent;
         }
         around.reverse();
-        let place = self.place_of(eval, inst, places);
         Some(Node {
             kind: NodeKind {
                 package: instance.kind.file(db).package(db).to_string(),
@@ -275,10 +315,10 @@ impl Build {
 
     /// The external name of a declaration, which must be known.
     fn name(&self, eval: &mut Eval<'_>, inst: InstId) -> Option<Arc<str>> {
-        let instance = eval.world(self.world)?.instance(inst)?.clone();
+        let instance = eval.world(inst.world)?.instance(inst)?.clone();
         let number = instance.head.number("name")?;
         let cx = Cx {
-            world: self.world,
+            world: inst.world,
             item: instance.item,
             inst: instance.parent,
             kind: Kind::Declared,
@@ -309,14 +349,17 @@ impl Build {
             .unwrap_or_default();
         let before = self.before(eval, &vals);
         ordered(eval, self.world, &vals, &before);
+        for link in &vals {
+            self.hold_linked(eval, link);
+        }
         let mut links: Vec<Link> = vals
             .into_iter()
             .zip(before)
             .map(|(link, before)| Link {
-                from: NodePath::new(eval.path_of(link.from)),
+                from: self.path(eval, link.from),
                 before,
                 field: FieldPath::new(link.field),
-                to: NodePath::new(eval.path_of(link.to)),
+                to: self.path(eval, link.to),
                 out: link.out.to_string(),
                 grant: link.grant.as_deref().map(str::to_owned),
                 origin: self.origin(&link.origin),

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plat_model::{Existing, Target, TargetId};
+use plat_model::{Existing, NodePath, Target, TargetId};
 
 use super::{Build, intern_target};
 use crate::check::lower;
-use crate::diag::Diag;
+use crate::diag::{Diag, Spot};
 use crate::eval::{Cx, Data, Eval, InstId, Kind, Val};
 use crate::ir::Place;
 
@@ -21,6 +21,8 @@ pub(super) struct Placed {
     pub target: Option<TargetId>,
     /// It exists already.
     pub existing: Option<Existing>,
+    /// Where that is said.
+    pub spot: Option<Spot>,
 }
 
 impl Build {
@@ -32,27 +34,36 @@ impl Build {
         places: &BTreeMap<String, Placed>,
     ) -> Placed {
         let mut at = Some(inst);
-        while let Some(instance) = at.and_then(|id| eval.world(self.world)?.instance(id)) {
+        let whole = eval.path_of(inst);
+        while let Some(instance) = at.and_then(|id| eval.world(id.world)?.instance(id)) {
             let path = instance.path.as_ref();
             let family = path.strip_suffix(']').and_then(|p| p.rsplit_once('['));
             let family = family.and_then(|(family, _)| places.get(family));
             if let Some(found) = places.get(path).or(family) {
-                return found.clone();
+                let mut found = found.clone();
+                // What a kind is made of has its like in the one that is owned.
+                let owner = found.existing.as_mut().and_then(|e| e.owner.as_mut());
+                if let (Some(owner), Some(rest)) = (owner, whole.strip_prefix(path)) {
+                    owner.node = NodePath::new(format!("{}{rest}", owner.node));
+                }
+                return found;
             }
             at = instance.parent;
         }
         Placed::default()
     }
 
-    /// Where declarations are put, the nearest environment first.
+    /// Where the declarations of a world are put, the nearest environment first.
     pub(super) fn places(
         &mut self,
         eval: &mut Eval<'_>,
+        number: usize,
+        main: &Target,
         targets: &mut BTreeMap<TargetId, Target>,
     ) -> BTreeMap<String, Placed> {
         let db = eval.db;
         let mut places: BTreeMap<String, Placed> = BTreeMap::new();
-        let Some(world) = eval.world(self.world) else {
+        let Some(world) = eval.world(number) else {
             return places;
         };
         let (env, chain) = (world.env, world.chain.clone());
@@ -61,17 +72,17 @@ impl Build {
                 continue;
             };
             let cx = Cx {
-                world: self.world,
+                world: number,
                 item,
                 inst: None,
                 kind: Kind::Set,
             };
-            let locals = eval.world(self.world).and_then(|w| w.keys_of(item));
+            let locals = eval.world(number).and_then(|w| w.keys_of(item));
             for entry in &body.place {
                 let Some(path) = eval.decl_path(entry.root, &entry.path, &cx, &locals) else {
                     continue;
                 };
-                let there = eval.world(self.world).is_some_and(|w| {
+                let there = eval.world(number).is_some_and(|w| {
                     let family = format!("{path}[");
                     let member = w.paths.range(Arc::from(family.as_str())..).next();
                     w.paths.contains_key(path.as_str())
@@ -80,12 +91,8 @@ impl Build {
                 if !there {
                     // What is taken over from others may speak of what is not there here.
                     if item == env {
-                        eval.not_there(
-                            self.world,
-                            &path,
-                            (entry.span, Some(String::new())),
-                            "placed",
-                        );
+                        let left_out = (entry.span, Some(String::new()));
+                        eval.not_there(number, &path, left_out, "placed");
                     }
                     continue;
                 }
@@ -103,10 +110,8 @@ impl Build {
                     }
                     Place::On(host) => {
                         let host = eval.eval(host, &cx, &locals);
-                        let main = targets.get(&TargetId::main()).cloned();
-                        if let Some(mut target) = main
-                            && has_host(eval, &cx, &target, &host)
-                        {
+                        if has_host(eval, &cx, main, &host) {
+                            let mut target = main.clone();
                             let host = self.value(eval, &host);
                             target.fields.insert("on".to_owned(), host);
                             placed.target = Some(intern_target(targets, target));
@@ -120,13 +125,66 @@ impl Build {
                         }
                         placed.existing = Some(Existing {
                             fields: out.into_iter().collect(),
+                            owner: None,
                         });
+                    }
+                    Place::Owned(env, root, steps) => {
+                        let spot = eval.spot(&cx, entry.value_span);
+                        let Some(there) = eval.named_world(env, &cx, &locals) else {
+                            continue;
+                        };
+                        let Some(path) = eval.decl_path(*root, steps, &cx, &locals) else {
+                            continue;
+                        };
+                        let owner = (there, path.as_str());
+                        let Some(existing) = self.owned(eval, number, owner, spot, targets) else {
+                            continue;
+                        };
+                        placed.existing = Some(existing);
+                        placed.spot = Some(spot);
                     }
                 }
                 places.insert(path, placed);
             }
         }
         places
+    }
+
+    /// What another environment owns, or what that one says of it where it is not its own either.
+    fn owned(
+        &mut self,
+        eval: &mut Eval<'_>,
+        number: usize,
+        (there, path): (usize, &str),
+        spot: Spot,
+        targets: &mut BTreeMap<TargetId, Target>,
+    ) -> Option<Existing> {
+        if there == number {
+            let message = "this is the environment's own already";
+            eval.diags.push(Diag::error("E0614", spot, message));
+            return None;
+        }
+        let Some(inst) = eval.find(there, path) else {
+            let name = eval.world(there).map_or("", |w| w.name.as_str());
+            let message = format!("there is no `{path}` in the environment `{name}`");
+            eval.diags.push(Diag::error("E0606", spot, message));
+            return None;
+        };
+        let owner = super::foreign::owner(eval, inst)?;
+        let own = Some(Existing {
+            fields: plat_model::Fields::default(),
+            owner: Some(owner),
+        });
+        // Environments that use each other's things in a circle are told as such, once for all.
+        if self.placing.contains(&there) {
+            return own;
+        }
+        let (kind, fields, found) = eval.target(there)?;
+        let main = self.target(eval, kind, &fields, &found);
+        self.placing.push(number);
+        let places = self.places(eval, there, &main, targets);
+        self.placing.pop();
+        self.place_of(eval, inst, &places).existing.or(own)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Values, as the graph holds them.
 
-use plat_model::{Data as ModelData, Fields, Hole, NodePath, Piece as ModelPiece, Quantity, Value};
+use plat_model::{Data as ModelData, Fields, Hole, Piece as ModelPiece, Quantity, Value};
 
 use super::links::within;
 use super::{Build, is_scalar};
@@ -52,13 +52,13 @@ impl Build {
                 case: case.to_string(),
                 fields: self.entries(eval, parts),
             },
-            Data::Node(inst) => ModelData::Node(NodePath::new(eval.path_of(*inst))),
+            Data::Node(inst) => ModelData::Node(self.path(eval, *inst)),
             Data::Out(out) => {
                 if is_scalar(&out.ty.plain(eval.db).1) {
                     ModelData::Text(vec![ModelPiece::Hole(self.hole(eval, out, &[]))])
                 } else {
                     ModelData::Out {
-                        node: NodePath::new(eval.path_of(out.inst)),
+                        node: self.path(eval, out.inst),
                         out: out.path.to_string(),
                     }
                 }
@@ -82,10 +82,10 @@ impl Build {
         value: &Val<'_>,
     ) -> Vec<Value> {
         let origin = self.origin(&value.origin);
-        within(eval, self.world, inst)
+        within(eval, inst.world, inst)
             .into_iter()
             .map(|id| {
-                let path = NodePath::new(eval.path_of(id));
+                let path = self.path(eval, id);
                 Value::new(ModelData::Node(path), origin)
             })
             .collect()
@@ -98,9 +98,14 @@ impl Build {
             .collect()
     }
 
-    pub(super) fn hole(&self, eval: &Eval<'_>, out: &OutRef, encoders: &[&'static str]) -> Hole {
+    pub(super) fn hole(
+        &mut self,
+        eval: &Eval<'_>,
+        out: &OutRef,
+        encoders: &[&'static str],
+    ) -> Hole {
         Hole {
-            producer: NodePath::new(eval.path_of(out.inst)),
+            producer: self.path(eval, out.inst),
             out: out.path.to_string(),
             encoders: encoders.iter().map(|e| (*e).to_owned()).collect(),
             secret: out.labels.secret,

@@ -138,6 +138,9 @@ impl<'db> Eval<'db> {
                 }
                 _ => new(Data::Poison),
             },
+            B::Origin => self.origin_of(&first, cx, span),
+            // The checker makes an expression of its own of it.
+            B::Fails => new(Data::Poison),
             B::Links | B::Holders | B::Grants => {
                 self.graph_call(builtin, &first, second.as_ref(), cx, span)
             }

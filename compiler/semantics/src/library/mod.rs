@@ -47,6 +47,8 @@ pub enum Builtin {
     Links,
     Holders,
     Grants,
+    Origin,
+    Fails,
     /// The entries of both maps; not written by anybody.
     Merge,
 }
@@ -93,6 +95,8 @@ impl Builtin {
         ("links", Self::Links),
         ("holders", Self::Holders),
         ("grants", Self::Grants),
+        ("origin", Self::Origin),
+        ("fails", Self::Fails),
     ];
 
     /// The function of that name.

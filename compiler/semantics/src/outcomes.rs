@@ -1,0 +1,142 @@
+//! What came of the tests, the policies and the waivers of an app.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use plat_model::Place;
+use plat_syntax::Diagnostic;
+
+use crate::api::{Database, STACK, resolve, sorted};
+use crate::app::app;
+use crate::check::lower;
+use crate::db::main_package;
+use crate::diag::{Diag, Spot};
+use crate::eval::{EnvKey, evaluate, first_env, run_tests};
+
+/// What came of a test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestOutcome {
+    /// Its name.
+    pub name: String,
+    /// Its documentation.
+    pub doc: Option<String>,
+    /// Where it stands.
+    pub place: Place,
+    /// How many things it asserts.
+    pub asserts: usize,
+    /// What fails; nothing if it passes.
+    pub failures: Vec<Diagnostic>,
+}
+
+/// What came of a policy in an environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyOutcome {
+    /// Its name; of another package, with that before it.
+    pub name: String,
+    /// Where it stands.
+    pub place: Place,
+    /// Of how many things it was asked; those that its `when` leaves out do not count.
+    pub asked: usize,
+    /// How many of them have a waiver.
+    pub waived: usize,
+    /// How many break it.
+    pub broken: usize,
+    /// What is said of those; warnings where the policy only warns.
+    pub failures: Vec<Diagnostic>,
+}
+
+impl Database {
+    /// The waivers whose last day is past, as errors at that day. Evaluation knows no day: who asks
+    /// brings today's date.
+    pub fn expired_waivers(&self, today: NaiveDate) -> Vec<Diagnostic> {
+        stacker::grow(STACK, || {
+            let mut out = Vec::new();
+            for item in &app(self).waived {
+                let Some(waive) = &lower(self, *item).waive else {
+                    continue;
+                };
+                let last = waive
+                    .until
+                    .and_then(|(year, month, day)| NaiveDate::from_ymd_opt(year, month, day));
+                let Some(last) = last.filter(|last| *last < today) else {
+                    continue;
+                };
+                let spot = Spot {
+                    item: *item,
+                    range: waive.until_span,
+                };
+                let policy = waive.policy.name(self);
+                let message = format!(
+                    "the waiver of `{policy}` for `{}` ended on {last}",
+                    waive.target
+                );
+                let diag = Diag::error("E0706", spot, message)
+                    .related(crate::types::name_spot(self, waive.policy), "the policy")
+                    .help("meet the policy and take the waiver away, or give it another last day");
+                out.push(diag.resolve(self));
+            }
+            sorted(out)
+        })
+    }
+
+    /// Runs the tests of the app. Bare names in them are looked up in `env`, or where none is said
+    /// in the first environment that is no family.
+    ///
+    /// What else is wrong with the program is not told here: ask [`Self::diagnostics`] first.
+    ///
+    /// # Errors
+    /// There is no such environment.
+    pub fn tests(&self, env: Option<&str>) -> Result<Vec<TestOutcome>, Box<Diagnostic>> {
+        stacker::grow(STACK, || {
+            let key = match env {
+                Some(env) => self.env_key(env)?,
+                None => match first_env(self) {
+                    Some(item) => EnvKey::new(self, item, Arc::from([])),
+                    None => return Ok(Vec::new()),
+                },
+            };
+            let runs = run_tests(self, key).iter();
+            Ok(runs
+                .map(|run| TestOutcome {
+                    name: run.test.name(self).to_string(),
+                    doc: self.doc(run.test),
+                    place: self.place_of(run.test),
+                    asserts: run.asserts,
+                    failures: sorted(resolve(self, &run.diags)),
+                })
+                .collect())
+        })
+    }
+
+    /// What came of the policies in an environment.
+    ///
+    /// What else is wrong there is not told: ask [`Self::diagnostics`] first.
+    ///
+    /// # Errors
+    /// There is no such environment.
+    pub fn policies(&self, env: &str) -> Result<Vec<PolicyOutcome>, Box<Diagnostic>> {
+        stacker::grow(STACK, || {
+            let evaluated = evaluate(self, self.env_key(env)?);
+            let main = main_package(self).map(|p| p.name.clone());
+            let runs = evaluated.policies.iter();
+            let outcomes = runs.map(|run| {
+                let name = run.policy.name(self);
+                let package = run.policy.file(self).package(self);
+                let own = Some(package) == main.as_ref();
+                PolicyOutcome {
+                    name: if own {
+                        name.to_string()
+                    } else {
+                        format!("{package}.{name}")
+                    },
+                    place: self.place_of(run.policy),
+                    asked: run.asked,
+                    waived: run.waived,
+                    broken: run.broken,
+                    failures: sorted(resolve(self, &run.diags)),
+                }
+            });
+            Ok(outcomes.collect())
+        })
+    }
+}
