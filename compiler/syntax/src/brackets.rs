@@ -134,7 +134,7 @@ impl<'a> Repair<'a> {
                 && token.kind.is_word()
                 && next.is_some_and(|n| n.kind != K::Eq && n.kind != K::Colon && !n.newline);
             if token.kind == K::Eof || begins_item {
-                self.end_deep(token.start);
+                self.end_deep();
                 self.close_down_to(0, token.start);
                 self.given_up.clear();
             } else if token.newline
@@ -197,6 +197,8 @@ impl<'a> Repair<'a> {
         let Some((opening, stack)) = &mut self.deep else {
             return false;
         };
+        // It ends where its last token does: documentation after that is of the next item.
+        opening.end = opening.end.max(token.end);
         if let Some(close) = closer(token.kind) {
             stack.push(close);
         } else if is_closer(token.kind) {
@@ -215,11 +217,10 @@ impl<'a> Repair<'a> {
         true
     }
 
-    fn end_deep(&mut self, at: u32) {
+    fn end_deep(&mut self) {
         if let Some((opening, _)) = self.deep.take() {
             self.out.push(Token {
                 kind: K::Skipped,
-                end: at.max(opening.end),
                 ..opening
             });
             // Those around it are open too, for the same reason.

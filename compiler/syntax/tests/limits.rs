@@ -91,3 +91,15 @@ fn as_deep_as_allowed_is_fine() {
     assert_eq!(parse(&text).diagnostics, vec![]);
     assert_eq!(plat_syntax::format(&"x.plat".into(), &text).unwrap(), text);
 }
+
+/// What is too deep and never closed reaches up to the next item, and not over its documentation.
+#[test]
+fn items_stand_one_after_the_other() {
+    let text = format!("type A{} = B\n\n/// Docs.\ntype C = D\n", "(".repeat(80));
+    let items = parse(&text).items;
+    let [first, second] = items.as_slice() else {
+        panic!("{items:?}");
+    };
+    let end = first.tree.root().range().shifted(first.offset).end;
+    assert!(end <= second.offset, "{end} {}", second.offset);
+}
