@@ -26,6 +26,8 @@ pub struct ApplyOptions {
     pub parallel: usize,
     /// How long one operation may take until its thing works.
     pub deadline: Duration,
+    /// Who applies, for the list of releases: `anna@laptop`.
+    pub by: String,
 }
 
 impl Default for ApplyOptions {
@@ -35,6 +37,7 @@ impl Default for ApplyOptions {
             wait: false,
             parallel: 16,
             deadline: Duration::from_secs(600),
+            by: String::new(),
         }
     }
 }
@@ -85,6 +88,18 @@ pub enum ApplyEvent {
         /// How.
         error: OpError,
     },
+    /// An operation failed and goes back to what it was.
+    Returning {
+        /// Which.
+        operation: OpId,
+    },
+    /// An operation that failed went back, or could not.
+    Returned {
+        /// Which.
+        operation: OpId,
+        /// Why it could not.
+        error: Option<OpError>,
+    },
     /// An operation is not begun.
     Skipped {
         /// Which.
@@ -103,6 +118,10 @@ pub struct Outcome {
     pub done: Vec<OpId>,
     /// What failed.
     pub failed: Vec<(OpId, OpError)>,
+    /// What failed and went back to what it was.
+    pub returned: Vec<OpId>,
+    /// What failed and could not go back, and why.
+    pub not_returned: Vec<(OpId, OpError)>,
     /// What was not begun, and why.
     pub skipped: Vec<(OpId, String)>,
     /// What was begun and left, after a second interrupt: the next apply finds out.
@@ -174,6 +193,7 @@ impl Engine {
             if !prepared.is_empty() {
                 return Err(EngineError::Problems(prepared));
             }
+            self.bring_back(plan).await?;
             Ok(Some(state))
         };
         let state = match begun.await {
@@ -206,6 +226,18 @@ impl Engine {
             stop: None,
         };
         Ok(run.run().await)
+    }
+
+    /// Gives secrets the values back that the plan says. Not in the journal: doing it again
+    /// changes nothing, and until the operations are done the next plan sees what stands on them.
+    async fn bring_back(&self, plan: &Plan) -> Result<(), EngineError> {
+        for secret in &plan.secrets {
+            self.backend(&secret.target)?
+                .secrets()
+                .bring_back(&self.scope, &secret.name, &secret.version)
+                .await?;
+        }
+        Ok(())
     }
 
     async fn prepare(&self, plan: &Plan, on_event: &OnEvent) -> Vec<Problem> {

@@ -51,6 +51,24 @@ pub trait Backend: Send + Sync {
         facts: &Facts,
     ) -> Result<Lowered, Vec<Refusal>>;
 
+    /// What can be had again of what was known when a release was applied, for going back to it:
+    /// its images, the values that its secrets had. It must change nothing. What can't be had is
+    /// told in a note where the release can do without, else refused.
+    ///
+    /// # Errors
+    /// What can't be had, and the release can't be without.
+    async fn recall(
+        &self,
+        _target: &TargetId,
+        _graph: &Graph,
+        then: &Facts,
+    ) -> Result<Recalled, Vec<Refusal>> {
+        Ok(Recalled {
+            facts: then.clone(),
+            ..Recalled::default()
+        })
+    }
+
     /// What is really there: each of `asked`, and whatever else carries the scope's ownership
     /// label. In bulk. It changes nothing. What could not be read is [`Observed::Unknown`]; an
     /// id of `asked` that is missing from the answer counts as unknown too, never as absent.
@@ -101,6 +119,30 @@ pub trait Backend: Send + Sync {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Facts(pub serde_json::Value);
+
+/// What [`Backend::recall`] found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recalled {
+    /// What lowering is to know: as then, as far as it can be had.
+    pub facts: Facts,
+    /// The secrets that must get another value first.
+    pub secrets: Vec<SecretReturn>,
+    /// What is not as it was then.
+    pub notes: Vec<Note>,
+}
+
+/// A secret that gets back a value it had.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SecretReturn {
+    /// The target that keeps it.
+    pub target: TargetId,
+    /// Its name.
+    pub name: String,
+    /// Which value: a name for it that tells nothing of it.
+    pub version: String,
+    /// When it was given that value, in milliseconds since 1970.
+    pub since: u64,
+}
 
 /// What lowering made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -231,6 +273,24 @@ pub struct Present {
     pub summary: String,
     /// What would be lost with it.
     pub holds_data: Option<HeldData>,
+    /// Who last changed it and when, as far as the target knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Box<Changed>>,
+    /// What it was last asked to be, where the target keeps that: what a lost state is rebuilt
+    /// from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<Box<Object>>,
+}
+
+/// Who changed a thing, and when.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// Who, as the target names it: a field manager, a user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// When, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
 }
 
 /// How a thing is.
@@ -379,6 +439,10 @@ pub struct OpError {
     pub log: Vec<String>,
     /// What is there all the same (made but not ready), so that the state tells the truth.
     pub made: Option<Box<Made>>,
+    /// The target has put the thing back to what it was before by itself: nothing was changed in
+    /// the end.
+    #[serde(default)]
+    pub back: bool,
 }
 
 impl OpError {
@@ -391,6 +455,7 @@ impl OpError {
             next: None,
             log: Vec::new(),
             made: None,
+            back: false,
         }
     }
 }
@@ -466,6 +531,23 @@ pub trait SecretStore: Send + Sync {
     /// # Errors
     /// It is not a generated one, or the store can't be written.
     async fn rotate(&self, scope: &Scope, name: &str) -> Result<(), BackendError>;
+
+    /// Gives a secret a value back that it had ([`Recalled::secrets`]). Where it has that value,
+    /// nothing changes.
+    ///
+    /// # Errors
+    /// That value is not kept any more, or the store can't be written.
+    async fn bring_back(
+        &self,
+        scope: &Scope,
+        name: &str,
+        _version: &str,
+    ) -> Result<(), BackendError> {
+        Err(BackendError::new(
+            format!("bringing back a value of the secret {name} in {scope}"),
+            "this store keeps no former values",
+        ))
+    }
 }
 
 /// What may be known of a secret.

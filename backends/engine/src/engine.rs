@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use plat_model::{Graph, TargetId};
 
-use crate::backend::{Backend, Note, Observation, Observed, Refusal};
+use crate::backend::{
+    Backend, Facts, Note, Observation, Observed, Recalled, Refusal, SecretReturn,
+};
 use crate::error::EngineError;
 use crate::lease::Host;
 use crate::ledger::Ledger;
@@ -51,9 +53,45 @@ impl Engine {
     /// # Errors
     /// What is refused, or what can't be read.
     pub async fn plan(&self, graph: &Graph, words: &Words) -> Result<Plan, EngineError> {
-        let (desired, notes) = self.lower(graph).await?;
-        self.make(Goal::Apply, Some(graph), desired, notes, words)
-            .await
+        let wanted = self.lower(graph, None).await?;
+        self.make(Goal::Apply, Some(graph), wanted, words).await
+    }
+
+    /// Plans to make the world what a release said: its graph, its images, the values that its
+    /// secrets had. Jobs are left as they are: they ran already, and undoing is not theirs to do.
+    /// Without a number it is the last complete release before the one that stands.
+    ///
+    /// # Errors
+    /// There is no such release, what is refused, or what can't be read.
+    pub async fn plan_return(
+        &self,
+        number: Option<u64>,
+        words: &Words,
+    ) -> Result<Plan, EngineError> {
+        let state = self.ledger.load().await?;
+        let number = match number {
+            Some(number) => number,
+            None => state.before_this().map(|head| head.number).ok_or_else(|| {
+                let why = "there is no release to go back to: none before this one was done whole";
+                EngineError::NoRelease {
+                    why: why.to_owned(),
+                }
+            })?,
+        };
+        let release = self.ledger.release(number).await?;
+        let release = release.ok_or_else(|| EngineError::NoRelease {
+            why: format!("there is no release {number}, or it is no longer kept"),
+        })?;
+        let graph = release
+            .graph
+            .as_ref()
+            .ok_or_else(|| EngineError::NoRelease {
+                why: format!("release {number} took everything away: there is nothing in it"),
+            })?;
+        let mut wanted = self.lower(graph, Some(&release.facts)).await?;
+        wanted.returns_to = Some(number);
+        leave_runs(&mut wanted, &state);
+        self.make(Goal::Apply, Some(graph), wanted, words).await
     }
 
     /// Plans to take everything away, but data that `words` don't name.
@@ -61,18 +99,38 @@ impl Engine {
     /// # Errors
     /// What is refused, or what can't be read.
     pub async fn plan_destroy(&self, words: &Words) -> Result<Plan, EngineError> {
-        self.make(Goal::Destroy, None, BTreeMap::new(), Vec::new(), words)
+        self.make(Goal::Destroy, None, Wanted::default(), words)
             .await
+    }
+
+    /// Plans to take on record what carries the label of this environment and is not on it: what
+    /// a lost state is rebuilt by. What runs is left alone.
+    ///
+    /// # Errors
+    /// What can't be read.
+    pub async fn plan_adopt(&self) -> Result<Plan, EngineError> {
+        let mut state = self.ledger.load().await?;
+        let made_from = state.digest();
+        // Nothing of that name is anywhere: whether it is known to be absent says whether the
+        // target can be asked at all.
+        let probes = self.backends.keys().map(|target| {
+            let probe = Object::new(planner::PROBE, target.clone(), serde_json::Value::Null);
+            (probe.id.clone(), probe)
+        });
+        let seen = self.observe(&state, &probes.collect()).await;
+        recover::settle(&mut state, &seen);
+        let targets = self.described(None);
+        Ok(planner::adopt(&self.scope, targets, &state, made_from, &seen).sealed())
     }
 
     async fn make(
         &self,
         goal: Goal,
         graph: Option<&Graph>,
-        desired: BTreeMap<ObjectId, Object>,
-        notes: Vec<Note>,
+        wanted: Wanted,
         words: &Words,
     ) -> Result<Plan, EngineError> {
+        let desired = wanted.objects;
         let mut state = self.ledger.load().await?;
         let made_from = state.digest();
         let seen = self.observe(&state, &desired).await;
@@ -99,9 +157,13 @@ impl Engine {
             made_from,
             seen: &seen,
             words,
-            notes,
+            notes: wanted.notes,
+            returns: wanted.returns_to.is_some(),
         })
         .map_err(EngineError::Refused)?;
+        plan.facts = wanted.facts;
+        plan.returns_to = wanted.returns_to;
+        plan.secrets = wanted.secrets;
         plan.problems = self.check(&plan).await;
         Ok(plan.sealed())
     }
@@ -119,27 +181,41 @@ impl Engine {
             .collect()
     }
 
+    /// The objects of a graph, as of now, or with what was known when a release was applied.
     async fn lower(
         &self,
         graph: &Graph,
-    ) -> Result<(BTreeMap<ObjectId, Object>, Vec<Note>), EngineError> {
-        let mut objects: BTreeMap<ObjectId, Object> = BTreeMap::new();
-        let (mut notes, mut refusals) = (Vec::new(), Vec::new());
+        then: Option<&BTreeMap<TargetId, Facts>>,
+    ) -> Result<Wanted, EngineError> {
+        let mut wanted = Wanted::default();
+        let mut refusals = Vec::new();
         let used: BTreeSet<&TargetId> = graph.nodes.values().map(|n| &n.target).collect();
         for target in used {
             let backend = self.backend(target)?;
-            let lowered = match backend.gather(target, graph).await {
-                Ok(facts) => backend.lower(target, graph, &facts),
-                Err(refused) => Err(refused),
+            let then = then.map(|facts| facts.get(target).cloned().unwrap_or_default());
+            let known = match &then {
+                Some(then) => backend.recall(target, graph, then).await,
+                None => backend.gather(target, graph).await.map(|facts| Recalled {
+                    facts,
+                    ..Recalled::default()
+                }),
             };
-            let lowered = match lowered {
+            let lowered = known.and_then(|known| {
+                let lowered = backend.lower(target, graph, &known.facts)?;
+                Ok((known, lowered))
+            });
+            let (known, lowered) = match lowered {
                 Ok(lowered) => lowered,
                 Err(refused) => {
                     refusals.extend(refused);
                     continue;
                 }
             };
-            notes.extend(lowered.notes);
+            wanted.facts.insert(target.clone(), known.facts);
+            wanted.secrets.extend(known.secrets);
+            wanted.notes.extend(known.notes);
+            wanted.notes.extend(lowered.notes);
+            let objects = &mut wanted.objects;
             for object in lowered.objects {
                 let id = object.id.clone();
                 if let Some(other) = objects.insert(id.clone(), object) {
@@ -153,8 +229,9 @@ impl Engine {
                 }
             }
         }
-        for object in objects.values() {
-            for needed in object.after.iter().filter(|n| !objects.contains_key(n)) {
+        for object in wanted.objects.values() {
+            let missing = |needed: &&ObjectId| !wanted.objects.contains_key(*needed);
+            for needed in object.after.iter().filter(missing) {
                 refusals.push(Refusal {
                     node: object.node.clone(),
                     field: None,
@@ -165,7 +242,8 @@ impl Engine {
             }
         }
         if refusals.is_empty() {
-            Ok((objects, notes))
+            wanted.secrets.sort();
+            Ok(wanted)
         } else {
             refusals.sort();
             Err(EngineError::Refused(refusals))
@@ -222,7 +300,7 @@ impl Engine {
                 seen.objects.insert(id.clone(), answer.of(id));
             }
             for (id, observed) in answer.objects {
-                if matches!(observed, Observed::Present(_)) {
+                if !matches!(observed, Observed::Absent) {
                     seen.objects.entry(id).or_insert(observed);
                 }
             }
@@ -242,6 +320,33 @@ impl Engine {
         problems.sort();
         problems.dedup();
         problems
+    }
+}
+
+/// What is to be, lowered.
+#[derive(Default)]
+struct Wanted {
+    objects: BTreeMap<ObjectId, Object>,
+    notes: Vec<Note>,
+    /// What lowering knew, by target.
+    facts: BTreeMap<TargetId, Facts>,
+    returns_to: Option<u64>,
+    secrets: Vec<SecretReturn>,
+}
+
+/// On the way back what ran stays as it ran: it is neither made again nor taken away.
+fn leave_runs(wanted: &mut Wanted, state: &State) {
+    wanted
+        .objects
+        .retain(|id, object| !object.is_run || state.inventory.contains_key(id));
+    for (id, recorded) in &state.inventory {
+        if recorded.object.is_run {
+            wanted.objects.insert(id.clone(), recorded.object.clone());
+        }
+    }
+    let there: BTreeSet<ObjectId> = wanted.objects.keys().cloned().collect();
+    for object in wanted.objects.values_mut() {
+        object.after.retain(|needed| there.contains(needed));
     }
 }
 

@@ -120,6 +120,12 @@ pub enum EngineError {
         /// Whose it should be.
         wanted: Scope,
     },
+    /// There is no such release to go back to.
+    #[error("{why}")]
+    NoRelease {
+        /// Which, and why not.
+        why: String,
+    },
     /// No backend was given for a target.
     #[error("the environment uses the target `{target}`, which this platc can't reach")]
     NoBackend {
@@ -141,6 +147,7 @@ impl EngineError {
             Self::State(error) => error.next(),
             Self::Backend(error) => error.next.clone(),
             Self::Stale { .. } => Some("Plan again, and look at it again".to_owned()),
+            Self::NoRelease { .. } => Some("`platc releases` lists those that are kept".to_owned()),
             Self::Refused(_)
             | Self::Problems(_)
             | Self::OtherScope { .. }

@@ -253,7 +253,7 @@ impl Ledger {
         let name = format!("plans/{name}");
         match self.store.read(&name).await? {
             Some(blob) => crate::file::plan_from_bytes(&blob.bytes)
-                .map(Some)
+                .map(|file| Some(file.plan))
                 .map_err(|why| StateError::Unreadable {
                     place: self.at(&name),
                     why,

@@ -93,6 +93,20 @@ pub struct Object {
     /// Where it is declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+    /// Making or changing it runs something to its end: a job. A way back leaves it as it is.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_run: bool,
+    /// Where it does not become ready as it is to be, it goes back to what it was by itself.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub goes_back: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the form that serde asks for"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl Object {
@@ -109,6 +123,8 @@ impl Object {
             holds_data: None,
             on_change: BTreeMap::new(),
             place: None,
+            is_run: false,
+            goes_back: false,
         }
     }
 

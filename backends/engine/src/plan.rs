@@ -6,7 +6,7 @@ use std::fmt;
 use plat_model::{Digest, FieldPath, Graph, NodePath, Place, TargetId};
 use serde::{Deserialize, Serialize};
 
-use crate::backend::{Note, Problem};
+use crate::backend::{Facts, Note, Problem, SecretReturn};
 use crate::object::{Object, ObjectId, Scope};
 
 /// Everything an apply will do, in which order, and under which conditions. Apply runs exactly
@@ -21,8 +21,17 @@ pub struct Plan {
     pub goal: Goal,
     /// The targets in use, each as its backend describes it: `local`.
     pub targets: BTreeMap<TargetId, String>,
-    /// What is to be; the release that apply records holds it. `None` for a destroy.
+    /// What is to be; the release that apply records holds it. `None` where nothing is to be.
     pub graph: Option<Graph>,
+    /// What lowering knew of the outside, by target; the release holds it too.
+    #[serde(default)]
+    pub facts: BTreeMap<TargetId, Facts>,
+    /// The release that it goes back to.
+    #[serde(default)]
+    pub returns_to: Option<u64>,
+    /// The secrets that get back the value they had then, before the first operation.
+    #[serde(default)]
+    pub secrets: Vec<SecretReturn>,
     /// The digests of what it was made from.
     pub made_from: MadeFrom,
     /// All objects that are to be, those that stay as they are too: the state takes from here
@@ -55,7 +64,10 @@ impl Plan {
 
     /// Whether there is nothing to do: the target and the record are as the source says.
     pub fn is_empty(&self) -> bool {
-        self.operations.is_empty() && self.blocked.is_empty() && self.changes.is_empty()
+        self.operations.is_empty()
+            && self.blocked.is_empty()
+            && self.changes.is_empty()
+            && self.secrets.is_empty()
     }
 
     /// The same with the digest that its content has.
@@ -94,6 +106,8 @@ pub enum Goal {
     Apply,
     /// To take everything away.
     Destroy,
+    /// To take on record what carries the label of the environment and is not on it.
+    Adopt,
 }
 
 /// The digests of what a plan was made from. When one has moved, the plan is stale.
@@ -174,6 +188,26 @@ impl Operation {
             .is_some_and(|o| o.holds_data.is_some());
         let again = self.action == Action::Create && self.previous.is_some();
         held && (self.action == Action::Replace || again)
+    }
+
+    /// The way back from it, where it leads somewhere: the object as it was before, from the thing
+    /// as the attempt left it. It is a part of this operation, so that nothing is planned anew,
+    /// and a step of its own to the journal and to the target.
+    pub(crate) fn way_back(&self, left: &Precondition) -> Option<Self> {
+        let goes_back = self.desired.as_ref().is_some_and(|o| o.goes_back);
+        let previous = self.previous.clone()?;
+        if self.action != Action::Update || !goes_back || self.again {
+            return None;
+        }
+        let token = Digest::of(format!("back {}", self.token).as_bytes());
+        Some(Self {
+            desired: Some(previous),
+            previous: self.desired.clone(),
+            precondition: left.clone(),
+            token: Token(token.as_str().chars().take(32).collect()),
+            how: Some("goes back to what it was".to_owned()),
+            ..self.clone()
+        })
     }
 
     /// Whether it changes the record and nothing else: no backend is asked to execute it.
@@ -267,6 +301,12 @@ pub struct Drift {
     pub what: DriftKind,
     /// More about it: why it stopped, what it says of itself.
     pub detail: Option<String>,
+    /// Who did it, where the target knows.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// When, in milliseconds since 1970, where the target knows.
+    #[serde(default)]
+    pub at: Option<u64>,
 }
 
 /// What happened to an object since it was applied.
@@ -346,6 +386,8 @@ pub struct FieldChange {
 pub struct Words {
     /// Whose data may be lost.
     pub data: DataWord,
+    /// How many declarations may go, where it is most of the environment.
+    pub deletes: Option<usize>,
 }
 
 /// The word for losing data.

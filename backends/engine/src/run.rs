@@ -15,10 +15,10 @@ use crate::error::StateError;
 use crate::interrupt::Interrupts;
 use crate::journal::Event as Journalled;
 use crate::ledger::{Held, TTL};
-use crate::plan::{Action, OpId, Operation, Plan, Precondition};
+use crate::plan::{Action, Goal, OpId, Operation, Plan, Precondition};
 use crate::state::{Release, ReleaseHead, State};
 
-type Running<'a> = FuturesUnordered<BoxFuture<'a, (OpId, Result<Done, OpError>)>>;
+type Running = FuturesUnordered<BoxFuture<'static, (Operation, Result<Done, OpError>)>>;
 
 pub(crate) struct Run<'a> {
     pub engine: &'a Engine,
@@ -38,7 +38,7 @@ impl Run<'_> {
     pub(crate) async fn run(mut self) -> Outcome {
         let mut queue = Queue::new(self.plan);
         let mut under_way: BTreeSet<OpId> = BTreeSet::new();
-        let mut running: Running<'_> = FuturesUnordered::new();
+        let mut running: Running = FuturesUnordered::new();
         let mut beat = tokio::time::interval(Duration::from_millis(TTL / 3));
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         // The lease is new: the first tick is at once.
@@ -65,7 +65,7 @@ impl Run<'_> {
                 };
                 if self.begin(operation).await {
                     under_way.insert(operation.id);
-                    running.push(self.execution(operation));
+                    running.push(self.execution(operation.clone()));
                 } else if operation.on_record_alone() {
                     queue.done(operation.id);
                 }
@@ -74,10 +74,17 @@ impl Run<'_> {
                 break;
             }
             tokio::select! {
-                Some((id, result)) = running.next() => {
+                Some((operation, result)) = running.next() => {
+                    let id = operation.id;
                     under_way.remove(&id);
-                    if self.ended(id, result).await {
-                        queue.done(id);
+                    match self.ended(operation, result).await {
+                        Ended::Done => queue.done(id),
+                        Ended::Failed => {}
+                        Ended::Back(back) => {
+                            // It belongs to what was begun, so the first Ctrl-C waits for it.
+                            under_way.insert(id);
+                            running.push(self.execution(*back));
+                        }
                     }
                 }
                 _ = beat.tick() => {
@@ -124,10 +131,10 @@ impl Run<'_> {
         true
     }
 
-    fn execution<'f>(
+    fn execution(
         &self,
-        operation: &'f Operation,
-    ) -> BoxFuture<'f, (OpId, Result<Done, OpError>)> {
+        operation: Operation,
+    ) -> BoxFuture<'static, (Operation, Result<Done, OpError>)> {
         let id = operation.id;
         let on_event = Arc::clone(&self.on_event);
         let sink = Arc::clone(&self.on_event);
@@ -155,12 +162,12 @@ impl Run<'_> {
             let Some(backend) = backend else {
                 let what = format!("reaching the target of {}", operation.label);
                 let error = OpError::new(OpErrorKind::Fatal, what, "there is no backend for it");
-                return (id, Err(error));
+                return (operation, Err(error));
             };
             let mut pause = Duration::from_millis(200);
             for attempt in 1.. {
                 let patience = context.deadline + Duration::from_secs(10);
-                let doing = backend.execute(operation, &context);
+                let doing = backend.execute(&operation, &context);
                 let result = tokio::time::timeout(patience, doing)
                     .await
                     .unwrap_or_else(|_| {
@@ -184,19 +191,20 @@ impl Run<'_> {
                         tokio::time::sleep(pause).await;
                         pause = (pause * 2).min(Duration::from_secs(5));
                     }
-                    result => return (id, result),
+                    result => return (operation, result),
                 }
             }
             let error = OpError::new(OpErrorKind::Fatal, operation.label.clone(), "gave up");
-            (id, Err(error))
+            (operation, Err(error))
         })
     }
 
-    /// Takes in how an operation ended; whether what waits for it may begin.
-    async fn ended(&mut self, id: OpId, result: Result<Done, OpError>) -> bool {
-        let Some(operation) = self.plan.operation(id) else {
-            return false;
-        };
+    /// Takes in how an operation ended.
+    async fn ended(&mut self, operation: Operation, result: Result<Done, OpError>) -> Ended {
+        let id = operation.id;
+        let planned = self.plan.operation(id).map(|o| &o.token);
+        let is_way_back = planned != Some(&operation.token);
+        let operation = &operation;
         let token = operation.token.clone();
         match result {
             Ok(done) => {
@@ -212,9 +220,17 @@ impl Run<'_> {
                 if let Err(error) = self.held.record(result).await {
                     self.trouble(error);
                 }
+                if is_way_back {
+                    self.outcome.returned.push(id);
+                    (self.on_event)(ApplyEvent::Returned {
+                        operation: id,
+                        error: None,
+                    });
+                    return Ended::Failed;
+                }
                 self.outcome.done.push(id);
                 (self.on_event)(ApplyEvent::Done { operation: id });
-                true
+                Ended::Done
             }
             Err(error) => {
                 self.state.failed(operation, &error);
@@ -225,14 +241,60 @@ impl Run<'_> {
                 if let Err(error) = self.held.record(failed).await {
                     self.trouble(error);
                 }
+                if is_way_back {
+                    self.outcome.not_returned.push((id, error.clone()));
+                    (self.on_event)(ApplyEvent::Returned {
+                        operation: id,
+                        error: Some(error),
+                    });
+                    return Ended::Failed;
+                }
                 self.outcome.failed.push((id, error.clone()));
                 (self.on_event)(ApplyEvent::Failed {
                     operation: id,
-                    error,
+                    error: error.clone(),
                 });
-                false
+                self.back(operation, &error).await
             }
         }
+    }
+
+    /// Begins the way back of an operation that did not become ready, where there is one.
+    async fn back(&mut self, operation: &Operation, error: &OpError) -> Ended {
+        if error.back {
+            // The target did it already.
+            self.outcome.returned.push(operation.id);
+            (self.on_event)(ApplyEvent::Returned {
+                operation: operation.id,
+                error: None,
+            });
+            return Ended::Failed;
+        }
+        let left = match (&error.kind, &error.made) {
+            (OpErrorKind::NotReady, Some(made)) => Precondition::Be {
+                uid: made.uid.clone(),
+                version: made.version.clone(),
+            },
+            _ => return Ended::Failed,
+        };
+        // After a second interrupt what is there is left; without the state nothing is begun.
+        if self.interrupts.count() > 1 || self.outcome.trouble.is_some() {
+            return Ended::Failed;
+        }
+        let Some(back) = operation.way_back(&left) else {
+            return Ended::Failed;
+        };
+        let intent = Journalled::Intent {
+            operation: Box::new(back.clone()),
+        };
+        if let Err(error) = self.held.record(intent).await {
+            self.trouble(error);
+            return Ended::Failed;
+        }
+        (self.on_event)(ApplyEvent::Returning {
+            operation: operation.id,
+        });
+        Ended::Back(Box::new(back))
     }
 
     /// The state can't be written: nothing more is begun. The first trouble is the one to tell.
@@ -244,8 +306,16 @@ impl Run<'_> {
     /// What was under way when somebody asked twice to stop is looked after by the next apply.
     fn leave(&mut self, under_way: &BTreeSet<OpId>) {
         for operation in under_way.iter().filter_map(|id| self.plan.operation(*id)) {
-            self.state.pend(operation);
-            self.outcome.left.push(operation.id);
+            let failed = self
+                .outcome
+                .failed
+                .iter()
+                .any(|(id, _)| *id == operation.id);
+            // A way back that is left is on record as the attempt that failed, not yet settled.
+            if !failed {
+                self.state.pend(operation);
+                self.outcome.left.push(operation.id);
+            }
         }
     }
 
@@ -290,8 +360,18 @@ impl Run<'_> {
         if self.outcome.trouble == Some(StateError::LeaseLost) {
             return;
         }
-        self.refresh();
         self.state.looked();
+        if self.plan.goal == Goal::Adopt {
+            // Nothing was applied: what is on record now is what others applied before.
+            if let Err(error) = self.held.commit(&self.state).await {
+                self.trouble(error);
+            }
+            if let Err(error) = self.held.release(&*self.engine.host).await {
+                self.trouble(error);
+            }
+            return;
+        }
+        self.refresh();
         let number = self.state.last_release().map_or(0, |r| r.number) + 1;
         let head = ReleaseHead {
             number,
@@ -299,10 +379,14 @@ impl Run<'_> {
             plan: self.plan.digest.clone(),
             graph: self.plan.made_from.graph.clone(),
             complete: self.outcome.is_complete(),
+            by: self.options.by.clone(),
+            command: self.options.command.clone(),
+            returned_to: self.plan.returns_to,
         };
         let release = Release {
             head,
             graph: self.plan.graph.clone(),
+            facts: self.plan.facts.clone(),
         };
         let written = async {
             let mut heads = self.state.releases.clone();
@@ -335,6 +419,16 @@ impl Run<'_> {
                 .unwrap_or(false);
         }
     }
+}
+
+/// How an operation ended.
+enum Ended {
+    /// What waits for it may begin.
+    Done,
+    /// What waits for it is not begun.
+    Failed,
+    /// As before, and it goes back to what it was by this.
+    Back(Box<Operation>),
 }
 
 /// How often an operation is tried.

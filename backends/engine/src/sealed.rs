@@ -1,17 +1,37 @@
 //! The form of every file the engine writes: a line that says what it is, then the content.
 //!
 //! `{"plat":"state","format":1,"digest":"…"}` and a line of JSON. The digest shows a file that
-//! was cut short or edited; the first line is readable whatever the format of the second.
+//! was cut short or edited; the first line is readable whatever the format of the second. A plan's
+//! first line may carry a signature too.
 
 use plat_model::Digest;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::sign::{Signature, SigningKey, VerifyingKey};
+
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Head {
     plat: String,
     format: u32,
     digest: Digest,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signature: Option<Signature>,
+}
+
+/// What the first line says whatever the format.
+#[derive(Deserialize)]
+struct Kind {
+    plat: String,
+    format: u32,
+}
+
+impl Head {
+    /// What a signature is of.
+    fn signed(&self) -> Vec<u8> {
+        format!("plat {} {} {}", self.plat, self.format, self.digest).into_bytes()
+    }
 }
 
 /// A file that is not what it should be.
@@ -49,12 +69,24 @@ pub(crate) fn seal<T: Serialize>(
     format: u32,
     content: &T,
 ) -> Result<Vec<u8>, serde_json::Error> {
+    seal_signed(what, format, content, None)
+}
+
+/// The bytes of a file, signed where a key is given.
+pub(crate) fn seal_signed<T: Serialize>(
+    what: &str,
+    format: u32,
+    content: &T,
+    key: Option<&SigningKey>,
+) -> Result<Vec<u8>, serde_json::Error> {
     let content = serde_json::to_string(content)?;
-    let head = Head {
+    let mut head = Head {
         plat: what.to_owned(),
         format,
         digest: digest(what, format, &content),
+        signature: None,
     };
+    head.signature = key.map(|key| key.sign(&head.signed()));
     let head = serde_json::to_string(&head)?;
     Ok(format!("{head}\n{content}\n").into_bytes())
 }
@@ -65,6 +97,16 @@ pub(crate) fn open<T: DeserializeOwned>(
     format: u32,
     bytes: &[u8],
 ) -> Result<T, SealError> {
+    open_signed(what, format, bytes).map(|(content, _)| content)
+}
+
+/// The content of a file's bytes, and who signed it. A signature that does not fit is damage,
+/// whether one was asked for or not.
+pub(crate) fn open_signed<T: DeserializeOwned>(
+    what: &'static str,
+    format: u32,
+    bytes: &[u8],
+) -> Result<(T, Option<VerifyingKey>), SealError> {
     let foreign = SealError::Foreign { expected: what };
     if bytes.is_empty() {
         return Err(SealError::Damaged {
@@ -73,7 +115,7 @@ pub(crate) fn open<T: DeserializeOwned>(
     }
     let text = std::str::from_utf8(bytes).map_err(|_| foreign.clone())?;
     let (head, content) = text.split_once('\n').unwrap_or((text, ""));
-    let Ok(head) = serde_json::from_str::<Head>(head) else {
+    let Ok(kind) = serde_json::from_str::<Kind>(head) else {
         return Err(if head.starts_with("{\"plat\"") {
             SealError::Damaged {
                 why: "it ends in its first line".to_owned(),
@@ -82,29 +124,67 @@ pub(crate) fn open<T: DeserializeOwned>(
             foreign
         });
     };
-    if head.plat != what {
+    if kind.plat != what {
         return Err(foreign);
     }
-    if head.format > format {
+    if kind.format > format {
         return Err(SealError::Newer {
-            found: head.format,
+            found: kind.format,
             known: format,
         });
     }
+    let head: Head = serde_json::from_str(head).map_err(|error| SealError::Damaged {
+        why: format!("its first line: {error}"),
+    })?;
     let content = content.strip_suffix('\n').unwrap_or(content);
     if digest(what, head.format, content) != head.digest {
         return Err(SealError::Damaged {
             why: "its digest does not fit its content".to_owned(),
         });
     }
-    serde_json::from_str(content).map_err(|error| SealError::Damaged {
+    let signed_by = match &head.signature {
+        None => None,
+        Some(signature) => {
+            let key = signature.verified(&head.signed());
+            Some(key.ok_or_else(|| SealError::Damaged {
+                why: "its signature does not fit it".to_owned(),
+            })?)
+        }
+    };
+    let content = serde_json::from_str(content).map_err(|error| SealError::Damaged {
         why: error.to_string(),
-    })
+    })?;
+    Ok((content, signed_by))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{SealError, open, seal};
+    use super::{SealError, open, open_signed, seal, seal_signed};
+    use crate::sign::SigningKey;
+
+    #[test]
+    fn every_edit_of_a_signed_file_is_seen_and_a_removed_signature_is_missing() {
+        let key = SigningKey::generate().unwrap();
+        let bytes = seal_signed("plan", 1, &vec!["a"], Some(&key)).unwrap();
+        let read = |bytes: &[u8]| open_signed::<Vec<String>>("plan", 1, bytes);
+        let (content, signed_by) = read(&bytes).unwrap();
+        assert_eq!(content, ["a"]);
+        assert_eq!(signed_by, Some(key.verifying_key()));
+        for at in 0..bytes.len() - 1 {
+            let mut edited = bytes.clone();
+            edited[at] ^= 1;
+            assert!(read(&edited).is_err(), "edited at {at}");
+        }
+        // Another content under the same signature.
+        let text = String::from_utf8(bytes).unwrap();
+        let other = String::from_utf8(seal("plan", 1, &vec!["b"]).unwrap()).unwrap();
+        let signature = text.find(",\"signature\"").unwrap();
+        let end = text.find('\n').unwrap();
+        let grafted = other.replacen("}\n", &format!("{}\n", &text[signature..end]), 1);
+        assert!(read(grafted.as_bytes()).is_err());
+        let stripped = format!("{}}}{}", &text[..signature], &text[end..]);
+        assert_eq!(read(stripped.as_bytes()).unwrap().1, None);
+    }
 
     #[test]
     fn every_cut_and_every_edit_is_seen() {

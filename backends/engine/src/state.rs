@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use plat_model::{Digest, Graph, NodePath};
+use plat_model::{Digest, Graph, NodePath, TargetId};
 use serde::{Deserialize, Serialize};
 
-use crate::backend::{Done, Made, OpError};
+use crate::backend::{Done, Facts, Made, OpError};
 use crate::object::{Object, ObjectId, Scope};
 use crate::plan::{DataFate, Operation};
 
@@ -91,6 +91,15 @@ pub struct ReleaseHead {
     pub graph: Option<Digest>,
     /// Whether all of the plan was done.
     pub complete: bool,
+    /// Who applied it, as whoever did said: `anna@laptop`.
+    #[serde(default)]
+    pub by: String,
+    /// The command that did: `platc up dev`.
+    #[serde(default)]
+    pub command: String,
+    /// The release that it went back to.
+    #[serde(default)]
+    pub returned_to: Option<u64>,
 }
 
 /// A release with its graph.
@@ -100,6 +109,9 @@ pub struct Release {
     pub head: ReleaseHead,
     /// What was to be; `None` for a destroy.
     pub graph: Option<Graph>,
+    /// What lowering knew of the outside: digests of images and sources, versions of secrets.
+    #[serde(default)]
+    pub facts: BTreeMap<TargetId, Facts>,
 }
 
 impl Release {
@@ -149,6 +161,17 @@ impl State {
         self.releases.last()
     }
 
+    /// The release that one goes back to where none is named: the last one of which all was done
+    /// before the one that stands. Going back again goes further back.
+    pub fn before_this(&self) -> Option<&ReleaseHead> {
+        let last = self.releases.last()?;
+        let from = last.returned_to.unwrap_or(last.number);
+        self.releases
+            .iter()
+            .rev()
+            .find(|r| r.complete && r.graph.is_some() && r.returned_to.is_none() && r.number < from)
+    }
+
     /// The nodes that something is recorded of.
     pub fn nodes(&self) -> Vec<&NodePath> {
         let mut nodes: Vec<_> = self
@@ -192,6 +215,7 @@ impl State {
     pub(crate) fn failed(&mut self, operation: &Operation, error: &OpError) {
         self.drop_pending(operation);
         match &error.made {
+            _ if error.back => {}
             Some(made) => self.put(operation, made, false),
             None => self.pend(operation),
         }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use plat_model::{FieldPath, NodePath, Place};
+use plat_model::{Digester, FieldPath, Graph, NodePath, Place};
 use serde::{Deserialize, Serialize};
 
 use crate::backend::{Note, Problem};
@@ -11,6 +11,7 @@ use crate::plan::{
     Action, Blocked, DataFate, Drift, Goal, NodeAction, NodeChange, OpId, Operation, Plan,
     SpecChange,
 };
+use crate::planner;
 
 /// What a plan shows. `platc plan --json` prints it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,8 @@ pub struct PlanView {
     pub environment: String,
     /// What the plan is for.
     pub goal: Goal,
+    /// What is compared, where it is no plan: nothing of a target stands in it then.
+    pub compares: Option<Compared>,
     /// The targets in use, as each describes itself.
     pub targets: Vec<String>,
     /// Whether there is nothing to do.
@@ -41,10 +44,32 @@ pub struct PlanView {
     pub problems: Vec<Problem>,
     /// The environment's cost limit. It is not checked: no target gives prices.
     pub budget: Option<String>,
+    /// The release that it goes back to.
+    pub returns_to: Option<u64>,
+    /// The secrets that get back a value they had.
+    pub secrets: Vec<SecretView>,
     /// The plan's digest in full.
     pub digest: String,
     /// As people type it: `platc apply 7f3c9a`.
     pub id: String,
+}
+
+/// Two programs that are compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compared {
+    /// The one before, as it was asked for: `main`, `dev`.
+    pub from: String,
+    /// The one after.
+    pub to: String,
+}
+
+/// A secret that gets back a value it had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretView {
+    /// Its name.
+    pub name: String,
+    /// When it was given that value, in milliseconds since 1970.
+    pub since: u64,
 }
 
 /// Numbers of declarations.
@@ -129,22 +154,54 @@ impl PlanView {
     /// The version of the format this crate writes.
     pub const FORMAT: u32 = 1;
 
+    /// What changes from one graph to another; `from` and `to` say which they are. No target is
+    /// asked, so there are no operations in it.
+    pub fn comparing(old: &Graph, new: &Graph, from: &str, to: &str) -> Self {
+        let changes = planner::compare(old, new);
+        let changes: Vec<ChangeView> = changes.iter().map(|c| change(None, c)).collect();
+        let (changes, mut counts) = counted(changes);
+        let touched: BTreeSet<&NodePath> = changes.iter().filter_map(|c| c.node.as_ref()).collect();
+        let paths = new.nodes.keys();
+        counts.unchanged = paths.filter(|path| !touched.contains(path)).count();
+        let mut digest = Digester::new("plat.comparison");
+        digest
+            .text(old.digest().as_str())
+            .text(new.digest().as_str());
+        let digest = digest.finish();
+        let environment = if old.environment.name == new.environment.name {
+            new.environment.name.clone()
+        } else {
+            format!("{}..{}", old.environment.name, new.environment.name)
+        };
+        Self {
+            format: Self::FORMAT,
+            app: new.app.clone(),
+            environment,
+            goal: Goal::Apply,
+            compares: Some(Compared {
+                from: from.to_owned(),
+                to: to.to_owned(),
+            }),
+            targets: new.targets.values().map(|t| t.kind.clone()).collect(),
+            nothing_to_do: changes.is_empty(),
+            counts,
+            changes,
+            drift: Vec::new(),
+            blocked: Vec::new(),
+            notes: Vec::new(),
+            problems: Vec::new(),
+            budget: None,
+            returns_to: None,
+            secrets: Vec::new(),
+            id: digest.short().to_owned(),
+            digest: digest.to_string(),
+        }
+    }
+
     /// What a plan shows.
     pub fn of(plan: &Plan) -> Self {
-        let mut changes: Vec<ChangeView> = plan.changes.iter().map(|c| change(plan, c)).collect();
-        changes.sort_by_key(|c| (rank(c.what), c.node.is_none(), c.place.clone()));
-        let mut counts = Counts::default();
-        for change in &changes {
-            let count = match change.what {
-                NodeAction::Create => &mut counts.create,
-                NodeAction::Change => &mut counts.change,
-                NodeAction::Replace => &mut counts.replace,
-                NodeAction::Destroy => &mut counts.destroy,
-                NodeAction::Heal => &mut counts.heal,
-                NodeAction::Move => &mut counts.rename,
-            };
-            *count += 1;
-        }
+        let changes = plan.changes.iter().map(|c| change(Some(plan), c)).collect();
+        let (changes, mut counts) = counted(changes);
         let changed = plan.changes.iter().filter_map(|c| c.node.as_ref());
         let blocked = plan.blocked.iter().filter_map(|b| b.node.as_ref());
         let touched: BTreeSet<&NodePath> = changed.chain(blocked).collect();
@@ -157,6 +214,7 @@ impl PlanView {
             app: plan.scope.app.clone(),
             environment: plan.scope.environment.clone(),
             goal: plan.goal,
+            compares: None,
             targets: plan.targets.values().cloned().collect(),
             nothing_to_do: plan.is_empty(),
             counts,
@@ -166,10 +224,48 @@ impl PlanView {
             notes: plan.notes.clone(),
             problems: plan.problems.clone(),
             budget: plan.budget.clone(),
+            returns_to: plan.returns_to,
+            secrets: plan
+                .secrets
+                .iter()
+                .map(|secret| SecretView {
+                    name: secret.name.clone(),
+                    since: secret.since,
+                })
+                .collect(),
             digest: plan.digest.to_string(),
             id: plan.digest.short().to_owned(),
         }
     }
+}
+
+impl PlanView {
+    /// The notes that are worth telling: what changes is worth its notes, of the rest they were
+    /// told before.
+    pub(crate) fn told_notes(&self) -> impl Iterator<Item = &Note> {
+        self.notes.iter().filter(|note| {
+            !self.nothing_to_do
+                && (note.node.is_none() || self.changes.iter().any(|c| c.node == note.node))
+        })
+    }
+}
+
+/// Changes in the order in which they are shown, counted.
+fn counted(mut changes: Vec<ChangeView>) -> (Vec<ChangeView>, Counts) {
+    changes.sort_by_key(|c| (rank(c.what), c.node.is_none(), c.place.clone()));
+    let mut counts = Counts::default();
+    for change in &changes {
+        let count = match change.what {
+            NodeAction::Create => &mut counts.create,
+            NodeAction::Change => &mut counts.change,
+            NodeAction::Replace => &mut counts.replace,
+            NodeAction::Destroy => &mut counts.destroy,
+            NodeAction::Heal => &mut counts.heal,
+            NodeAction::Move => &mut counts.rename,
+        };
+        *count += 1;
+    }
+    (changes, counts)
 }
 
 const fn rank(what: NodeAction) -> u8 {
@@ -180,7 +276,7 @@ const fn rank(what: NodeAction) -> u8 {
     }
 }
 
-fn change(plan: &Plan, change: &NodeChange) -> ChangeView {
+fn change(plan: Option<&Plan>, change: &NodeChange) -> ChangeView {
     ChangeView {
         node: change.node.clone(),
         kind: change.kind.clone(),
@@ -202,7 +298,7 @@ fn change(plan: &Plan, change: &NodeChange) -> ChangeView {
         operations: change
             .operations
             .iter()
-            .filter_map(|id| plan.operation(*id))
+            .filter_map(|id| plan?.operation(*id))
             .map(operation)
             .collect(),
     }

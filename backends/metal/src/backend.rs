@@ -9,9 +9,9 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use plat_engine::{
     Action, Backend, BackendError, DataFate, DirStore, Done, Facts, HeldData, Inspect, LogLine,
-    LogQuery, Lowered, Made, NodeStatus, ObjectId, Observation, Observed, OpContext, OpError,
-    OpErrorKind, Operation, Present, Problem, ProgressSink, Refusal, RunState, Scope, SecretStore,
-    Store, Token, spec_digest,
+    LogQuery, Lowered, Made, NodeStatus, Object, ObjectId, Observation, Observed, OpContext,
+    OpError, OpErrorKind, Operation, Present, Problem, ProgressSink, Recalled, Refusal, RunState,
+    Scope, SecretStore, Store, Token, spec_digest,
 };
 use plat_model::{Graph, TargetId};
 use serde::Deserialize as _;
@@ -23,6 +23,7 @@ use crate::client::{Client, ClientError};
 use crate::dirs::Dirs;
 use crate::facts;
 use crate::logs;
+use crate::recall;
 use crate::secrets::Secrets;
 use crate::spec::Spec;
 use crate::tools::{self, Tools};
@@ -134,6 +135,15 @@ impl Backend for Local {
             }]
         })?;
         crate::lower::lower(target, graph, &facts)
+    }
+
+    async fn recall(
+        &self,
+        target: &TargetId,
+        graph: &Graph,
+        then: &Facts,
+    ) -> Result<Recalled, Vec<Refusal>> {
+        recall::recall(self, target, graph, then).await
     }
 
     async fn observe(&self, scope: &Scope, asked: &BTreeSet<ObjectId>) -> Observation {
@@ -271,6 +281,20 @@ fn present(seen: Seen) -> Present {
         .as_ref()
         .and_then(|spec| Spec::deserialize(spec).ok())
         .and_then(|spec| holds(&spec, &seen));
+    let asked = seen.spec.as_ref().map(|json| {
+        let mut object = Object::new(seen.id.clone(), TargetId::main(), json.clone());
+        object.node.clone_from(&seen.node);
+        object.after = seen
+            .after
+            .iter()
+            .map(|id| ObjectId::new(id.as_str()))
+            .collect();
+        object.holds_data.clone_from(&held);
+        if let Ok(spec) = Spec::deserialize(json) {
+            crate::lower::of_its_form(&mut object, &spec);
+        }
+        object
+    });
     Present {
         uid: seen.uid,
         version: seen.version,
@@ -279,6 +303,8 @@ fn present(seen: Seen) -> Present {
         health: seen.health,
         summary: seen.summary,
         holds_data: held,
+        changed: None,
+        object: asked.map(Box::new),
     }
 }
 
@@ -320,6 +346,7 @@ fn op_error(failure: Failure) -> OpError {
         why: reason.why,
         next: reason.next,
         log: reason.log,
+        back: reason.back,
         made: reason.made.map(|(uid, version)| {
             Box::new(Made {
                 uid,

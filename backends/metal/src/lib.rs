@@ -28,6 +28,7 @@ mod names;
 pub mod objectstore;
 mod ports;
 pub mod proxy;
+mod recall;
 pub mod secrets;
 pub mod services;
 pub mod spec;

@@ -81,6 +81,79 @@ struct Entry {
     /// How often it was made.
     #[serde(default)]
     times: u32,
+    /// The values it had before, newest first: what a rollback brings back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    before: Vec<Former>,
+}
+
+/// A value that a secret had.
+#[derive(Clone, Serialize, Deserialize)]
+struct Former {
+    value: String,
+    made: Made,
+    /// When it was set, in milliseconds since 1970.
+    since: u64,
+    times: u32,
+}
+
+impl From<Former> for Entry {
+    fn from(value: Former) -> Self {
+        Self {
+            value: value.value,
+            made: value.made,
+            since: value.since,
+            times: value.times,
+            before: Vec::new(),
+        }
+    }
+}
+
+/// How many values of a secret are kept beside its own.
+const KEPT: usize = 20;
+
+impl Entry {
+    fn now(&self) -> Former {
+        Former {
+            value: self.value.clone(),
+            made: self.made,
+            since: self.since,
+            times: self.times,
+        }
+    }
+
+    /// Gives it this value; the one it has becomes one that it had.
+    fn turn(&mut self, to: Former) {
+        let was = self.now();
+        self.before.retain(|f| f.value != to.value);
+        if was.value != to.value {
+            self.before.insert(0, was);
+            self.before.truncate(KEPT);
+        }
+        self.value = to.value;
+        self.made = to.made;
+        self.since = to.since;
+        self.times = to.times;
+    }
+
+    /// How often a value was made at most: what is made next has another number.
+    fn most(&self) -> u32 {
+        let before = self.before.iter().map(|f| f.times);
+        before.chain([self.times]).max().unwrap_or(0)
+    }
+}
+
+impl Former {
+    /// What tells this value of a secret from its others.
+    fn version(&self, key: &str, name: &str) -> String {
+        match self.made {
+            Made::Set => {
+                let mut digest = keyed(key, name, &self.value);
+                digest.truncate(16);
+                digest
+            }
+            Made::Generated => self.times.max(1).to_string(),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -181,15 +254,58 @@ impl Secrets {
         }
         let value = value.expose().to_owned();
         self.change(|file| {
-            file.secrets.insert(
-                name.to_owned(),
-                Entry {
-                    value,
-                    made,
-                    since: time::now(),
-                    times: 1,
-                },
-            );
+            let new = Former {
+                value,
+                made,
+                since: time::now(),
+                times: 1,
+            };
+            match file.secrets.get_mut(name) {
+                Some(entry) => entry.turn(new),
+                None => {
+                    file.secrets.insert(name.to_owned(), Entry::from(new));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// When the secret was given the value of that version, in milliseconds since 1970, if that
+    /// value is kept.
+    ///
+    /// # Errors
+    /// When the file can't be read or is not ours.
+    pub fn kept(&self, name: &str, version: &str) -> Result<Option<u64>, SecretsError> {
+        Ok(self.read()?.and_then(|file| {
+            let entry = file.secrets.get(name)?;
+            let all = std::iter::once(entry.now()).chain(entry.before.iter().cloned());
+            all.into_iter()
+                .find(|f| f.version(&file.key, name) == version)
+                .map(|f| f.since)
+        }))
+    }
+
+    /// Gives the secret the value that it had in that version. Where it has it, nothing changes.
+    ///
+    /// # Errors
+    /// When that value is not kept, or the file can't be written.
+    pub fn bring_back(&self, name: &str, version: &str) -> Result<(), SecretsError> {
+        self.change(|file| {
+            let key = file.key.clone();
+            let gone = || SecretsError::Value {
+                name: name.to_owned(),
+                why: "the value that it had then is not kept any more".into(),
+            };
+            let entry = file.secrets.get_mut(name).ok_or_else(gone)?;
+            if entry.now().version(&key, name) == version {
+                return Ok(());
+            }
+            let found = entry
+                .before
+                .iter()
+                .find(|f| f.version(&key, name) == version);
+            let former = found.cloned().ok_or_else(gone)?;
+            entry.turn(former);
             Ok(())
         })
     }
@@ -220,13 +336,13 @@ impl Secrets {
         }
         self.change(|file| {
             if !file.secrets.contains_key(name) {
-                let entry = Entry {
+                let made = Former {
                     value: make()?.expose().to_owned(),
                     made: Made::Generated,
                     since: time::now(),
                     times: 1,
                 };
-                file.secrets.insert(name.to_owned(), entry);
+                file.secrets.insert(name.to_owned(), Entry::from(made));
             }
             let value = file.secrets.get(name).map(|e| e.value.as_str());
             Ok(keyed(&file.key, name, value.unwrap_or_default()))
@@ -272,14 +388,19 @@ impl Secrets {
         make: impl FnOnce() -> Result<Secret, SecretsError>,
     ) -> Result<(), SecretsError> {
         self.change(|file| {
-            let times = file.secrets.get(name).map_or(0, |e| e.times);
-            let entry = Entry {
+            let times = file.secrets.get(name).map_or(0, Entry::most);
+            let made = Former {
                 value: make()?.expose().to_owned(),
                 made: Made::Generated,
                 since: time::now(),
                 times: times + 1,
             };
-            file.secrets.insert(name.to_owned(), entry);
+            match file.secrets.get_mut(name) {
+                Some(entry) => entry.turn(made),
+                None => {
+                    file.secrets.insert(name.to_owned(), Entry::from(made));
+                }
+            }
             Ok(())
         })
     }
@@ -331,17 +452,10 @@ impl Secrets {
         let Some(file) = self.read()? else {
             return Ok(BTreeMap::new());
         };
-        let secrets = file.secrets.iter().map(|(name, entry)| {
-            let version = match entry.made {
-                Made::Set => {
-                    let mut digest = keyed(&file.key, name, &entry.value);
-                    digest.truncate(16);
-                    digest
-                }
-                Made::Generated => entry.times.max(1).to_string(),
-            };
-            (name.clone(), version)
-        });
+        let secrets = file
+            .secrets
+            .iter()
+            .map(|(name, entry)| (name.clone(), entry.now().version(&file.key, name)));
         let credentials = file.credentials.iter().map(|(node, of_node)| {
             let turned: u32 = of_node.values().map(|c| c.times.saturating_sub(1)).sum();
             (node.clone(), (1 + turned).to_string())
@@ -533,6 +647,53 @@ mod tests {
                 .expose()
                 .contains("PRIVATE KEY")
         );
+    }
+
+    #[test]
+    fn former_values_come_back_and_what_is_made_next_is_another() {
+        let tmp = tempfile::tempdir().unwrap();
+        let secrets = Secrets::at(tmp.path());
+        let value = |name: &str| secrets.get(name).unwrap().unwrap().expose().to_owned();
+        let version = |name: &str| secrets.versions().unwrap().remove(name).unwrap();
+        for text in ["one", "two", "two", "three"] {
+            secrets.set("k", &Secret::new(text), Made::Set).unwrap();
+        }
+        secrets.set("other", &Secret::new("x"), Made::Set).unwrap();
+        let three = version("k");
+        let two = {
+            let file = secrets.read().unwrap().unwrap();
+            file.secrets["k"].before[0].version(&file.key, "k")
+        };
+        assert!(secrets.kept("k", &two).unwrap().is_some());
+        assert!(secrets.kept("k", "never").unwrap().is_none());
+        secrets.bring_back("k", &two).unwrap();
+        assert_eq!((value("k").as_str(), version("k")), ("two", two.clone()));
+        secrets.bring_back("k", &two).unwrap();
+        secrets.bring_back("k", &three).unwrap();
+        assert_eq!(value("k"), "three");
+        assert!(secrets.bring_back("k", "never").is_err());
+        assert!(secrets.bring_back("nobody", &two).is_err());
+
+        let make = || generate::random_text(20);
+        secrets.generate("g", make).unwrap();
+        let first = value("g");
+        secrets.rotate("g", make).unwrap();
+        secrets.bring_back("g", "1").unwrap();
+        assert_eq!((value("g"), version("g")), (first, "1".to_owned()));
+        secrets.rotate("g", make).unwrap();
+        assert_eq!(version("g"), "3");
+
+        for i in 0..50 {
+            secrets
+                .set("k", &Secret::new(i.to_string()), Made::Set)
+                .unwrap();
+        }
+        assert_eq!(
+            secrets.read().unwrap().unwrap().secrets["k"].before.len(),
+            KEPT
+        );
+        secrets.remove("k").unwrap();
+        assert!(secrets.kept("k", &two).unwrap().is_none());
     }
 
     #[test]

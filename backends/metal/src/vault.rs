@@ -70,6 +70,19 @@ impl SecretStore for Vault {
             .map_err(failed(format!("removing the secret {name}")))
     }
 
+    async fn bring_back(
+        &self,
+        scope: &Scope,
+        name: &str,
+        version: &str,
+    ) -> Result<(), BackendError> {
+        self.of(scope)
+            .bring_back(name, version)
+            .map_err(failed(format!(
+                "bringing back a value of the secret {name}"
+            )))
+    }
+
     async fn rotate(&self, scope: &Scope, name: &str) -> Result<(), BackendError> {
         let doing = format!("rotating the secret {name}");
         let secrets = self.of(scope);

@@ -142,9 +142,34 @@ Examples:
 Examples:
   platc plan                 the environment that runs here
   platc plan prod -o x.plan  keeps it: `platc apply x.plan` does exactly that
+  platc plan prod -o x.plan --sign-key plan.key   and signs it
   platc plan prod --json --detailed-exitcode"
     )]
     Plan(Plan),
+
+    /// Compare two revisions or two environments; no target is asked
+    #[command(
+        override_usage = "platc diff A..B [ENV] | ENV ENV | --live [ENV] [flags]",
+        after_help = "\
+Examples:
+  platc diff main..          what the files here change against main
+  platc diff v1.2..v1.3 prod between two tags, in prod
+  platc diff dev prod        between two environments
+  platc diff --live prod     what the target has against the files here
+  platc diff main.. prod --markdown   for a pull request, where nobody may ask the target"
+    )]
+    Diff(Diff),
+
+    /// Show a plan again: of a file, or a recent one
+    #[command(
+        override_usage = "platc show FILE | PLAN [flags]",
+        after_help = "\
+Examples:
+  platc show x.plan          what `platc plan -o x.plan` wrote
+  platc show x.plan --markdown --link https://…   for a pull request
+  platc show 7f3c9a --json   the recent plan of that id"
+    )]
+    Show(Show),
 
     /// Write the manifests of an environment on Kubernetes; no cluster is asked
     #[command(
@@ -198,6 +223,50 @@ Examples:
   platc apply 7f3c9a         does the recent plan of that id"
     )]
     Apply(Apply),
+
+    /// List the releases: what was applied, when and by whom
+    #[command(
+        override_usage = "platc releases [ENV] [flags]",
+        after_help = "\
+Examples:
+  platc releases
+  platc releases prod --json"
+    )]
+    Releases(Releases),
+
+    /// Go back to a release: its graph, its images and the values its secrets had, together
+    #[command(
+        override_usage = "platc rollback [N] [flags]",
+        after_help = "\
+Examples:
+  platc rollback             the last release before this one of which all was done
+  platc rollback 12          release 12
+  platc rollback --env prod --yes
+
+Jobs do not run again, and data stays as it is."
+    )]
+    Rollback(Rollback),
+
+    /// Look at what is remembered of an environment
+    #[command(
+        override_usage = "platc state list|show|export [flags]",
+        after_help = "\
+Examples:
+  platc state list                 what is on record, and what data is kept
+  platc state show api             all that is remembered of a declaration or an object
+  platc state export > state.json  all of it, for a program; there is no secret in it"
+    )]
+    State(State),
+
+    /// Rebuild a lost state from what carries this app's label on the target
+    #[command(
+        override_usage = "platc adopt [ENV] [flags]",
+        after_help = "\
+Examples:
+  platc adopt                takes on record what runs and is not; changes nothing that runs
+  platc adopt prod --yes"
+    )]
+    Adopt(Adopt),
 
     /// Take an environment away; its data only where that is said aloud
     #[command(
@@ -311,15 +380,16 @@ pub struct Why {
 pub struct Plan {
     #[command(flatten)]
     pub env: Env,
-    /// The data of this declaration may be lost, where the plan needs it; may be given again
-    #[arg(long, value_name = "NODE")]
-    pub data: Vec<String>,
+    #[command(flatten)]
+    pub words: Words,
     /// Write the plan to a file, for `platc apply FILE`
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Print it as JSON
-    #[arg(long)]
-    pub json: bool,
+    /// Sign the file with this private key (Ed25519, PEM: a file, or the key itself)
+    #[arg(long, value_name = "KEY", hide_env_values = true)]
+    pub sign_key: Option<String>,
+    #[command(flatten)]
+    pub form: Form,
     /// Exit code 2 where there is something to do
     #[arg(long)]
     pub detailed_exitcode: bool,
@@ -333,6 +403,64 @@ pub struct Render {
     /// Write one file for each object, and remove those of what is no more
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+}
+
+/// What is allowed beyond the ordinary. No environment variable says it.
+#[derive(Debug, Default, Args)]
+pub struct Words {
+    /// The data of this declaration may be lost, where the plan needs it; may be given again
+    #[arg(long, value_name = "NODE")]
+    pub data: Vec<String>,
+    /// So many declarations may go, where that is most of the environment
+    #[arg(long, value_name = "N")]
+    pub deletes: Option<usize>,
+}
+
+/// In which form a plan is printed.
+#[derive(Debug, Args)]
+pub struct Form {
+    /// Print it as JSON
+    #[arg(long, conflicts_with_all = ["markdown", "sarif"])]
+    pub json: bool,
+    /// Print it as Markdown, for a comment on a pull request
+    #[arg(long, conflicts_with = "sarif")]
+    pub markdown: bool,
+    /// Print what it found as SARIF 2.1.0
+    #[arg(long)]
+    pub sarif: bool,
+    /// Where the whole plan can be read, for Markdown that does not fit
+    #[arg(long, value_name = "URL", requires = "markdown")]
+    pub link: Option<String>,
+}
+
+/// `platc diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// Two git revisions as A..B (left out: the last commit, or the files as they are) and an
+    /// environment; or two environments
+    #[arg(value_name = "A..B | ENV", num_args = 0..=2)]
+    pub words: Vec<String>,
+    /// Compare with what the target has
+    #[arg(long)]
+    pub live: bool,
+    #[command(flatten)]
+    pub form: Form,
+    /// Exit code 2 where there is a difference
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// `platc show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// A plan file, or a recent plan's id
+    #[arg(value_name = "FILE | PLAN")]
+    pub what: String,
+    #[command(flatten)]
+    pub form: Form,
+    /// Refuse a file that is not signed with this public key (Ed25519, PEM: a file, or the key)
+    #[arg(long, value_name = "KEY")]
+    pub verify_key: Option<String>,
 }
 
 /// `platc status`.
@@ -373,9 +501,8 @@ pub struct Up {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
-    /// The data of this declaration may be lost, where the plan needs it; may be given again
-    #[arg(long, value_name = "NODE")]
-    pub data: Vec<String>,
+    #[command(flatten)]
+    pub words: Words,
     /// Wait for another apply that is under way
     #[arg(long)]
     pub wait: bool,
@@ -387,12 +514,90 @@ pub struct Apply {
     /// An environment, a plan file, or a recent plan's id [default: as for ENV]
     #[arg(value_name = "ENV | FILE | PLAN")]
     pub what: Option<String>,
+    /// Do nothing but a plan file that is signed with this public key (Ed25519, PEM: a file, or
+    /// the key)
+    #[arg(long, value_name = "KEY")]
+    pub verify_key: Option<String>,
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
-    /// The data of this declaration may be lost, where the plan needs it; may be given again
-    #[arg(long, value_name = "NODE")]
-    pub data: Vec<String>,
+    #[command(flatten)]
+    pub words: Words,
+    /// Wait for another apply that is under way
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// `platc releases`.
+#[derive(Debug, Args)]
+pub struct Releases {
+    #[command(flatten)]
+    pub env: Env,
+    /// Print them as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `platc rollback`.
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// The release's number [default: the last whole one before this]
+    #[arg(value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub number: Option<u64>,
+    /// In which environment [default: the one on `local {}`, or the only one]
+    #[arg(short, long)]
+    pub env: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub words: Words,
+    /// Wait for another apply that is under way
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// `platc state`.
+#[derive(Debug, Args)]
+#[command(subcommand_value_name = "WHAT", subcommand_help_heading = "What")]
+pub struct State {
+    #[command(subcommand)]
+    pub command: StateCommand,
+    /// Of which environment [default: the one on `local {}`, or the only one]
+    #[arg(short, long, global = true)]
+    pub env: Option<String>,
+}
+
+/// What is looked at.
+#[derive(Debug, Subcommand)]
+pub enum StateCommand {
+    /// List what is on record, and what data is kept
+    #[command(override_usage = "platc state list [flags]")]
+    List {
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show all that is remembered of a declaration or an object, as JSON
+    #[command(override_usage = "platc state show NODE | OBJECT [flags]")]
+    Show {
+        /// A declaration's path, or an object's id
+        #[arg(value_name = "NODE | OBJECT")]
+        what: String,
+    },
+    /// Print all of it as JSON
+    #[command(override_usage = "platc state export [flags]")]
+    Export,
+}
+
+/// `platc adopt`.
+#[derive(Debug, Args)]
+pub struct Adopt {
+    #[command(flatten)]
+    pub env: Env,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
     /// Wait for another apply that is under way
     #[arg(long)]
     pub wait: bool,

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use plat_engine::{
     ApplyOptions, Backend, BackendError, DataWord, Engine, EngineError, Host as _, Inspect,
-    Interrupts, NodeStatus, Outcome, Plan, PlanView, Refusal, Scope, StateError, Style,
-    ThisMachine, Words, render_text,
+    Interrupts, Markdown, NodeStatus, Outcome, Plan, PlanView, Refusal, Scope, State, StateError,
+    Style, ThisMachine, Words, render_markdown, render_sarif, render_text,
 };
 use plat_model::{Graph, TargetId};
 use tokio::runtime::Runtime;
 
+use crate::cli::{self, Form};
 use crate::failure::{Failure, Stop};
 use crate::progress::Progress;
 use crate::suggest::{count, nearest};
@@ -100,19 +101,13 @@ impl Deployment {
         self.wait(waiting).map_err(|error| engine_failure(&error))
     }
 
-    /// Plans to make the world what the graph says; the data of the declarations in `data` may
-    /// be lost by it.
+    /// Plans to make the world what the graph says, with what is allowed beyond the ordinary.
     ///
     /// # Errors
     /// It is refused, or something can't be read.
-    pub fn plan(&self, graph: &Graph, data: &[String]) -> Result<Plan, Failure> {
-        let data = if data.is_empty() {
-            DataWord::None
-        } else {
-            self.known(graph, data)?;
-            DataWord::Of(data.iter().cloned().collect())
-        };
-        self.wait(self.engine.plan(graph, &Words { data }))
+    pub fn plan(&self, graph: &Graph, words: &cli::Words) -> Result<Plan, Failure> {
+        self.known(graph, &words.data)?;
+        self.wait(self.engine.plan(graph, &said(words)))
             .map_err(|error| engine_failure(&error))
     }
 
@@ -140,8 +135,39 @@ impl Deployment {
     /// # Errors
     /// Something can't be read.
     pub fn plan_destroy(&self, data: DataWord) -> Result<Plan, Failure> {
-        self.wait(self.engine.plan_destroy(&Words { data }))
+        let words = Words {
+            data,
+            ..Words::default()
+        };
+        self.wait(self.engine.plan_destroy(&words))
             .map_err(|error| engine_failure(&error))
+    }
+
+    /// Plans to go back to a release; without a number to the last whole one before this.
+    ///
+    /// # Errors
+    /// There is none, it is refused, or something can't be read.
+    pub fn plan_return(&self, number: Option<u64>, words: &cli::Words) -> Result<Plan, Failure> {
+        self.wait(self.engine.plan_return(number, &said(words)))
+            .map_err(|error| engine_failure(&error))
+    }
+
+    /// Plans to take on record what is there and is not on it.
+    ///
+    /// # Errors
+    /// Something can't be read.
+    pub fn plan_adopt(&self) -> Result<Plan, Failure> {
+        self.wait(self.engine.plan_adopt())
+            .map_err(|error| engine_failure(&error))
+    }
+
+    /// What is remembered of the environment.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn state(&self) -> Result<State, Failure> {
+        self.wait(self.engine.ledger().load())
+            .map_err(|error| state_failure(&error))
     }
 
     /// Keeps a plan, so that it can be applied by its id.
@@ -179,6 +205,7 @@ impl Deployment {
         let options = ApplyOptions {
             command: command.to_owned(),
             wait,
+            by: crate::who::applies(),
             ..ApplyOptions::default()
         };
         let begun = std::time::Instant::now();
@@ -207,6 +234,18 @@ impl Deployment {
     }
 }
 
+/// The words of the command line, as the engine takes them.
+fn said(words: &cli::Words) -> Words {
+    Words {
+        data: if words.data.is_empty() {
+            DataWord::None
+        } else {
+            DataWord::Of(words.data.iter().cloned().collect())
+        },
+        deletes: words.deletes,
+    }
+}
+
 async fn listen(interrupts: Interrupts, progress: Arc<Progress>) {
     let Ok(mut terminate) =
         tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
@@ -227,12 +266,46 @@ async fn listen(interrupts: Interrupts, progress: Arc<Progress>) {
 
 /// The plan as text.
 pub fn shown(plan: &Plan, paint: Paint, width: usize, kept: bool) -> String {
+    text_of(&PlanView::of(plan), paint, width, kept)
+}
+
+/// What a plan shows, as text.
+pub fn text_of(view: &PlanView, paint: Paint, width: usize, kept: bool) -> String {
     let style = Style {
         color: paint.is_on(),
         width,
         kept,
     };
-    harmless_but_colours(&render_text(&PlanView::of(plan), &style))
+    harmless_but_colours(&render_text(view, &style))
+}
+
+/// Prints what a plan shows in the form that was asked for. `kept` says whether it can be applied
+/// by its id.
+///
+/// # Errors
+/// It can't be written.
+pub fn print(view: &PlanView, form: &Form, kept: bool, terminal: &Terminal) -> Result<(), Stop> {
+    if form.json {
+        return terminal.print_json(view);
+    }
+    if form.sarif {
+        return terminal.print_json(&render_sarif(view));
+    }
+    if form.markdown {
+        let how = Markdown {
+            link: form.link.clone(),
+            ..Markdown::default()
+        };
+        return terminal.print(render_markdown(view, &how));
+    }
+    terminal.print(text_of(view, terminal.out(), terminal.width(), kept))
+}
+
+impl Form {
+    /// Whether people read it on the terminal.
+    pub const fn is_text(&self) -> bool {
+        !self.json && !self.markdown && !self.sarif
+    }
 }
 
 /// A plan holds values of the source; its colours are the engine's own.
@@ -313,6 +386,16 @@ fn tell_outcome(plan: &Plan, outcome: &Outcome, took: Duration, terminal: &Termi
                 failure = failure.note(format!("  {}", paint.dim(harmless(line))));
             }
         }
+        if outcome.returned.contains(id) {
+            failure = failure.note("it went back to what it was: that runs as before");
+        }
+        if let Some((_, why)) = outcome.not_returned.iter().find(|(back, _)| back == id) {
+            failure = failure.note(format!(
+                "it could not go back to what it was either: {}: {}",
+                harmless(&why.what),
+                harmless(&why.why)
+            ));
+        }
         if let Some(next) = &error.next {
             failure = failure.next(harmless(next));
         }
@@ -358,6 +441,7 @@ fn tell_outcome(plan: &Plan, outcome: &Outcome, took: Duration, terminal: &Termi
     };
     add(outcome.done.len(), "done");
     add(outcome.failed.len(), "failed");
+    add(outcome.returned.len(), "went back");
     add(outcome.skipped.len(), "not begun");
     add(outcome.left.len(), "left under way");
     add(outcome.blocked, "not planned");

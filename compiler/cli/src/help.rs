@@ -16,14 +16,17 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Write", &["new", "check", "fmt", "explain"]),
     (
         "Understand",
-        &["graph", "why", "plan", "render", "status", "logs"],
+        &[
+            "graph", "why", "plan", "diff", "show", "render", "status", "logs",
+        ],
     ),
-    ("Do", &["up", "apply", "destroy", "secret"]),
+    ("Do", &["up", "apply", "rollback", "destroy", "secret"]),
+    ("Remember", &["releases", "state", "adopt"]),
     ("Around it", &["completions", "version"]),
 ];
 
 /// The flags that no environment variable sets: each is a word to be said for one call.
-const SAID_ALOUD: &[&str] = &["data", "help"];
+const SAID_ALOUD: &[&str] = &["data", "deletes", "help"];
 
 /// Reads the command line.
 ///

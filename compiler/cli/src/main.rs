@@ -16,14 +16,18 @@ mod commands;
 mod deploy;
 mod failure;
 mod help;
+mod keys;
+mod planfile;
 mod program;
 mod progress;
 mod project;
 mod report;
+mod revision;
 mod shim;
 mod suggest;
 mod targets;
 mod terminal;
+mod who;
 
 use std::process::ExitCode;
 

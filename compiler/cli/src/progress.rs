@@ -129,6 +129,18 @@ impl Progress {
                 let mark = self.terminal.err().bad("✗");
                 self.ended(&mut state, *operation, &format!("{mark} {doing} failed"));
             }
+            ApplyEvent::Returning { operation } => {
+                let (doing, _) = self.words(*operation);
+                self.line(&state, &format!("{doing}: goes back to what it was"));
+            }
+            ApplyEvent::Returned { operation, error } => {
+                let (doing, _) = self.words(*operation);
+                let text = match error {
+                    None => format!("{doing}: is what it was again"),
+                    Some(error) => format!("{doing}: could not go back: {}", harmless(&error.why)),
+                };
+                self.line(&state, &text);
+            }
             ApplyEvent::Skipped { operation, because } => {
                 let (doing, _) = self.words(*operation);
                 let text = format!("- not begun: {doing} ({})", harmless(because));

@@ -3,6 +3,7 @@
 //! First each object is decided for itself ([`objects`]), then the operations are put in order
 //! ([`order`]), then it is all told in the app's words ([`semantic`]).
 
+mod adopt;
 mod objects;
 mod order;
 mod semantic;
@@ -13,8 +14,11 @@ use plat_model::{Digest, Graph, TargetId};
 
 use crate::backend::{Note, Observation, Observed, Refusal};
 use crate::object::{Object, ObjectId, Scope};
-use crate::plan::{Goal, MadeFrom, Plan, Words};
+use crate::plan::{Goal, MadeFrom, NodeAction, NodeChange, Plan, Words};
 use crate::state::State;
+
+pub(crate) use adopt::{PROBE, adopt};
+pub(crate) use semantic::compare;
 
 /// All that a plan is made from.
 pub(crate) struct Inputs<'a> {
@@ -37,6 +41,8 @@ pub(crate) struct Inputs<'a> {
     pub words: &'a Words,
     /// What lowering has to say.
     pub notes: Vec<Note>,
+    /// It goes back to a release.
+    pub returns: bool,
 }
 
 /// Makes the plan, not yet sealed.
@@ -53,6 +59,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
     }
     let partial = inputs.state.last_release().is_some_and(|r| !r.complete);
     let changes = semantic::changes(&nodes, &ordered.operations, &inputs, partial);
+    refuse_most_going(&inputs, &changes)?;
     let mut notes = inputs.notes.clone();
     notes.extend(decided.notes);
     notes.extend(semantic::renames(&changes, &ordered.operations, &inputs));
@@ -64,6 +71,9 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
         goal: inputs.goal,
         targets: inputs.targets,
         graph: inputs.graph.cloned(),
+        facts: BTreeMap::new(),
+        returns_to: None,
+        secrets: Vec::new(),
         made_from: MadeFrom {
             graph: inputs.graph.map(Graph::digest),
             state: inputs.made_from,
@@ -81,6 +91,33 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
         budget: inputs.graph.and_then(budget),
         digest: Digest::of(b""),
     })
+}
+
+/// From how many on it is asked whether so many are to go.
+const MANY: usize = 10;
+
+/// A plan that takes most of an environment away is more often a mistake than meant: an empty
+/// file, a wrong branch. It needs the number as its word.
+fn refuse_most_going(inputs: &Inputs<'_>, changes: &[NodeChange]) -> Result<(), Vec<Refusal>> {
+    let going = changes
+        .iter()
+        .filter(|c| c.what == NodeAction::Destroy && !c.operations.is_empty())
+        .count();
+    let all = inputs.state.nodes().len();
+    let said = inputs.words.deletes == Some(going);
+    if inputs.goal != Goal::Apply || going < MANY || going * 2 <= all || said {
+        return Ok(());
+    }
+    Err(vec![Refusal {
+        node: None,
+        field: None,
+        place: None,
+        message: format!("{going} of the {all} declarations of this environment would go"),
+        offers: vec![
+            "Look whether this is the program and the environment you mean".to_owned(),
+            format!("If they are all to go, say how many: `--deletes {going}`"),
+        ],
+    }])
 }
 
 fn budget(graph: &Graph) -> Option<String> {

@@ -165,8 +165,10 @@ impl Decider<'_, '_> {
     fn drift_of(&mut self, object: &Object, recorded: &Recorded, present: &Present) {
         if recorded.uid != present.uid {
             self.drifted(object, DriftKind::Replaced, Some(present.summary.clone()));
+            self.drifted_by(present);
         } else if recorded.settled && present.spec != recorded.digest {
             self.drifted(object, DriftKind::Changed, None);
+            self.drifted_by(present);
         }
         match &present.health {
             Health::Well => {}
@@ -184,7 +186,17 @@ impl Decider<'_, '_> {
             label: object.label.clone(),
             what,
             detail,
+            by: None,
+            at: None,
         });
+    }
+
+    /// Who did what was just told.
+    fn drifted_by(&mut self, present: &Present) {
+        if let (Some(drift), Some(changed)) = (self.out.drift.last_mut(), &present.changed) {
+            drift.by.clone_from(&changed.by);
+            drift.at = changed.at;
+        }
     }
 
     fn draft(
@@ -489,6 +501,8 @@ impl Decider<'_, '_> {
                 label: id.to_string(),
                 what: DriftKind::Unrecorded,
                 detail: Some(present.summary.clone()),
+                by: present.changed.as_ref().and_then(|c| c.by.clone()),
+                at: present.changed.as_ref().and_then(|c| c.at),
             });
             self.out.notes.push(Note {
                 kind: NoteKind::Info,

@@ -170,11 +170,25 @@ pub(super) fn changes(
         let gone = nodes.previous.into_iter().flat_map(|p| p.nodes.keys());
         paths.extend(gone.filter(|path| !stays(path)));
     }
+    let runs: BTreeSet<&NodePath> = inputs
+        .desired
+        .values()
+        .filter(|object| object.is_run)
+        .filter_map(|object| object.node.as_ref())
+        .collect();
+    let on_record: BTreeSet<&NodePath> = inputs.state.nodes().into_iter().collect();
     for path in paths {
         let operations = by_node.remove(&Some(path)).unwrap_or_default();
+        let standing = nodes.previous.is_none() && on_record.contains(path);
+        if standing && operations.is_empty() {
+            // Its state was lost and rebuilt: no release tells of it.
+            continue;
+        }
         if let Some(change) = node_change(nodes, path, &operations) {
-            // What an apply that stopped half-way did is done, though no release says so.
-            let settled = partial && change.operations.is_empty();
+            // What an apply that stopped half-way did is done, though no release says so; and what
+            // ran stays on the way back, whatever the release says of it.
+            let ran = inputs.returns && runs.contains(path);
+            let settled = (partial || ran) && change.operations.is_empty();
             if !settled {
                 out.push(change);
             }
@@ -362,6 +376,24 @@ fn winner(graph: &Graph, id: OriginId) -> Option<(Place, Option<String>)> {
     Some((site.place.clone(), env))
 }
 
+/// What changes from one graph to another, whatever runs of either.
+pub(crate) fn compare(old: &Graph, new: &Graph) -> Vec<NodeChange> {
+    let nodes = Nodes::new(Some(new), Some(old));
+    let mut paths: BTreeSet<&NodePath> = new.nodes.keys().collect();
+    let stays = |path: &NodePath| new.nodes.contains_key(path) || nodes.moved_to(path).is_some();
+    paths.extend(old.nodes.keys().filter(|path| !stays(path)));
+    let mut out = Vec::new();
+    for path in paths {
+        if let Some(mut change) = node_change(&nodes, path, &[]) {
+            if change.fields.iter().any(|field| field.replaces) {
+                change.what = NodeAction::Replace;
+            }
+            out.push(change);
+        }
+    }
+    out
+}
+
 /// What looks like a rename that nobody told of: of one kind that holds data, one declaration
 /// goes and one comes.
 pub(super) fn renames(
@@ -390,6 +422,11 @@ pub(super) fn renames(
         let (Some(from), Some(to)) = (&gone.node, &come.node) else {
             continue;
         };
+        let mut makes = come.operations.iter().filter_map(|id| operations.get(id.0));
+        if makes.any(|operation| inputs.state.kept.contains_key(&operation.object)) {
+            // It is neither new nor empty: it takes up what was kept of it.
+            continue;
+        }
         let target = inputs.graph.and_then(|g| Some(&g.nodes.get(to)?.target));
         let message = if target.is_some_and(|target| inputs.by_name.contains(target)) {
             let was = inputs.previous.and_then(|graph| graph.nodes.get(from));

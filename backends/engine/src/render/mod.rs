@@ -1,10 +1,18 @@
-//! A plan on a terminal. Pure: colours and width are given.
+//! A plan as people read it: on a terminal here, elsewhere in [`markdown`] and [`sarif`]. Pure:
+//! colours and width are given.
 
+mod markdown;
+mod markdown_text;
 mod page;
+mod sarif;
+
+pub use self::markdown::{Markdown, marker, render_markdown};
+pub use self::sarif::render_sarif;
 
 use self::page::{Line, Page, Role, columns};
 use crate::backend::{Note, NoteKind};
-use crate::plan::{Action, DataFate, DriftKind, Goal, NodeAction};
+use crate::plan::{Action, DataFate, Drift, DriftKind, Goal, NodeAction};
+use crate::time::utc;
 use crate::view::{ChangeView, FieldView, OperationView, PlanView};
 
 /// How text is shown.
@@ -74,10 +82,28 @@ impl Writer {
         if !view.targets.is_empty() {
             line = line.push(Role::Dim, format!("   {}", view.targets.join(", ")));
         }
-        if view.goal == Goal::Destroy {
-            line = line.push(Role::Remove, "   destroy");
+        if let Some(compared) = &view.compares {
+            let text = format!("   {} → {}", compared.from, compared.to);
+            line = line.push(Role::Change, text);
+        }
+        match view.goal {
+            Goal::Apply => {}
+            Goal::Destroy => line = line.push(Role::Remove, "   destroy"),
+            Goal::Adopt => line = line.push(Role::Change, "   take on record"),
+        }
+        if let Some(number) = view.returns_to {
+            line = line.push(Role::Change, format!("   back to release {number}"));
         }
         self.add(line);
+        self.gap();
+        for secret in &view.secrets {
+            self.add(
+                Line::new()
+                    .push(Role::Change, "  ~ ")
+                    .push(Role::Strong, format!("secret {}", secret.name))
+                    .push(Role::Plain, format!("   {}", secret_text(secret.since))),
+            );
+        }
         self.gap();
     }
 
@@ -90,20 +116,10 @@ impl Writer {
             "  since the last apply, and not by the source:",
         ));
         for drift in &view.drift {
-            let what = match drift.what {
-                DriftKind::Gone => "is gone",
-                DriftKind::Replaced => "was replaced by another",
-                DriftKind::Changed => "was changed",
-                DriftKind::Stopped => "stopped",
-                DriftKind::Ailing => "is not well",
-                DriftKind::Unrecorded => "is there, and not on record",
-            };
-            let detail = drift.detail.as_deref().map(|d| format!(": {d}"));
             self.add(
                 Line::new()
                     .push(Role::Change, "    ! ")
-                    .push(Role::Plain, format!("{} {what}", drift.label))
-                    .push(Role::Dim, detail.unwrap_or_default())
+                    .push(Role::Plain, drift_text(drift))
                     .folding(),
             );
         }
@@ -125,14 +141,9 @@ impl Writer {
             NodeAction::Heal => ("*", Role::Change),
             NodeAction::Move => (">", Role::Change),
         };
-        let name = match &change.node {
-            Some(node) if change.kind.is_empty() => node.to_string(),
-            Some(node) => format!("{} {node}", change.kind),
-            None => change.kind.clone(),
-        };
         let mut line = Line::new()
             .push(role, format!("  {sign} "))
-            .push(Role::Strong, name);
+            .push(Role::Strong, name_of(change));
         if let Some(from) = &change.moved_from {
             line = line.push(Role::Dim, format!("   was {from}"));
         }
@@ -264,12 +275,7 @@ impl Writer {
             (NoteKind::NotBuilt, "  without effect on this target yet:"),
             (NoteKind::Info, "  good to know:"),
         ] {
-            // What changes is worth its notes; of the rest they were told before.
-            let told = |note: &&Note| {
-                note.kind == kind
-                    && (note.node.is_none() || view.changes.iter().any(|c| c.node == note.node))
-            };
-            let notes: Vec<&Note> = view.notes.iter().filter(told).collect();
+            let notes: Vec<&Note> = view.told_notes().filter(|n| n.kind == kind).collect();
             if notes.is_empty() {
                 continue;
             }
@@ -323,35 +329,12 @@ impl Writer {
 
     fn foot(&mut self, view: &PlanView) {
         self.gap();
-        let counts = &view.counts;
-        let mut parts: Vec<String> = [
-            (counts.destroy, "to destroy"),
-            (counts.replace, "to make anew"),
-            (counts.create, "to create"),
-            (counts.change, "to change"),
-            (counts.heal, "to put right"),
-            (counts.rename, "to rename"),
-            (view.blocked.len(), "not known"),
-            (counts.unchanged, "unchanged"),
-        ]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
-        if view.nothing_to_do {
-            parts.insert(0, "nothing to do".to_owned());
-        }
-        if let Some(budget) = view.budget.as_ref().filter(|_| !view.nothing_to_do) {
-            parts.push(format!(
-                "not priced, so the budget of {budget} is not checked"
-            ));
-        }
         self.add(
             Line::new()
-                .push(Role::Plain, format!("  {}", parts.join(" · ")))
+                .push(Role::Plain, format!("  {}", summary_line(view)))
                 .folding(),
         );
-        if !view.nothing_to_do {
+        if !view.nothing_to_do && view.compares.is_none() {
             let mut line = Line::new().push(Role::Dim, format!("  plan {}", view.id));
             if self.page.style.kept && !view.problems.iter().any(|p| p.stops) {
                 let hint = format!(" · apply it with: platc apply {}", view.id);
@@ -359,6 +342,75 @@ impl Writer {
             }
             self.add(line);
         }
+    }
+}
+
+/// How many there are of each, in one line.
+fn summary_line(view: &PlanView) -> String {
+    let counts = &view.counts;
+    let mut parts: Vec<String> = [
+        (counts.destroy, "to destroy"),
+        (counts.replace, "to make anew"),
+        (counts.create, "to create"),
+        (counts.change, "to change"),
+        (counts.heal, "to put right"),
+        (counts.rename, "to rename"),
+        (view.blocked.len(), "not known"),
+        (counts.unchanged, "unchanged"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
+    if view.nothing_to_do {
+        let nothing = match view.compares {
+            Some(_) => "no difference",
+            None => "nothing to do",
+        };
+        parts.insert(0, nothing.to_owned());
+    }
+    if let Some(budget) = view.budget.as_ref().filter(|_| !view.nothing_to_do) {
+        parts.push(format!(
+            "not priced, so the budget of {budget} is not checked"
+        ));
+    }
+    parts.join(" · ")
+}
+
+/// What happened to a thing since it was applied, in a sentence.
+fn drift_text(drift: &Drift) -> String {
+    let what = match drift.what {
+        DriftKind::Gone => "is gone",
+        DriftKind::Replaced => "was replaced by another",
+        DriftKind::Changed => "was changed",
+        DriftKind::Stopped => "stopped",
+        DriftKind::Ailing => "is not well",
+        DriftKind::Unrecorded => "is there, and not on record",
+    };
+    let mut text = format!("{} {what}", drift.label);
+    if let Some(by) = &drift.by {
+        text.push_str(&format!(" by {by}"));
+    }
+    if let Some(at) = drift.at {
+        text.push_str(&format!(" at {}", utc(at)));
+    }
+    if let Some(detail) = &drift.detail {
+        text.push_str(&format!(": {detail}"));
+    }
+    text
+}
+
+/// Which value a secret gets back.
+fn secret_text(since: u64) -> String {
+    format!("gets back the value it was given at {}", utc(since))
+}
+
+/// A declaration as people call it: `service api`; for what several share what it is.
+fn name_of(change: &ChangeView) -> String {
+    match &change.node {
+        Some(node) if change.kind.is_empty() => node.to_string(),
+        Some(node) => format!("{} {node}", change.kind),
+        None => change.kind.clone(),
     }
 }
 

@@ -75,6 +75,7 @@ fn words() -> Words {
     // Data of the even nodes may be lost, that of the odd ones may not.
     Words {
         data: DataWord::Of(["n0", "n2", "n4"].map(str::to_owned).into()),
+        ..Words::default()
     }
 }
 

@@ -11,9 +11,12 @@
 
 mod app;
 mod crash;
+mod markdown;
 mod memory;
 mod plans;
+mod releases;
 mod runs;
+mod schema;
 mod shown;
 mod states;
 mod world;

@@ -74,6 +74,7 @@ fn destroys_and_replacements_stand_first() {
             .await;
         let words = Words {
             data: DataWord::Of(["db".to_owned()].into()),
+            ..Words::default()
         };
         let changed = "thing new\nstore db region=south\nthing api needs=db scale=3";
         let plan = bench.engine().plan(&graph(changed), &words).await.unwrap();
@@ -94,6 +95,7 @@ fn a_destroy_says_what_becomes_of_data() {
         insta::assert_snapshot!("destroy", shown(&plan, 100));
         let words = Words {
             data: DataWord::All,
+            ..Words::default()
         };
         let plan = bench.engine().plan_destroy(&words).await.unwrap();
         insta::assert_snapshot!("destroy_data", shown(&plan, 100));

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use plat_engine::{
-    Action, Backend, BackendError, DataFate, Done, Facts, Health, HeldData, Lowered, Made, Note,
-    NoteKind, Object, ObjectId, Observation, Observed, OnChange, OpContext, OpError, OpErrorKind,
-    Operation, Precondition, Present, Problem, Refusal, Scope, SecretStore, Store, Token,
+    Action, Backend, BackendError, Changed, DataFate, Done, Facts, Health, HeldData, Lowered, Made,
+    Note, NoteKind, Object, ObjectId, Observation, Observed, OnChange, OpContext, OpError,
+    OpErrorKind, Operation, Precondition, Present, Problem, Refusal, Scope, SecretStore, Store,
+    Token,
 };
 use plat_model::{Data, FieldPath, Graph, TargetId, Value};
 use serde_json::json;
@@ -72,6 +73,8 @@ pub enum Fault {
     Fails,
     /// It is made and doesn't work.
     NotReady,
+    /// It doesn't work, and the target itself keeps what was there.
+    KeepsOld,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +87,8 @@ pub struct Thing {
     /// Which data it holds; each is made once.
     pub data: Option<u64>,
     pub stopped: bool,
+    /// What it was asked to be, whoever changed it since.
+    pub asked: Option<Box<Object>>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -99,6 +104,10 @@ pub struct World {
     pub faults: BTreeMap<ObjectId, Vec<Fault>>,
     pub unreadable: BTreeSet<ObjectId>,
     pub problems: Vec<Problem>,
+    /// Who changed a thing, where this target knows.
+    pub touched: BTreeMap<ObjectId, Changed>,
+    /// What the image `latest` is now.
+    pub image: u64,
     pub fence: u64,
     pub running: usize,
     pub most_running: usize,
@@ -179,10 +188,15 @@ impl Backend for Fake {
     }
 
     async fn gather(&self, _: &TargetId, _: &Graph) -> Result<Facts, Vec<Refusal>> {
-        Ok(Facts::default())
+        Ok(Facts(json!({ "image": self.with(|w| w.image) })))
     }
 
-    fn lower(&self, target: &TargetId, graph: &Graph, _: &Facts) -> Result<Lowered, Vec<Refusal>> {
+    fn lower(
+        &self,
+        target: &TargetId,
+        graph: &Graph,
+        facts: &Facts,
+    ) -> Result<Lowered, Vec<Refusal>> {
         let mut lowered = Lowered::default();
         let mut refusals = Vec::new();
         let mut hub = false;
@@ -225,7 +239,7 @@ impl Backend for Fake {
                             .collect();
                         spec.insert(name.clone(), entries.into());
                     }
-                    _ if name == "protect" || name == "name" => {}
+                    _ if ["protect", "name", "back"].contains(&name.as_str()) => {}
                     _ => {
                         let text = match int(Some(value)) {
                             Some(n) => json!(n),
@@ -235,9 +249,16 @@ impl Backend for Fake {
                     }
                 }
             }
+            // What the source calls its image is looked up when it is lowered.
+            if spec.get("image") == Some(&json!("latest")) {
+                let known = facts.0.get("image").cloned();
+                spec.insert("image".into(), known.unwrap_or_default());
+            }
             let mut object =
                 Object::new(id(&node.kind.name, &node.name), target.clone(), spec.into());
             object.node = Some(path.clone());
+            object.is_run = node.kind.name == "job";
+            object.goes_back = node.fields.contains_key("back");
             object.label = format!("{} {path}", node.kind.name);
             object.after = after;
             object.place = graph.origins.place(node.origin).cloned();
@@ -313,6 +334,8 @@ impl Backend for Fake {
                         },
                         summary: format!("version {}", thing.version),
                         holds_data: thing.holds.clone(),
+                        object: thing.asked.clone(),
+                        changed: world.touched.get(id).cloned().map(Box::new),
                     }),
                 };
                 seen.objects.insert(id.clone(), observed);
@@ -363,6 +386,11 @@ impl Fake {
         match fault {
             Some(Fault::Throttles) => return error(OpErrorKind::Transient, "asked to wait"),
             Some(Fault::Fails) => return error(OpErrorKind::Fatal, "no room on the disk"),
+            Some(Fault::KeepsOld) => {
+                let mut error = OpError::new(OpErrorKind::NotReady, op.label.clone(), "it ended");
+                error.back = true;
+                return Err(error);
+            }
             _ => {}
         }
         if self.with(|w| w.begin(op, context.fence))? {
@@ -499,6 +527,7 @@ impl World {
                         holds: object.holds_data.clone(),
                         data,
                         stopped: false,
+                        asked: Some(Box::new(object.clone())),
                     },
                 );
             }
@@ -506,6 +535,7 @@ impl World {
                 if let Some(thing) = self.things.get_mut(&op.object) {
                     thing.version = n;
                     thing.spec = object.spec.clone();
+                    thing.asked = Some(Box::new(object.clone()));
                     thing.token = token;
                     thing.stopped = false;
                 }

@@ -184,6 +184,9 @@ pub struct Seen {
     pub version: String,
     /// Its spec; none while an operation on it is not finished.
     pub spec: Option<serde_json::Value>,
+    /// The objects that it was made after.
+    #[serde(default)]
+    pub after: Vec<String>,
     /// How it is, for plans.
     pub health: Health,
     /// How it is, for people.
@@ -225,6 +228,9 @@ pub struct Reason {
     pub log: Vec<String>,
     /// What is there all the same: which thing it is, and its version.
     pub made: Option<(String, String)>,
+    /// The thing is what it was before: the old copies run on, or again.
+    #[serde(default)]
+    pub back: bool,
 }
 
 impl Failure {
@@ -241,6 +247,7 @@ impl Failure {
             next: None,
             log: Vec::new(),
             made: None,
+            back: false,
         }))
     }
 

@@ -40,6 +40,7 @@ impl Agent {
             token: record.token.clone(),
             version: record.version(),
             spec: record.done.then(|| record.spec.clone()),
+            after: record.after.clone(),
             health: Health::Well,
             state: RunState::Running,
             summary: String::new(),

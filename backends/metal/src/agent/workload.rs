@@ -70,8 +70,9 @@ impl Agent {
             }
         }
         let started = self.start_copies(&record, workload, within, progress).await;
-        if let Err(failure) = started {
+        if let Err(mut failure) = started {
             if !same {
+                failure.back = old.is_some();
                 for seen in self.instances(&record) {
                     if seen.instance.generation == record.generation {
                         self.supervisor

@@ -18,6 +18,7 @@ use plat_model::{Graph, Node, NodePath, TargetId};
 use crate::facts::Facts;
 use crate::spec::Spec;
 use fields::{Fields, Told};
+pub(crate) use texts::FIRST;
 
 /// The object that all queues of an environment share.
 const NATS: &str = "nats";
@@ -115,6 +116,7 @@ impl<'a> Lowering<'a> {
         object.label = label;
         object.after = after.iter().map(|id| id.as_str().into()).collect();
         object.place = self.graph.origins.place(fields.node.origin).cloned();
+        of_its_form(&mut object, spec);
         object.holds_data = holds(spec, fields.path).map(|what| HeldData {
             what,
             kept_on_delete: true,
@@ -165,6 +167,12 @@ impl<'a> Lowering<'a> {
             kind => format!("{kind}/{path}"),
         })
     }
+}
+
+/// What an object is by the form of its spec.
+pub(crate) fn of_its_form(object: &mut Object, spec: &Spec) {
+    object.is_run = matches!(spec, Spec::Job(_));
+    object.goes_back = matches!(spec, Spec::Workload(_));
 }
 
 /// The id of a node's object.

@@ -5,22 +5,33 @@ use std::path::Path;
 use plat_engine::Plan;
 
 use crate::cli::{self, Global};
+use crate::commands::show;
 use crate::deploy::{self, Deployment};
-use crate::failure::{self, Failure, Outcome, Stop};
-use crate::program;
+use crate::failure::{Failure, Outcome, Stop};
 use crate::terminal::Terminal;
+use crate::{keys, planfile, program};
 
 /// Plans, asks and does; or does exactly a plan that was made before.
 pub fn run(arguments: &cli::Apply, global: &Global, terminal: &Terminal) -> Result<Outcome, Stop> {
     let said = arguments.what.as_deref();
     if let Some(file) = said.map(Path::new).filter(|path| path.is_file()) {
-        let plan = read(file)?;
-        let deployment = open_for(&plan, terminal)?;
-        return planned(&deployment, &plan, arguments, terminal);
+        let read = planfile::read(file)?;
+        if let Some(key) = &arguments.verify_key {
+            let key = keys::verifying(key)?;
+            read.must_be_signed_with(&key).map_err(|error| {
+                Failure::new(format!("{}: {error}", file.display()))
+                    .next("look at it with `platc show`, and have it signed by who approves it")
+            })?;
+        }
+        let deployment = planfile::open_for(&read.plan, terminal)?;
+        return planned(&deployment, &read.plan, arguments, terminal);
+    }
+    if arguments.verify_key.is_some() {
+        return Err(show::unsigned(said.unwrap_or("what was planned just now")).into());
     }
     let program = program::load(global.dir.as_deref(), terminal)?;
-    if let Some(id) = said.filter(|said| is_plan_id(said) && !program.has_environment(said)) {
-        let (deployment, plan) = recent(&program, id, terminal)?;
+    if let Some(id) = said.filter(|said| planfile::is_id(said) && !program.has_environment(said)) {
+        let (deployment, plan) = planfile::recent(&program, id, terminal)?;
         return planned(&deployment, &plan, arguments, terminal);
     }
     let graph = program.graph(said, terminal)?;
@@ -28,7 +39,7 @@ pub fn run(arguments: &cli::Apply, global: &Global, terminal: &Terminal) -> Resu
     if arguments.wait {
         deployment.wait_for_others(terminal)?;
     }
-    let plan = deployment.plan(&graph, &arguments.data)?;
+    let plan = deployment.plan(&graph, &arguments.words)?;
     planned(&deployment, &plan, arguments, terminal)
 }
 
@@ -58,58 +69,4 @@ pub fn nothing_to_do(plan: &Plan, terminal: &Terminal) {
         terminal.say(deploy::shown(plan, terminal.err(), terminal.width(), false));
         terminal.say("nothing to do");
     }
-}
-
-fn read(file: &Path) -> Result<Plan, Failure> {
-    let bytes = std::fs::read(file)
-        .map_err(|error| failure::io(format!("reading {}", file.display()), &error))?;
-    plat_engine::plan_from_bytes(&bytes).map_err(|error| {
-        Failure::new(format!("{}: {error}", file.display()))
-            .next("make it again: `platc plan -o FILE`")
-            .next("to apply an environment of the same name as a file, go to another directory and use -C")
-    })
-}
-
-/// Where a plan is for. It says itself, so that no program is needed.
-fn open_for(plan: &Plan, terminal: &Terminal) -> Result<Deployment, Failure> {
-    let target = match &plan.graph {
-        Some(graph) => program::target(graph).to_owned(),
-        // A destroy has no graph; its targets describe themselves, name first.
-        None => plan
-            .targets
-            .values()
-            .next()
-            .and_then(|described| described.split_whitespace().next())
-            .unwrap_or_default()
-            .to_owned(),
-    };
-    // Where the program is matters to planning alone.
-    Deployment::open(plan.scope.clone(), &target, Path::new("/"), terminal)
-}
-
-/// As plans print their ids.
-fn is_plan_id(said: &str) -> bool {
-    (4..=64).contains(&said.len()) && said.chars().all(|c| c.is_ascii_hexdigit())
-}
-
-/// The recent plan of that id, of any environment of this app.
-fn recent(
-    program: &program::Program,
-    id: &str,
-    terminal: &Terminal,
-) -> Result<(Deployment, Plan), Stop> {
-    for name in program.environment_names() {
-        // What can't be reached has no recent plan of ours.
-        let Ok(deployment) = program.deployed(Some(&name), terminal) else {
-            continue;
-        };
-        if let Some(plan) = deployment.recent(id)? {
-            return Ok((deployment, plan));
-        }
-    }
-    Err(Failure::new(format!(
-        "there is no file, no environment and no recent plan `{id}`"
-    ))
-    .next("`platc plan` makes a plan and prints its id; the latest ones are kept")
-    .into())
 }

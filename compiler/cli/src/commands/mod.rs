@@ -1,9 +1,11 @@
 //! One file for each command.
 
+mod adopt;
 mod apply;
 mod check;
 mod completions;
 mod destroy;
+mod diff;
 mod explain;
 mod fmt;
 mod graph;
@@ -11,8 +13,12 @@ mod internal;
 mod logs;
 mod new;
 mod plan;
+mod releases;
 mod render;
+mod rollback;
 mod secret;
+mod show;
+mod state;
 mod status;
 mod up;
 mod version;
@@ -37,10 +43,16 @@ pub fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Outcome, Stop> 
         Command::Why(why) => why::run(why, global, terminal),
         Command::Plan(plan) => plan::run(plan, global, terminal),
         Command::Render(render) => render::run(render, global, terminal),
+        Command::Diff(diff) => diff::run(diff, global, terminal),
+        Command::Show(show) => show::run(show, global, terminal),
         Command::Status(status) => status::run(status, global, terminal),
         Command::Logs(logs) => logs::run(logs, global, terminal),
         Command::Up(up) => up::run(up, global, terminal),
         Command::Apply(apply) => apply::run(apply, global, terminal),
+        Command::Releases(releases) => releases::run(releases, global, terminal),
+        Command::Rollback(rollback) => rollback::run(rollback, global, terminal),
+        Command::State(state) => state::run(state, global, terminal),
+        Command::Adopt(adopt) => adopt::run(adopt, global, terminal),
         Command::Destroy(destroy) => destroy::run(destroy, global, terminal),
         Command::Secret(secret) => secret::run(secret, global, terminal),
         Command::Completions(completions) => completions::run(completions, terminal),

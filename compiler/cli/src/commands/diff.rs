@@ -1,0 +1,98 @@
+//! `platc diff`.
+
+use std::path::Path;
+
+use plat_engine::PlanView;
+
+use crate::cli::{self, Global};
+use crate::deploy;
+use crate::failure::{Failure, Outcome, Stop};
+use crate::program::{self, Program};
+use crate::project;
+use crate::revision::Revision;
+use crate::terminal::Terminal;
+
+/// Compares two revisions or two environments, with no access to a target; or, where that is
+/// said, the target with the files.
+pub fn run(arguments: &cli::Diff, global: &Global, terminal: &Terminal) -> Result<Outcome, Stop> {
+    let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
+    let dir = global.dir.as_deref();
+    let view = match words.as_slice() {
+        [] if arguments.live => live(None, dir, terminal)?,
+        [env] if arguments.live => live(Some(env), dir, terminal)?,
+        _ if arguments.live => {
+            return Err(
+                Failure::new("`--live` compares the files here with one target")
+                    .next("platc diff --live ENV")
+                    .into(),
+            );
+        }
+        [range] if range.contains("..") => revisions(range, None, dir, terminal)?,
+        [range, env] if range.contains("..") => revisions(range, Some(env), dir, terminal)?,
+        [one, two] => environments(one, two, dir, terminal)?,
+        _ => {
+            return Err(Failure::new("say what is compared")
+                .next("two revisions: `platc diff main..`")
+                .next("two environments: `platc diff dev prod`")
+                .next("the target with the files here: `platc diff --live`")
+                .into());
+        }
+    };
+    deploy::print(&view, &arguments.form, false, terminal)?;
+    if arguments.detailed_exitcode && !view.nothing_to_do {
+        return Ok(Outcome::Changes);
+    }
+    Ok(Outcome::Done)
+}
+
+fn environments(
+    one: &str,
+    two: &str,
+    dir: Option<&Path>,
+    terminal: &Terminal,
+) -> Result<PlanView, Stop> {
+    let program = program::load(dir, terminal)?;
+    let old = program.graph(Some(one), terminal)?;
+    let new = program.graph(Some(two), terminal)?;
+    Ok(PlanView::comparing(&old, &new, one, two))
+}
+
+/// Left out, the first is the last commit and the second is the files as they are.
+fn revisions(
+    range: &str,
+    env: Option<&str>,
+    dir: Option<&Path>,
+    terminal: &Terminal,
+) -> Result<PlanView, Stop> {
+    let (from, to) = range.split_once("..").unwrap_or((range, ""));
+    let to = to.trim_start_matches('.');
+    let root = project::find(dir)?;
+    let from = if from.is_empty() { "HEAD" } else { from };
+    let before = Revision::of(&root, from)?;
+    let after = match to {
+        "" => None,
+        said => Some(Revision::of(&root, said)?),
+    };
+    let old = read(before.package(), from, terminal)?;
+    let new = match &after {
+        Some(revision) => read(revision.package(), to, terminal)?,
+        None => program::load(dir, terminal)?,
+    };
+    let old = old.graph(env, terminal)?;
+    let new = new.graph(env, terminal)?;
+    let to = if to.is_empty() { "the files here" } else { to };
+    Ok(PlanView::comparing(&old, &new, from, to))
+}
+
+fn read(package: &Path, said: &str, terminal: &Terminal) -> Result<Program, Stop> {
+    terminal.detail(format!("reading the revision {said}"));
+    program::load(Some(package), terminal)
+}
+
+fn live(env: Option<&str>, dir: Option<&Path>, terminal: &Terminal) -> Result<PlanView, Stop> {
+    let program = program::load(dir, terminal)?;
+    let graph = program.graph(env, terminal)?;
+    let deployment = program.deployment(&graph, terminal)?;
+    let plan = deployment.plan(&graph, &cli::Words::default())?;
+    Ok(PlanView::of(&plan))
+}

@@ -1,0 +1,263 @@
+//! Plans as files and in every form, and programs compared: no target is asked.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::allow_attributes,
+    reason = "tests"
+)]
+
+mod common;
+
+use std::process::Command;
+
+use common::Place;
+
+const APP: &str = r#"app shop
+
+service api {
+    run   = process(["python3", "api.py"], dir: "./api")
+    scale = 2
+    env   = { LOG = "info" }
+}
+
+env dev { target = local {} }
+env big { target = local {}, set = { api.scale = 5 } }
+"#;
+
+/// The keys of RFC 8410, section 10.
+const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----\n\
+    MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+    -----END PRIVATE KEY-----\n";
+const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\n\
+    MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n\
+    -----END PUBLIC KEY-----\n";
+
+fn app() -> Place {
+    let place = Place::app(APP);
+    place.write("api/api.py", b"");
+    place
+}
+
+fn git(place: &Place, arguments: &[&str]) {
+    let status = Command::new("git")
+        .arg("-C")
+        .arg(place.path())
+        .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+        .args(arguments)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_SYSTEM", "/dev/null")
+        .status()
+        .unwrap();
+    assert!(status.success(), "git {arguments:?}");
+}
+
+fn committed() -> Place {
+    let place = app();
+    git(&place, &["init", "-q", "-b", "main"]);
+    git(&place, &["add", "plat.toml", "app.plat", "api"]);
+    git(&place, &["commit", "-q", "-m", "first"]);
+    place
+}
+
+#[test]
+fn a_plan_file_is_shown_again_in_every_form() {
+    let place = app();
+    let planned = place.run(&["plan", "dev", "-o", "x.plan"]);
+    assert_eq!(planned.code, Some(0), "{}", planned.err);
+    let shown = place.run(&["show", "x.plan"]);
+    // But for the hint to apply it by its id.
+    let first = |text: &str| {
+        text.split(" · apply it with")
+            .next()
+            .unwrap()
+            .trim_end()
+            .to_owned()
+    };
+    assert_eq!(first(&shown.out), first(&planned.out));
+    let json = place.run(&["show", "x.plan", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json["counts"]["create"], 1);
+    let again = place.run(&["plan", "dev", "--json"]);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&again.out).unwrap(),
+        json
+    );
+    let markdown = place.run(&[
+        "show",
+        "x.plan",
+        "--markdown",
+        "--link",
+        "https://ci.example.com",
+    ]);
+    assert!(
+        markdown.out.starts_with("<!-- plat:plan shop dev -->\n"),
+        "{}",
+        markdown.out
+    );
+    let sarif = place.run(&["show", "x.plan", "--sarif"]);
+    let sarif: serde_json::Value = serde_json::from_str(&sarif.out).unwrap();
+    assert_eq!(sarif["version"], "2.1.0");
+}
+
+#[test]
+fn what_is_no_plan_is_told_and_nothing_is_done() {
+    let place = app();
+    assert_eq!(place.run(&["plan", "dev", "-o", "x.plan"]).code, Some(0));
+    let whole = std::fs::read(place.path().join("x.plan")).unwrap();
+    let cases: [(&str, Vec<u8>, &str); 5] = [
+        ("empty.plan", Vec::new(), "it is empty"),
+        (
+            "cut.plan",
+            whole[..whole.len() / 2].to_vec(),
+            "cut short or edited",
+        ),
+        (
+            "foreign.plan",
+            b"{\"version\": 4}".to_vec(),
+            "is not a plan of plat",
+        ),
+        ("binary.plan", vec![0xff; 100], "is not a plan of plat"),
+        (
+            "newer.plan",
+            String::from_utf8(whole.clone())
+                .unwrap()
+                .replacen("\"format\":1", "\"format\":9", 1)
+                .into_bytes(),
+            "it has format 9, and this platc reads up to 1",
+        ),
+    ];
+    for (name, bytes, why) in cases {
+        place.write(name, &bytes);
+        for command in [&["show", name][..], &["apply", name, "--yes"]] {
+            let ran = place.run(command);
+            assert_eq!(ran.code, Some(1), "{name}: {}", ran.err);
+            assert!(ran.err.contains(why), "{name}: {}", ran.err);
+            assert_eq!(ran.out, "");
+        }
+    }
+    let none = place.run(&["show", "nowhere.plan"]);
+    assert!(
+        none.err.contains("there is no plan file nowhere.plan"),
+        "{}",
+        none.err
+    );
+    let read_only = place.run(&["plan", "dev", "-o", "/proc/x.plan"]);
+    assert_eq!(read_only.code, Some(1));
+    assert!(
+        read_only.err.contains("writing /proc/x.plan"),
+        "{}",
+        read_only.err
+    );
+}
+
+#[test]
+fn a_plan_is_signed_by_a_key_from_a_file_or_a_variable() {
+    let place = app();
+    place.write("plan.key", PRIVATE.as_bytes());
+    place.write("plan.pub", PUBLIC.as_bytes());
+    let made = place.run(&["plan", "dev", "-o", "a.plan", "--sign-key", "plan.key"]);
+    assert!(made.err.contains("signed with the key "), "{}", made.err);
+    let by_variable = place
+        .command(&["plan", "dev", "-o", "b.plan"])
+        .env("PLAT_SIGN_KEY", PRIVATE)
+        .output()
+        .unwrap();
+    assert!(by_variable.status.success());
+    assert_eq!(place.read("a.plan"), place.read("b.plan"));
+    assert_eq!(
+        place
+            .run(&["show", "a.plan", "--verify-key", "plan.pub"])
+            .code,
+        Some(0)
+    );
+
+    assert_eq!(place.run(&["plan", "dev", "-o", "c.plan"]).code, Some(0));
+    let unsigned = place.run(&["show", "c.plan", "--verify-key", "plan.pub"]);
+    assert_eq!(unsigned.code, Some(1));
+    assert!(
+        unsigned.err.contains("nobody signed it"),
+        "{}",
+        unsigned.err
+    );
+    // A key that is none is told before anything is planned, and never shown.
+    place.write(
+        "wrong.key",
+        b"-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n",
+    );
+    let wrong = place.run(&["plan", "dev", "-o", "d.plan", "--sign-key", "wrong.key"]);
+    assert_eq!(wrong.code, Some(1));
+    assert!(
+        wrong.err.contains("no private key for Ed25519"),
+        "{}",
+        wrong.err
+    );
+    assert!(!wrong.err.contains("hunter2") && !place.path().join("d.plan").exists());
+    let env = place.run(&["apply", "dev", "--yes", "--verify-key", "plan.pub"]);
+    assert!(env.err.contains("only files are signed"), "{}", env.err);
+}
+
+#[test]
+fn revisions_and_environments_are_compared() {
+    let place = committed();
+    let none = place.run(&["diff", "main..", "dev"]);
+    assert!(
+        none.out.contains("no difference"),
+        "{}{}",
+        none.out,
+        none.err
+    );
+    place.write("app.plat", APP.replace("\"info\"", "\"debug\"").as_bytes());
+    let diff = place.run(&["diff", "main..", "dev"]);
+    insta::assert_snapshot!("diff", diff.out);
+    let changed = place.run(&["diff", "main..", "dev", "--detailed-exitcode"]);
+    assert_eq!(changed.code, Some(2));
+    git(&place, &["commit", "-q", "-a", "-m", "second"]);
+    let between = place.run(&["diff", "main~1..main", "dev"]);
+    assert!(
+        between.out.contains("\"info\" → \"debug\""),
+        "{}",
+        between.out
+    );
+    let environments = place.run(&["diff", "dev", "big"]);
+    insta::assert_snapshot!("diff_environments", environments.out);
+    let markdown = place.run(&["diff", "HEAD^..", "dev", "--markdown"]);
+    assert!(
+        markdown.out.contains("→ the files here"),
+        "{}",
+        markdown.out
+    );
+    // Git's own state is as it was.
+    let status = Command::new("git")
+        .arg("-C")
+        .arg(place.path())
+        .args(["status", "--porcelain", "--untracked-files=no"])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&status.stdout), "");
+}
+
+#[test]
+fn what_can_not_be_compared_is_told() {
+    let place = committed();
+    let unknown = place.run(&["diff", "nowhere..", "dev"]);
+    assert_eq!(unknown.code, Some(1));
+    assert!(
+        unknown.err.contains("there is no revision `nowhere`"),
+        "{}",
+        unknown.err
+    );
+    let option = place.run(&["diff", "--", "--output=x..", "dev"]);
+    assert!(
+        option.err.contains("there is no revision"),
+        "{}",
+        option.err
+    );
+    assert!(!place.path().join("x").exists());
+    let one = place.run(&["diff", "dev"]);
+    assert!(one.err.contains("say what is compared"), "{}", one.err);
+    let outside = app().run(&["diff", "main..", "dev"]);
+    assert_eq!(outside.code, Some(1));
+    assert!(outside.err.contains("git"), "{}", outside.err);
+}

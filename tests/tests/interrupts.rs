@@ -1,0 +1,199 @@
+//! Ctrl-C, once and twice, on every command that changes an environment.
+
+#![expect(clippy::unwrap_used, reason = "a test's helpers")]
+
+use std::io::Read as _;
+use std::process::{Child, Stdio};
+
+use plat_tests::{Home, Ran, SOON, answers, apps, edit, eventually, install, is_alive, kill, pids};
+
+struct Running {
+    child: Child,
+    said: std::thread::JoinHandle<String>,
+    so_far: std::sync::Arc<std::sync::Mutex<String>>,
+}
+
+impl Running {
+    fn start(home: &Home, arguments: &[&str]) -> Self {
+        let mut child = home
+            .command(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut err = child.stderr.take().unwrap();
+        let so_far = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+        let shared = so_far.clone();
+        let said = std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(n @ 1..) = err.read(&mut bytes) {
+                shared
+                    .lock()
+                    .unwrap()
+                    .push_str(&String::from_utf8_lossy(bytes.get(..n).unwrap()));
+            }
+            shared.lock().unwrap().clone()
+        });
+        Self {
+            child,
+            said,
+            so_far,
+        }
+    }
+
+    fn interrupt(&self) {
+        kill(i32::try_from(self.child.id()).unwrap(), "INT");
+    }
+
+    fn hears(&self, word: &str) {
+        eventually(word, SOON, || {
+            let said = self.so_far.lock().unwrap().clone();
+            said.contains(word).then_some(()).ok_or(said)
+        });
+    }
+
+    fn ends(mut self) -> Ran {
+        let code = self.child.wait().unwrap().code().unwrap_or(-1);
+        Ran {
+            code,
+            stdout: String::new(),
+            stderr: self.said.join().unwrap(),
+        }
+    }
+}
+
+/// An app that runs, and a change of it.
+fn changed() -> Home {
+    let home = Home::new();
+    install(&home, &apps().join("gated"));
+    edit(
+        &home,
+        "gated/gated.plat",
+        "secret key {}",
+        "secret key { generate = random(8) }",
+    );
+    home.ok(&["-C", "gated", "up", "--yes"]);
+    edit(&home, "gated/gated.plat", "\"first\"", "\"second\"");
+    home
+}
+
+fn hold(home: &Home, what: &str) {
+    home.write(&format!("gated/{what}"), "");
+}
+
+fn let_go(home: &Home, what: &str) {
+    std::fs::remove_file(home.path().join("gated").join(what)).unwrap();
+}
+
+/// Interrupts the command while what it changes is held up, once or twice, and lets it go.
+fn interrupted(home: &Home, arguments: &[&str], held: &str, times: usize) -> Ran {
+    hold(home, held);
+    let before = pids(home, "web.py");
+    let running = Running::start(home, arguments);
+    if held == "hold-start" {
+        eventually("the new process", SOON, || {
+            let now = pids(home, "web.py");
+            let new = now.iter().any(|pid| !before.contains(pid));
+            new.then_some(()).ok_or_else(|| format!("{now:?}"))
+        });
+    } else {
+        running.hears("removing");
+    }
+    running.interrupt();
+    running.hears("nothing more is begun");
+    if times == 2 {
+        running.interrupt();
+        let ran = running.ends();
+        let_go(home, held);
+        ran
+    } else {
+        let_go(home, held);
+        running.ends()
+    }
+}
+
+#[test]
+fn every_command_that_changes_something_ends_what_is_under_way_and_stops() {
+    let home = changed();
+    home.ok(&["-C", "gated", "plan", "-o", "x.plan"]);
+    let web = |message: &str| {
+        assert_eq!(
+            answers(&home, "gated.localhost", "/").json()["MESSAGE"],
+            message
+        );
+    };
+    // The first is done to its end; there is nothing left to begin, or there is: both are told.
+    let ran = interrupted(&home, &["apply", "x.plan", "--yes"], "hold-start", 1);
+    assert_eq!(
+        ran.code,
+        if ran.stderr.contains("not all was done") {
+            130
+        } else {
+            0
+        }
+    );
+    web("second");
+    edit(&home, "gated/gated.plat", "\"second\"", "\"third\"");
+    let ran = interrupted(&home, &["-C", "gated", "up", "--yes"], "hold-start", 1);
+    assert!([0, 130].contains(&ran.code), "{}", ran.stderr);
+    home.ok(&["-C", "gated", "up", "--yes"]);
+    web("third");
+    let ran = interrupted(
+        &home,
+        &["-C", "gated", "rollback", "1", "--yes"],
+        "hold-start",
+        1,
+    );
+    assert!([0, 130].contains(&ran.code), "{}", ran.stderr);
+    home.ok(&["-C", "gated", "rollback", "1", "--yes"]);
+    web("first");
+    let ran = interrupted(&home, &["-C", "gated", "destroy", "--yes"], "hold-stop", 1);
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    assert!(ran.stderr.contains("not begun"), "{}", ran.stderr);
+    home.ok(&["-C", "gated", "destroy", "--yes"]);
+    assert_eq!(pids(&home, "web.py"), Vec::<i32>::new());
+}
+
+#[test]
+fn twice_leaves_what_is_under_way_to_the_next_apply() {
+    for command in ["up", "apply", "rollback"] {
+        let home = changed();
+        if command == "rollback" {
+            home.ok(&["-C", "gated", "up", "--yes"]);
+        }
+        let arguments = ["-C", "gated", command, "--yes"];
+        let ran = interrupted(&home, &arguments, "hold-start", 2);
+        assert_eq!(ran.code, 130, "{command}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains("left under way"),
+            "{command}: {}",
+            ran.stderr
+        );
+        home.ok(&arguments);
+        let message = if command == "rollback" {
+            "first"
+        } else {
+            "second"
+        };
+        assert_eq!(
+            answers(&home, "gated.localhost", "/").json()["MESSAGE"],
+            message
+        );
+        eventually("one process", SOON, || {
+            let now = pids(&home, "web.py");
+            (now.len() == 1)
+                .then_some(())
+                .ok_or_else(|| format!("{now:?}"))
+        });
+    }
+}
+
+#[test]
+fn twice_in_a_destroy_and_the_next_one_ends_it() {
+    let home = changed();
+    let before = pids(&home, "web.py");
+    let ran = interrupted(&home, &["-C", "gated", "destroy", "--yes"], "hold-stop", 2);
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    home.ok(&["-C", "gated", "destroy", "--yes"]);
+    assert!(before.iter().all(|pid| !is_alive(*pid)));
+}
