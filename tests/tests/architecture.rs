@@ -28,6 +28,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "plat-semantics",
         &["plat-syntax", "plat-model", "plat-stdlib"],
     ),
+    // It reads manifests and says what is wrong at their places.
+    ("plat-packages", &["plat-syntax", "plat-semantics"]),
     ("plat-engine", &["plat-model"]),
     // Of the shim it knows only the specification it hands over.
     ("plat-metal", &["plat-model", "plat-engine", "plat-shim"]),
@@ -39,6 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "plat-syntax",
             "plat-model",
             "plat-semantics",
+            "plat-packages",
             "plat-engine",
             "plat-metal",
             "plat-kubernetes",

@@ -142,6 +142,7 @@ fn child(job: &str, size: usize) {
             root: String::new(),
             files,
             listing: Vec::new(),
+            ..PackageInput::default()
         }],
     };
     let (part, text) = project.packages[0].files.last().cloned().expect("a file");

@@ -89,6 +89,17 @@ Examples:
     )]
     Check(Check),
 
+    /// Fetch what the package builds on, and write plat.lock
+    #[command(
+        override_usage = "platc fetch [flags]",
+        after_help = "\
+Examples:
+  platc fetch                what plat.lock has; what it has not is looked up and added
+  platc fetch --update       what tags and branches are now
+  platc fetch --locked       in CI: fails where plat.lock would change"
+    )]
+    Fetch(Fetch),
+
     /// Format .plat files
     #[command(
         override_usage = "platc fmt [PATH…] [flags]",
@@ -342,6 +353,17 @@ pub struct Fmt {
     /// Read from stdin, write to stdout
     #[arg(long, conflicts_with = "paths")]
     pub stdin: bool,
+}
+
+/// `platc fetch`.
+#[derive(Debug, Args)]
+pub struct Fetch {
+    /// Ask again what tags and branches are now
+    #[arg(long, conflicts_with = "locked")]
+    pub update: bool,
+    /// Fail where plat.lock would change
+    #[arg(long)]
+    pub locked: bool,
 }
 
 /// `platc explain`.

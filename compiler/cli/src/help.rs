@@ -13,7 +13,7 @@ use crate::terminal::colors_are_welcome;
 
 /// The commands by what they are for, in the order of the help.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Write", &["new", "check", "fmt", "explain"]),
+    ("Write", &["new", "check", "fmt", "fetch", "explain"]),
     (
         "Understand",
         &[

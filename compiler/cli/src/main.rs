@@ -17,6 +17,7 @@ mod deploy;
 mod failure;
 mod help;
 mod keys;
+mod packages;
 mod planfile;
 mod program;
 mod progress;

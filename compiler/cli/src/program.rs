@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use plat_engine::Scope;
 use plat_model::{Graph, TargetId};
-use plat_semantics::{Database, EnvironmentInfo, PackageInput, Project, parse_manifest};
+use plat_semantics::{Database, EnvironmentInfo, PackageInput, Project, Source, parse_manifest};
 use plat_syntax::{Diagnostic, Label, Severity};
 
 use crate::deploy::Deployment;
 use crate::failure::{Failure, Stop};
+use crate::packages;
 use crate::project::{self, MANIFEST};
 use crate::report::{self, Sources};
 use crate::suggest::{listed, nearest};
@@ -46,14 +47,19 @@ pub fn read(dir: Option<&Path>, terminal: &Terminal) -> Result<Program, Failure>
             reader.dirs.get(next).cloned().unwrap_or_default(),
             package.root.clone(),
         );
-        let wanted: Vec<(String, String)> = package
+        let wanted: Vec<(String, Source)> = package
             .manifest
             .dependencies
             .iter()
-            .map(|(name, dependency)| (name.clone(), dependency.path.clone()))
+            .map(|(name, dependency)| (name.clone(), dependency.source.clone()))
             .collect();
+        let position = next;
         next += 1;
-        for (name, path) in wanted {
+        for (name, source) in wanted {
+            let Source::Path(path) = source else {
+                reader.fetched(&root, position, &name, terminal, &mut seen)?;
+                continue;
+            };
             let at = dir.join(&path);
             let manifest = at.join(MANIFEST);
             let found = at
@@ -79,10 +85,26 @@ pub fn read(dir: Option<&Path>, terminal: &Terminal) -> Result<Program, Failure>
         .first()
         .map(|package| package.manifest.name.clone())
         .unwrap_or_default();
-    let mut database = Database::default();
-    database.set_project(Project {
+    let project = Project {
         packages: reader.packages,
-    });
+    };
+    if reader.unreadable.is_empty() {
+        reader.unreadable = project.problems();
+        if let (Some(locked), Some(main)) = (&reader.locked, project.packages.first()) {
+            let shown = Arc::from(MANIFEST);
+            let told = locked.edition(&main.manifest.edition, &shown);
+            reader.unreadable.extend(told);
+        }
+    }
+    let dirs: BTreeMap<String, PathBuf> = project
+        .packages
+        .iter()
+        .zip(reader.dirs)
+        .map(|(package, dir)| (package.manifest.name.clone(), dir))
+        .collect();
+    let mut database = Database::default();
+    database.set_project(project);
+    read_data(&mut database, &dirs);
     Ok(Program {
         root,
         name,
@@ -92,15 +114,72 @@ pub fn read(dir: Option<&Path>, terminal: &Terminal) -> Result<Program, Failure>
     })
 }
 
+/// Reads the files that the program names as values: no others.
+fn read_data(database: &mut Database, dirs: &BTreeMap<String, PathBuf>) {
+    let wanted = database.data_wanted();
+    let files = wanted.into_iter().filter_map(|(package, path)| {
+        let text = project::read_data(dirs.get(&package)?, &path);
+        Some((package, path, text))
+    });
+    let files = files.collect();
+    database.set_data(files);
+}
+
 #[derive(Default)]
 struct Reader {
     packages: Vec<PackageInput>,
     dirs: Vec<PathBuf>,
     unreadable: Vec<Diagnostic>,
     texts: BTreeMap<String, String>,
+    /// Read when the first dependency asks for it.
+    locked: Option<plat_packages::Packages>,
 }
 
 impl Reader {
+    /// Reads a package that was fetched for the dependency `name` of the package at `position`.
+    fn fetched(
+        &mut self,
+        main: &Path,
+        position: usize,
+        name: &str,
+        terminal: &Terminal,
+        seen: &mut BTreeSet<PathBuf>,
+    ) -> Result<(), Failure> {
+        if self.locked.is_none() {
+            self.locked = Some(packages::of(main)?);
+        }
+        let (Some(locked), Some(package)) = (&self.locked, self.packages.get(position)) else {
+            return Ok(());
+        };
+        let Some(dependency) = package.manifest.dependencies.get(name) else {
+            return Ok(());
+        };
+        let shown: Arc<str> = if position == 0 {
+            Arc::from(MANIFEST)
+        } else {
+            Arc::from(format!("{}:{MANIFEST}", package.manifest.name))
+        };
+        let found = locked
+            .find(name, dependency, &shown)
+            .map_err(packages::failure)?;
+        let dir = match found {
+            Ok(dir) => dir,
+            Err(diagnostic) => {
+                self.unreadable.push(*diagnostic);
+                return Ok(());
+            }
+        };
+        let way = packages::link(main, name, &dir)?;
+        if let Some(package) = self.packages.get_mut(position) {
+            package.fetched.insert(name.to_owned(), way.clone());
+        }
+        if seen.insert(dir.clone()) {
+            terminal.detail(format!("package {}", dir.display()));
+            self.package(&dir, &way, Some(name))?;
+        }
+        Ok(())
+    }
+
     /// Reads a package; `root` is its directory relative to the main one, `name` what the one that
     /// depends on it calls it.
     fn package(&mut self, dir: &Path, root: &str, name: Option<&str>) -> Result<(), Failure> {
@@ -116,12 +195,19 @@ impl Reader {
         };
         let manifest = match parse_manifest(&text) {
             Ok(manifest) => manifest,
-            Err(diagnostic) => {
-                self.unreadable.push(renamed(*diagnostic, &shown));
+            Err(found) => {
+                let found = found.into_iter().map(|d| renamed(d, &shown));
+                self.unreadable.extend(found);
                 self.texts.insert(shown, text);
                 return Ok(());
             }
         };
+        // By the name that diagnostics about all packages together use.
+        let own = name.map_or_else(
+            || MANIFEST.to_owned(),
+            |_| format!("{}:{MANIFEST}", manifest.name),
+        );
+        self.texts.insert(own, text);
         let files = project::list(dir)?;
         let mut programs = Vec::with_capacity(files.programs.len());
         for path in files.programs {
@@ -138,6 +224,7 @@ impl Reader {
         self.packages.push(PackageInput {
             manifest,
             root: root.to_owned(),
+            fetched: BTreeMap::new(),
             files: programs,
             listing: files.others,
         });

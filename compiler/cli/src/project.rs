@@ -60,7 +60,7 @@ pub struct Files {
     pub root: PathBuf,
     /// The `.plat` files, with `/`, relative to the root, sorted.
     pub programs: Vec<String>,
-    /// The other files likewise.
+    /// The other files likewise, and the empty directories, each with a `/` at its end.
     pub others: Vec<String>,
 }
 
@@ -88,6 +88,7 @@ fn below(root: &Path, enter: impl Fn(&Path) -> bool) -> Result<Files, Failure> {
     };
     let mut to_read = vec![(root.to_path_buf(), String::new())];
     while let Some((dir, prefix)) = to_read.pop() {
+        let mut empty = !prefix.is_empty();
         let failed = |error: io::Error| {
             failure::io(format!("reading the directory {}", dir.display()), &error)
         };
@@ -103,6 +104,7 @@ fn below(root: &Path, enter: impl Fn(&Path) -> bool) -> Result<Files, Failure> {
             if name.starts_with('.') || SKIPPED.contains(&name) {
                 continue;
             }
+            empty = false;
             let path = format!("{prefix}{name}");
             let kind = entry.file_type().map_err(failed)?;
             if kind.is_dir() {
@@ -119,6 +121,9 @@ fn below(root: &Path, enter: impl Fn(&Path) -> bool) -> Result<Files, Failure> {
             } else {
                 files.others.push(path);
             }
+        }
+        if empty {
+            files.others.push(prefix);
         }
     }
     files.programs.sort();
@@ -164,6 +169,30 @@ pub fn read(path: &Path, shown: &str) -> Result<Result<String, ReadError>, Failu
     }
     let bytes = fs::read(path).map_err(failed)?;
     Ok(text(bytes, shown))
+}
+
+/// Files that a program reads as values are larger than this by mistake.
+const LARGEST_DATA: u64 = 16 * 1024 * 1024;
+
+/// Reads a file that the program of the package at `root` names as a value; or why it can't be.
+pub fn read_data(root: &Path, path: &str) -> Result<String, String> {
+    let at = root.join(path);
+    let failed = |error: io::Error| failure::reason(&error);
+    let real = at.canonicalize().map_err(failed)?;
+    if !real.starts_with(root.canonicalize().map_err(failed)?) {
+        return Err(format!(
+            "it is a link to {}, which is outside of the package",
+            real.display()
+        ));
+    }
+    let size = fs::metadata(&real).map_err(failed)?.len();
+    if size > LARGEST_DATA {
+        return Err(format!(
+            "it has {size} bytes, and at most {LARGEST_DATA} are read"
+        ));
+    }
+    let bytes = fs::read(&real).map_err(failed)?;
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
 }
 
 /// A file that is not UTF-8.
@@ -240,9 +269,10 @@ mod tests {
             "other/plat.toml",
             "other/x.plat",
         ]);
+        fs::create_dir_all(dir.path().join("none/in/it")).unwrap();
         let files = list(dir.path()).unwrap();
         assert_eq!(files.programs, ["a/a.plat", "b.plat"]);
-        assert_eq!(files.others, ["a/page.html", "plat.toml"]);
+        assert_eq!(files.others, ["a/page.html", "none/in/it/", "plat.toml"]);
     }
 
     #[test]

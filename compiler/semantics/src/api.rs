@@ -88,9 +88,14 @@ impl Database {
             })
             .collect();
         // A singleton: found again by its type.
-        let _ = Workspace::builder(vec![std_package()], db.std_files.clone())
-            .durability(Durability::MEDIUM)
-            .new(&db);
+        let _ = Workspace::builder(
+            vec![std_package()],
+            db.std_files.clone(),
+            Vec::new(),
+            Vec::new(),
+        )
+        .durability(Durability::MEDIUM)
+        .new(&db);
         db
     }
 
@@ -104,13 +109,10 @@ impl Database {
             .collect();
         let mut packages = Vec::new();
         let mut files = Vec::new();
-        let names: BTreeMap<String, String> = project
-            .packages
-            .iter()
-            .map(|p| (normal(&p.root), p.manifest.name.clone()))
-            .collect();
-        for (position, package) in project.packages.into_iter().enumerate() {
-            let info = package_info(&package, position == 0, &names);
+        let dependencies = project.dependencies();
+        let packages_in = project.packages.into_iter().zip(dependencies);
+        for (position, (package, dependencies)) in packages_in.enumerate() {
+            let info = package_info(&package, position == 0, dependencies);
             let mut texts = package.files;
             texts.sort();
             for (path, text) in texts {
@@ -137,6 +139,61 @@ impl Database {
         }
     }
 
+    /// The files that the program reads as values (`import_json` and its like): each package's name and the path
+    /// from its root. Only those that are in the package's listing: read them, and give them to
+    /// [`Database::set_data`] before anything is asked.
+    pub fn data_wanted(&self) -> Vec<(String, String)> {
+        let mut wanted = Vec::new();
+        for file in Workspace::get(self).files(self) {
+            let package = file.package(self);
+            let Some(info) = crate::db::package_info(self, package) else {
+                continue;
+            };
+            for path in crate::data::named_in(self, *file) {
+                if info
+                    .listing
+                    .binary_search_by(|f| f.as_str().cmp(path))
+                    .is_ok()
+                {
+                    wanted.push((package.to_string(), path.to_string()));
+                }
+            }
+        }
+        wanted.sort();
+        wanted.dedup();
+        wanted
+    }
+
+    /// Takes in the files that the program reads as values: the package's name, the path from its root, and the
+    /// text, or why there is none.
+    pub fn set_data(&mut self, files: Vec<(String, String, Result<String, String>)>) {
+        let workspace = Workspace::get(self);
+        let known = crate::data::data_files(self).clone();
+        let mut data = Vec::new();
+        let mut unread = Vec::new();
+        for (package, path, text) in files {
+            let key: (Arc<str>, Arc<str>) = (Arc::from(package), Arc::from(path));
+            match (text, known.get(&key)) {
+                (Err(reason), _) => unread.push((key.0, key.1, Arc::from(reason))),
+                (Ok(text), Some(file)) => {
+                    if file.text(self).as_ref() != text {
+                        file.set_text(self).to(Arc::from(text));
+                    }
+                    data.push(*file);
+                }
+                (Ok(text), None) => {
+                    data.push(SourceFile::new(self, key.0, key.1, Arc::from(text)));
+                }
+            }
+        }
+        if *workspace.data(self) != data {
+            workspace.set_data(self).to(data);
+        }
+        if *workspace.unread(self) != unread {
+            workspace.set_unread(self).to(unread);
+        }
+    }
+
     /// Changes the text of one file of a package; `false` if there is no such file.
     pub fn set_file(&mut self, package: &str, path: &str, text: &str) -> bool {
         let found = Workspace::get(self)
@@ -153,9 +210,11 @@ impl Database {
 
     /// The text of a file as diagnostics and places name it: `shop.plat`, `std:units.plat`.
     pub fn source(&self, shown: &str) -> Option<&str> {
-        let file = Workspace::get(self)
+        let workspace = Workspace::get(self);
+        let file = workspace
             .files(self)
             .iter()
+            .chain(workspace.data(self))
             .copied()
             .find(|f| display_path(self, *f).as_ref() == shown)?;
         Some(file.text(self))
@@ -485,21 +544,11 @@ fn std_package() -> PackageInfo {
 fn package_info(
     package: &PackageInput,
     main: bool,
-    names: &BTreeMap<String, String>,
+    dependencies: BTreeMap<String, String>,
 ) -> PackageInfo {
     let mut listing = package.listing.clone();
     listing.extend(package.files.iter().map(|(path, _)| path.clone()));
     listing.sort();
-    let dependencies = package
-        .manifest
-        .dependencies
-        .iter()
-        .map(|(alias, dependency)| {
-            let root = normal(&format!("{}/{}", package.root, dependency.path));
-            let name = names.get(&root).cloned().unwrap_or_else(|| alias.clone());
-            (alias.clone(), name)
-        })
-        .collect();
     PackageInfo {
         name: Arc::from(package.manifest.name.as_str()),
         version: Arc::from(package.manifest.version.as_str()),
@@ -508,21 +557,6 @@ fn package_info(
         listing: listing.into(),
         main,
     }
-}
-
-/// A relative path without `.` and needless `..`.
-fn normal(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|p| *p != "..") => {
-                parts.pop();
-            }
-            other => parts.push(other),
-        }
-    }
-    parts.join("/")
 }
 
 /// `preview[214]`: the name, and the keys.

@@ -51,6 +51,10 @@ pub struct Workspace {
     pub packages: Vec<PackageInfo>,
     /// Every source file, by package and path.
     pub files: Vec<SourceFile>,
+    /// The files that the source names as values: `import_json` and its like.
+    pub data: Vec<SourceFile>,
+    /// Those of them that could not be read as text, and why.
+    pub unread: Vec<(Arc<str>, Arc<str>, Arc<str>)>,
 }
 
 /// What a name lives in.
@@ -82,6 +86,8 @@ pub enum Space {
     Moved,
     /// what could not be read
     Broken,
+    /// A document that is read as a value; see `data.rs`.
+    Data,
 }
 
 /// A top-level item by its stable path: file, namespace, name, and which of those of that name.
@@ -218,6 +224,9 @@ pub fn items(db: &dyn Db, file: SourceFile) -> Vec<ItemId> {
 /// The tree of an item; `None` once it is gone.
 #[salsa::tracked]
 pub fn tree(db: &dyn Db, item: ItemId) -> Option<Tree> {
+    if item.space(db) == Space::Data {
+        return crate::data::document(db, item).tree.clone();
+    }
     let parsed = parsed(db, item.file(db));
     let position = *parsed.index.get(&item.as_id().as_bits())?;
     parsed
@@ -229,6 +238,9 @@ pub fn tree(db: &dyn Db, item: ItemId) -> Option<Tree> {
 
 /// Where an item begins in its file. For showing only: no query may depend on it.
 pub fn offset(db: &dyn Db, item: ItemId) -> u32 {
+    if item.space(db) == Space::Data {
+        return 0;
+    }
     let parsed = parsed(db, item.file(db));
     let found = parsed.index.get(&item.as_id().as_bits());
     found
@@ -238,6 +250,9 @@ pub fn offset(db: &dyn Db, item: ItemId) -> u32 {
 
 /// The range in its file of a range in an item.
 pub fn file_range(db: &dyn Db, item: ItemId, range: TextRange) -> TextRange {
+    if item.space(db) == Space::Data {
+        return crate::data::document(db, item).source_range(range);
+    }
     range.shifted(offset(db, item))
 }
 

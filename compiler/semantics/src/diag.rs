@@ -195,7 +195,8 @@ impl Diag {
         }
         if let Some((title, spot, text)) = &self.fix {
             let (fix_file, range) = spot.resolve(db);
-            if fix_file == file {
+            // A fix is written in the language, not in a document's.
+            if fix_file == file && spot.item.space(db) != crate::db::Space::Data {
                 shown = shown.with_fix(title, range, text);
             }
         }

@@ -167,6 +167,8 @@ pub enum ExprKind {
     Binary(BinaryOp, Box<Expr>, Box<Expr>),
     Unary(UnaryOp, Box<Expr>),
     Coerce(Box<Expr>, Box<Coercion>),
+    /// A document that is read as a value: its item, and the literal that it is.
+    Import(ItemId, Box<Expr>),
     /// `in(prod, e)`
     In(Box<Expr>, Box<Expr>),
     /// `fails(e, "E0511")`, with the codes of what the checker has against the expression.
@@ -485,6 +487,7 @@ impl Expr {
             | ExprKind::Is(inner, _)
             | ExprKind::Unary(_, inner)
             | ExprKind::Fails(inner, ..)
+            | ExprKind::Import(_, inner)
             | ExprKind::Coerce(inner, _) => add(inner),
             ExprKind::Index(a, b)
             | ExprKind::Safe(a, _, b)

@@ -13,6 +13,7 @@ mod generated;
 mod incremental;
 mod kinds;
 mod limits;
+mod manifest;
 mod mistakes;
 mod owners;
 mod programs;

@@ -10,7 +10,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::common::{database, project, render};
+use crate::common::{data, database, project, render};
 use plat_semantics::{Database, Diagnostic};
 use serde_json::Value as Json;
 
@@ -94,7 +94,8 @@ fn run(text: &str) -> (Database, Vec<Diagnostic>, usize) {
             }
         }
     }
-    let db = database(project);
+    let mut db = database(project);
+    db.set_data(data(&full));
     let found = db.diagnostics();
     (db, found, added)
 }

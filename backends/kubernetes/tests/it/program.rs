@@ -17,6 +17,7 @@ pub fn graph(text: &str) -> Graph {
             root: String::new(),
             files: vec![("shop.plat".to_owned(), text.to_owned())],
             listing: vec!["app/main.py".to_owned(), "dist/index.html".to_owned()],
+            ..PackageInput::default()
         }],
     });
     match database.graph("prod") {

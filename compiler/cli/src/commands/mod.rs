@@ -7,6 +7,7 @@ mod completions;
 mod destroy;
 mod diff;
 mod explain;
+mod fetch;
 mod fmt;
 mod graph;
 mod internal;
@@ -37,6 +38,7 @@ pub fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Outcome, Stop> 
     match &arguments.command {
         Command::New(new) => new::run(new, global, terminal),
         Command::Check(check) => check::run(check, global, terminal),
+        Command::Fetch(fetch) => fetch::run(fetch, global, terminal),
         Command::Fmt(fmt) => fmt::run(fmt, global, terminal),
         Command::Explain(explain) => explain::run(explain, terminal),
         Command::Graph(graph) => graph::run(graph, global, terminal),

@@ -7,6 +7,7 @@ use plat_syntax::ast;
 
 use super::Checker;
 use super::compound::count;
+use crate::data::Reader;
 use crate::db::{ItemId, Space};
 use crate::diag::Diag;
 use crate::ir::{Expr, ExprKind};
@@ -61,6 +62,9 @@ impl<'db> Checker<'db> {
         if let Some(builtin) = Builtin::named(text) {
             return self.call_builtin(builtin, None, call.node(), args, hint);
         }
+        if let Some(reader) = Reader::named(text) {
+            return self.import(reader, call.node(), args, hint);
+        }
         let unwanted = hint.is_some_and(Ty::is_unknown);
         if !unwanted && let Some((variant, index, case)) = self.case_anywhere(text) {
             return self.call_case(variant, index, &case, call.node(), args);
@@ -88,6 +92,7 @@ impl<'db> Checker<'db> {
         let cases = names.clone();
         let mut all: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
         all.extend(Builtin::ALL.iter().map(|(name, _)| *name));
+        all.extend(crate::data::READERS);
         all.extend(
             self.names
                 .seen(Space::Value)

@@ -66,6 +66,7 @@ impl<'db> Checker<'db> {
                 let params = [text.clone(), text.clone(), text.clone()];
                 (self.all(values, &params), text)
             }
+            B::CidrSubnet => (self.all(values, &[text.clone(), Ty::Int, Ty::Int]), text),
             B::Split => {
                 let args = self.all(values, &[text.clone(), text.clone()]);
                 (args, Ty::List(Arc::new(text)))
@@ -90,7 +91,7 @@ impl<'db> Checker<'db> {
             }
             B::Floor | B::Round => (self.all(values, &[Ty::Decimal]), Ty::Int),
             B::Keys | B::Values => self.of_map(builtin, values, node),
-            B::Json => {
+            B::Json | B::Yaml | B::Toml => {
                 let (value, ty) = self.infer_opt(values.first().copied(), None);
                 let labels = self.labels_within(&ty, 0);
                 (vec![value], Ty::String.labelled(labels))
@@ -211,7 +212,8 @@ impl<'db> Checker<'db> {
         let (first, ty) = self.infer_opt(values.first().copied(), None);
         self.no_structure(&ty, node, "a comparison");
         let wanted = match ty.plain(self.db).1 {
-            Ty::List(inner) => (*inner).clone(),
+            // What is looked for may be another literal than those that are there.
+            Ty::List(inner) => inner.widened(),
             _ => Ty::String,
         };
         let second = self.check(values.get(1).copied(), &wanted);
@@ -393,7 +395,7 @@ fn origin_type() -> Ty {
 fn arity(builtin: Builtin) -> std::ops::RangeInclusive<usize> {
     use Builtin as B;
     match builtin {
-        B::Replace => 3..=3,
+        B::Replace | B::CidrSubnet => 3..=3,
         B::Split
         | B::StartsWith
         | B::EndsWith

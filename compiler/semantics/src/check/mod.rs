@@ -13,6 +13,7 @@ mod control;
 mod decl;
 mod env;
 mod expr;
+mod import;
 mod item;
 mod kind;
 mod library;

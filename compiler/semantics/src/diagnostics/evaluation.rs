@@ -293,4 +293,95 @@ job second {
 ```
 "#,
     },
+    Explanation {
+        code: "E0520",
+        title: "a file that cannot be read",
+        text: r#"A file that the source names is not what it is read as: no JSON, no YAML, or no text at all. The place is the one in the file, and the call that reads it stands beside.
+
+```plat
+//- /main.plat
+app shop
+let limits = import_json("./limits.json")
+env dev { target = local {} }
+//- /limits.json
+{ "rate": 5, }
+```
+
+Repaired:
+
+```plat
+//- /main.plat
+app shop
+let limits = import_json("./limits.json")
+env dev { target = local {} }
+//- /limits.json
+{ "rate": 5 }
+```
+"#,
+    },
+    Explanation {
+        code: "E0521",
+        title: "a path that is calculated",
+        text: r#"What a program is made of is known before it is evaluated: the path of a file that is read stands in the source.
+
+```plat
+//- /main.plat
+app shop
+let part = "limits"
+let limits = import_json("./${part}.json")
+env dev { target = local {} }
+//- /limits.json
+{ "rate": 5 }
+```
+
+Repaired:
+
+```plat
+//- /main.plat
+app shop
+let limits = import_json("./limits.json")
+env dev { target = local {} }
+//- /limits.json
+{ "rate": 5 }
+```
+"#,
+    },
+    Explanation {
+        code: "E0522",
+        title: "no such address range",
+        text: r#"`cidr_subnet` takes a range, how many bits longer the ranges in it are, and which of those is meant, counted from 0.
+
+```plat
+network inner { cidr = cidr_subnet("10.0.0.0/16", 8, 256) }
+```
+
+Repaired:
+
+```plat
+network inner { cidr = cidr_subnet("10.0.0.0/16", 8, 255) }
+```
+"#,
+    },
+    Explanation {
+        code: "E0523",
+        title: "what TOML cannot say",
+        text: r#"A TOML document is a table. It has no word for `none`: an entry that is none is left out, an element of a list cannot be. Its whole numbers have 64 bits.
+
+```plat
+service api {
+    run   = image("ghcr.io/acme/api:1.0.0")
+    files = { "/etc/api.toml" = toml({ hosts = ["a", none] }) }
+}
+```
+
+Repaired:
+
+```plat
+service api {
+    run   = image("ghcr.io/acme/api:1.0.0")
+    files = { "/etc/api.toml" = toml({ hosts = ["a"] }) }
+}
+```
+"#,
+    },
 ];

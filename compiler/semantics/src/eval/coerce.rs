@@ -5,7 +5,8 @@ use std::rc::Rc;
 use super::value::{Kind, Piece};
 use super::{Cx, Data, Eval, Val};
 use crate::check::lower;
-use crate::db::{SourceFile, package_info};
+use crate::data::package_path;
+use crate::db::package_info;
 use crate::diag::{Diag, Span};
 use crate::ir::Condition;
 use crate::types::{Coercion, NodeRef, kind_head};
@@ -337,27 +338,6 @@ fn condition_span(condition: &Condition) -> Span {
         Condition::Range(e) | Condition::Function(e) => e.span,
         _ => Span { start: 0, end: 0 },
     }
-}
-
-/// A path from the package's root, as the file's directory sees it; an error if it leads out.
-fn package_path(db: &dyn crate::db::Db, file: SourceFile, text: &str) -> Result<String, ()> {
-    let own = file.path(db);
-    let dir = own.rsplit_once('/').map_or("", |(dir, _)| dir);
-    let mut parts: Vec<&str> = if text.starts_with('/') {
-        return Err(());
-    } else {
-        dir.split('/').filter(|p| !p.is_empty()).collect()
-    };
-    for part in text.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop().ok_or(())?;
-            }
-            name => parts.push(name),
-        }
-    }
-    Ok(parts.join("/"))
 }
 
 /// Is it a file of the package, or a directory with one?

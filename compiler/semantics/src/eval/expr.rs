@@ -105,6 +105,10 @@ impl<'db> Eval<'db> {
                 let args = args.iter().map(|a| self.eval(a, cx, locals)).collect();
                 self.apply(&callee, args, cx, span)
             }
+            ExprKind::Import(item, value) => {
+                let inner = Cx { item: *item, ..*cx };
+                self.eval(value, &inner, &None)
+            }
             ExprKind::Builtin(builtin, args) => {
                 let args = args.iter().map(|a| self.eval(a, cx, locals)).collect();
                 self.builtin(*builtin, args, cx, span)

@@ -90,6 +90,12 @@ impl<'db> Eval<'db> {
             },
             B::Join => self.join_call(&first, second.as_ref(), cx, span),
             B::Json => self.json_call(&first, cx, span),
+            B::Yaml => self.yaml_call(&first, cx, span),
+            B::Toml => self.toml_call(&first, cx, span),
+            B::CidrSubnet => match (second, third) {
+                (Some(more), Some(number)) => self.cidr_subnet(&first, &more, &number, cx, span),
+                _ => new(Data::Poison),
+            },
             B::Base64 | B::UrlEncode => self.encode(builtin, &first, cx, span),
             B::Sha256 => self.texts(&[&first], cx, span, |t| {
                 let digest = sha2::Sha256::digest(at(t, 0).as_bytes());
@@ -261,72 +267,6 @@ impl<'db> Eval<'db> {
             })
             .collect();
         self.text_of(pieces, cx, span)
-    }
-
-    fn json_call(&mut self, value: &Val<'db>, cx: &Cx, span: Span) -> Val<'db> {
-        let mut pieces = Vec::new();
-        self.json_pieces(value, &mut pieces, 0);
-        self.text_of(pieces, cx, span)
-    }
-
-    fn json_pieces(&mut self, value: &Val<'db>, out: &mut Vec<Piece>, depth: u32) {
-        let push = |out: &mut Vec<Piece>, text: String| out.push(Piece::Literal(text.into()));
-        let quote = |text: &str| serde_json::Value::String(text.to_owned()).to_string();
-        if depth > 128 {
-            return push(out, "null".to_owned());
-        }
-        match &value.data {
-            Data::None | Data::Poison => push(out, "null".to_owned()),
-            Data::Bool(b) => push(out, b.to_string()),
-            Data::Int(n) => push(out, n.to_string()),
-            Data::Decimal(n) => push(out, n.to_string()),
-            Data::Text(text) => push(out, quote(text)),
-            Data::Out(_) | Data::Pieces(_) => {
-                // Each piece is escaped by itself, and the holes when they are filled.
-                let mut pieces = Vec::new();
-                self.pieces_of(value, &mut pieces);
-                push(out, "\"".to_owned());
-                for piece in pieces {
-                    match piece {
-                        Piece::Literal(text) => {
-                            let quoted = quote(&text);
-                            let inner = quoted.trim_matches('"').len();
-                            push(out, quoted.get(1..=inner).unwrap_or("").to_owned());
-                        }
-                        Piece::Hole(hole, mut encoders, origin) => {
-                            encoders.push("json_string");
-                            out.push(Piece::Hole(hole, encoders, origin));
-                        }
-                    }
-                }
-                push(out, "\"".to_owned());
-            }
-            Data::List(values) => {
-                push(out, "[".to_owned());
-                for (i, v) in values.iter().enumerate() {
-                    if i > 0 {
-                        push(out, ",".to_owned());
-                    }
-                    self.json_pieces(v, out, depth + 1);
-                }
-                push(out, "]".to_owned());
-            }
-            Data::Map(entries) | Data::Case(_, _, entries) => {
-                push(out, "{".to_owned());
-                for (i, (k, v)) in entries.iter().enumerate() {
-                    push(
-                        out,
-                        format!("{}{}:", if i > 0 { "," } else { "" }, quote(k)),
-                    );
-                    self.json_pieces(v, out, depth + 1);
-                }
-                push(out, "}".to_owned());
-            }
-            _ => {
-                let text = self.show(value);
-                push(out, quote(&text));
-            }
-        }
     }
 
     fn rounded(&mut self, builtin: Builtin, value: &Val<'db>, cx: &Cx, span: Span) -> Val<'db> {

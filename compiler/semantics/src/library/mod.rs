@@ -1,9 +1,12 @@
 //! The pure library: what the language itself gives.
 //!
-//! Typing is in `check/library.rs`, the work in `eval.rs` beside this file. Nothing here reads a
+//! Typing is in `check/library.rs`, the work in `eval.rs`, `documents.rs` and `network.rs`
+//! beside this file. Nothing here reads a
 //! clock, the world or chance.
 
+mod documents;
 pub mod eval;
+mod network;
 
 /// A function of the language itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, salsa::SalsaValue)]
@@ -39,6 +42,9 @@ pub enum Builtin {
     First,
     Last,
     Json,
+    Yaml,
+    Toml,
+    CidrSubnet,
     Base64,
     Sha256,
     UrlEncode,
@@ -87,6 +93,9 @@ impl Builtin {
         ("first", Self::First),
         ("last", Self::Last),
         ("json", Self::Json),
+        ("yaml", Self::Yaml),
+        ("toml", Self::Toml),
+        ("cidr_subnet", Self::CidrSubnet),
         ("base64", Self::Base64),
         ("sha256", Self::Sha256),
         ("url_encode", Self::UrlEncode),

@@ -43,11 +43,36 @@ pub fn project(text: &str) -> Project {
     let main = packages.first_mut().unwrap();
     for name in names {
         let path = format!("../{name}");
-        main.manifest
-            .dependencies
-            .insert(name, plat_semantics::Dependency { path });
+        let dependency = plat_semantics::Dependency {
+            source: plat_semantics::Source::Path(path),
+            place: plat_syntax::TextRange::default(),
+        };
+        main.manifest.dependencies.insert(name, dependency);
     }
     Project { packages }
+}
+
+/// The files of such a text that are not plat, as the program may read them: package, path, text.
+pub fn data(text: &str) -> Vec<(String, String, Result<String, String>)> {
+    let mut found: Vec<(String, String, Result<String, String>)> = Vec::new();
+    let mut package = "app".to_owned();
+    let mut within = false;
+    for line in text.lines() {
+        if let Some(name) = line.trim().strip_prefix("//- package ") {
+            package = name.trim().to_owned();
+            within = false;
+        } else if let Some(path) = line.trim().strip_prefix("//- /") {
+            within = !path.trim().ends_with(".plat");
+            if within {
+                let path = path.trim().to_owned();
+                found.push((package.clone(), path, Ok(String::new())));
+            }
+        } else if let Some((_, _, Ok(text))) = found.last_mut().filter(|_| within) {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    found
 }
 
 fn package(name: &str, root: &str) -> PackageInput {
@@ -58,6 +83,7 @@ fn package(name: &str, root: &str) -> PackageInput {
         root: root.to_owned(),
         files: Vec::new(),
         listing: Vec::new(),
+        ..PackageInput::default()
     }
 }
 
@@ -69,11 +95,11 @@ pub fn from_directory(dir: &Path) -> Project {
         let manifest = std::fs::read_to_string(dir.join("plat.toml")).unwrap();
         let manifest = parse_manifest(&manifest).unwrap();
         for dependency in manifest.dependencies.values() {
-            let root = format!("{root}/{}", dependency.path);
-            waiting.push((
-                dir.join(&dependency.path),
-                root.trim_start_matches('/').to_owned(),
-            ));
+            let plat_semantics::Source::Path(path) = &dependency.source else {
+                continue;
+            };
+            let root = format!("{root}/{path}");
+            waiting.push((dir.join(path), root.trim_start_matches('/').to_owned()));
         }
         let mut package = PackageInput {
             manifest,
