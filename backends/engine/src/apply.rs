@@ -13,6 +13,7 @@ use crate::object::ObjectId;
 use crate::plan::{Action, OpId, Plan, Precondition};
 use crate::recover;
 use crate::run::Run;
+use crate::sabotage::{self, Flaw};
 use crate::state::State;
 
 /// How a plan is applied.
@@ -218,6 +219,7 @@ impl Engine {
             interrupts,
             on_event,
             held,
+            outs: Arc::new(state.outs()),
             state,
             outcome: Outcome {
                 blocked: plan.blocked.len(),
@@ -321,10 +323,10 @@ fn refuse_stale(plan: &Plan, state: &State, seen: &Observation) -> Result<(), En
     for operation in &plan.operations {
         let label = &operation.label;
         match (&operation.precondition, seen.of(&operation.object)) {
-            (_, Observed::Unknown { why }) => {
+            (_, Observed::Unknown { why }) if !sabotage::has(Flaw::UnknownIsAbsent) => {
                 moved.push(format!("{label}: it can't be read now: {why}"));
             }
-            (Precondition::BeAbsent, Observed::Absent) => {}
+            (Precondition::BeAbsent, Observed::Absent | Observed::Unknown { .. }) => {}
             // An earlier apply began this very step and was cut off, and its target did it since.
             (_, Observed::Present(present)) if present.token.as_ref() == Some(&operation.token) => {
             }
@@ -332,7 +334,7 @@ fn refuse_stale(plan: &Plan, state: &State, seen: &Observation) -> Result<(), En
             (Precondition::BeAbsent, Observed::Present(_)) => {
                 moved.push(format!("{label}: it is there now"));
             }
-            (Precondition::Be { .. }, Observed::Absent) => {
+            (Precondition::Be { .. }, Observed::Absent | Observed::Unknown { .. }) => {
                 moved.push(format!("{label}: it is gone"));
             }
             (Precondition::Be { uid, version }, Observed::Present(present)) => {

@@ -234,9 +234,8 @@ impl Observation {
 
     /// What is known of `id`; an id that nobody answered for is unknown.
     pub fn of(&self, id: &ObjectId) -> Observed {
-        self.objects.get(id).cloned().unwrap_or(Observed::Unknown {
-            why: "the target gave no answer for it".to_owned(),
-        })
+        let found = self.objects.get(id).cloned();
+        found.unwrap_or_else(Observed::unanswered)
     }
 }
 
@@ -253,6 +252,15 @@ pub enum Observed {
         /// Why.
         why: String,
     },
+}
+
+impl Observed {
+    /// What nobody answered for.
+    pub(crate) fn unanswered() -> Self {
+        Self::Unknown {
+            why: "the target gave no answer for it".to_owned(),
+        }
+    }
 }
 
 /// A thing that is there.
@@ -350,7 +358,7 @@ pub struct OpContext {
     /// How long it may take until the thing works.
     pub deadline: Duration,
     /// The outs of the objects that are done, for holes that are filled after apply. No secrets.
-    pub outs: BTreeMap<ObjectId, BTreeMap<String, serde_json::Value>>,
+    pub outs: Arc<BTreeMap<ObjectId, BTreeMap<String, serde_json::Value>>>,
     /// Takes what is worth showing while it runs.
     pub progress: ProgressSink,
 }
@@ -470,6 +478,12 @@ pub enum OpErrorKind {
     NotReady,
     /// It may work when tried again: the engine does, with backoff and the same token.
     Transient,
+    /// The target asks to be called less (429, `SlowDown`): the engine calls it with fewer
+    /// operations at once, and goes on trying for as long as the operation may take.
+    Throttled {
+        /// For how long it asked to be left alone, in milliseconds.
+        after: Option<u64>,
+    },
     /// It won't work by trying again.
     Fatal,
 }

@@ -1,5 +1,6 @@
 //! The engine of one scope: reads, plans, and hands plans to apply.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -135,15 +136,22 @@ impl Engine {
         let made_from = state.digest();
         let seen = self.observe(&state, &desired).await;
         recover::settle(&mut state, &seen);
-        let previous = match state.last_complete() {
-            Some(head) => self.ledger.release(head.number).await?,
-            None => None,
+        let previous = match (state.last_complete(), graph) {
+            // The same again: it need not be read.
+            (Some(head), Some(graph)) if head.graph.as_ref() == Some(&graph.digest()) => {
+                Some(Cow::Borrowed(graph))
+            }
+            (Some(head), _) => {
+                let release = self.ledger.release(head.number).await?;
+                release.and_then(|release| release.graph).map(Cow::Owned)
+            }
+            (None, _) => None,
         };
-        let previous = previous.and_then(|release| release.graph);
+        let previous = previous.as_deref();
         let mut plan = planner::plan(Inputs {
             scope: &self.scope,
             goal,
-            targets: self.described(graph.or(previous.as_ref())),
+            targets: self.described(graph.or(previous)),
             by_name: self
                 .backends
                 .iter()
@@ -152,7 +160,7 @@ impl Engine {
                 .collect(),
             graph,
             desired: &desired,
-            previous: previous.as_ref(),
+            previous,
             state: &state,
             made_from,
             seen: &seen,
@@ -295,9 +303,11 @@ impl Engine {
         });
         let answers = futures::future::join_all(answers).await;
         let mut seen = Observation::default();
-        for (answer, ids) in answers.into_iter().zip(asked.values()) {
+        for (mut answer, ids) in answers.into_iter().zip(asked.into_values()) {
             for id in ids {
-                seen.objects.insert(id.clone(), answer.of(id));
+                let observed = answer.objects.remove(&id);
+                let observed = observed.unwrap_or_else(Observed::unanswered);
+                seen.objects.insert(id, observed);
             }
             for (id, observed) in answer.objects {
                 if !matches!(observed, Observed::Absent) {

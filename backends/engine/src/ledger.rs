@@ -12,12 +12,12 @@ use crate::lease::{Holder, Host, Lease};
 use crate::object::Scope;
 use crate::plan::Plan;
 use crate::recover::replay;
+use crate::sabotage::{self, Flaw};
 use crate::sealed;
 use crate::state::{Release, ReleaseHead, State};
-use crate::store::{Blob, Expect, Store, StoreError};
+use crate::store::{Blob, Expect, LOG as JOURNAL, Store, StoreError};
 
 const STATE: &str = "state.json";
-const JOURNAL: &str = "journal";
 const LEASE: &str = "lease.json";
 /// How many releases keep their graph.
 const RELEASES: usize = 50;
@@ -41,6 +41,9 @@ struct Read {
 }
 
 fn expect(tag: Option<&Digest>) -> Expect {
+    if sabotage::has(Flaw::Unconditional) {
+        return Expect::Anything;
+    }
     tag.map_or(Expect::Absent, |tag| Expect::Tag(tag.clone()))
 }
 
@@ -338,18 +341,23 @@ impl Held {
         })
     }
 
-    /// Writes a record to the journal; when this returns it is there for good.
-    pub(crate) async fn record(&mut self, event: Event) -> Result<(), StateError> {
-        let record = Record {
-            seq: self.seq + 1,
-            fence: self.lease.fence,
-            event,
-        };
-        let bytes = self.encoded(&record)?;
+    /// Writes records to the journal, with one write; when this returns they are there for good.
+    pub(crate) async fn record(&mut self, events: Vec<Event>) -> Result<(), StateError> {
+        let mut seq = self.seq;
+        let mut bytes = Vec::new();
+        for event in events {
+            seq += 1;
+            let record = Record {
+                seq,
+                fence: self.lease.fence,
+                event,
+            };
+            bytes.extend(self.encoded(&record)?);
+        }
         let store = &self.ledger.store;
         store.append(JOURNAL, self.journal_len, &bytes).await?;
         self.journal_len += bytes.len() as u64;
-        self.seq += 1;
+        self.seq = seq;
         Ok(())
     }
 
@@ -358,7 +366,9 @@ impl Held {
         let mut state = state.clone();
         state.fence = self.lease.fence;
         state.generation = self.generation + 1;
-        state.journaled = self.seq;
+        if !sabotage::has(Flaw::JournalTakenInTwice) {
+            state.journaled = self.seq;
+        }
         let bytes = self.ledger.sealed("state", State::FORMAT, STATE, &state)?;
         let expected = expect(self.state_tag.as_ref());
         self.ledger.store.write(STATE, &bytes, &expected).await?;
@@ -425,8 +435,22 @@ impl Held {
         let bytes = self
             .ledger
             .sealed("lease", Lease::FORMAT, LEASE, &self.lease)?;
+        let store = &self.ledger.store;
         let expected = Expect::Tag(self.lease_tag.clone());
-        self.ledger.store.write(LEASE, &bytes, &expected).await?;
+        match store.write(LEASE, &bytes, &expected).await {
+            Err(StoreError::Moved { .. }) => {
+                // A sign of life that counted as failed may have come through all the same: only
+                // another's number means that another has it.
+                let (now, expected) = self.ledger.lease().await?;
+                let ours =
+                    |lease: &Lease| lease.fence == self.lease.fence && lease.holder.is_some();
+                if !now.as_ref().is_some_and(ours) {
+                    return Err(StateError::LeaseLost);
+                }
+                store.write(LEASE, &bytes, &expected).await?;
+            }
+            other => other?,
+        }
         self.lease_tag = Digest::of(&bytes);
         Ok(())
     }

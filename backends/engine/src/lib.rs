@@ -43,8 +43,9 @@
 //! 10. *One versioned form of output*: [`PlanView`], documented in `docs/plan.schema.json`;
 //!     [`render_text`], [`render_markdown`] and [`render_sarif`] are made from it and from nothing
 //!     else. Tests: `schema`, `markdown`, `shown`.
-//! 11. *Reads in bulk, writes in parallel*: `engine.rs` and `apply.rs`. Not yet: parallelism that
-//!     adapts to throttling; what is throttled is tried again, more slowly.
+//! 11. *Reads in bulk, writes in parallel*: `engine.rs` and `run.rs`; as many at once as the
+//!     target bears (`pace.rs`), and what begins or ends together shares one write of the journal.
+//!     Test: `runs::as_many_run_at_once_as_the_target_bears`.
 //! 12. *Interrupts*: [`Interrupts`]. Tests: `runs::the_first_interrupt_lets_what_runs_end`,
 //!     `runs::the_second_interrupt_leaves_it_to_the_next_apply`, and of the commands themselves
 //!     `tests/tests/interrupts.rs`.
@@ -80,11 +81,17 @@ mod journal;
 mod lease;
 mod ledger;
 mod object;
+mod pace;
 mod plan;
 mod planner;
 mod recover;
 mod render;
 mod run;
+#[cfg_attr(
+    not(feature = "sabotage"),
+    expect(dead_code, reason = "only the tests break anything")
+)]
+mod sabotage;
 mod sealed;
 mod sign;
 mod specdiff;
@@ -113,9 +120,12 @@ pub use plan::{
     NodeChange, OpId, Operation, Plan, Precondition, SpecChange, Token, Words,
 };
 pub use render::{Markdown, Style, marker, render_markdown, render_sarif, render_text};
+#[cfg(feature = "sabotage")]
+#[doc(hidden)]
+pub use sabotage::{Flaw, sabotage};
 pub use sealed::SealError;
 pub use sign::{KeyError, SigningKey, VerifyingKey};
 pub use state::{KeptData, Pending, Recorded, Release, ReleaseHead, State};
-pub use store::{Blob, DirStore, Expect, Store, StoreError};
+pub use store::{Blob, BucketStore, DirStore, Expect, S3, Store, StoreError};
 pub use time::utc;
 pub use view::{ChangeView, Compared, Counts, FieldView, OperationView, PlanView, SecretView};

@@ -75,7 +75,9 @@ impl Plan {
     pub(crate) fn sealed(mut self) -> Self {
         self.digest = Digest::of(b"");
         // Plain data with string keys: it has a JSON form.
-        self.digest = Digest::of(&serde_json::to_vec(&self).unwrap_or_default());
+        if let Ok(digest) = Digest::of_written(|to| serde_json::to_writer(to, &self)) {
+            self.digest = digest;
+        }
         self
     }
 
@@ -169,6 +171,10 @@ pub struct Operation {
     /// a workload starts anew with what it is told then, a job runs.
     #[serde(default)]
     pub again: bool,
+    /// Whether the source says of the object that it must not go: known from the moment it is
+    /// made, also to whoever finds no more than the intent of it.
+    #[serde(default)]
+    pub protect: bool,
     /// What becomes of the data that the object holds.
     pub data: DataFate,
     /// Which parts of the spec change, by path, sorted.

@@ -3,6 +3,7 @@
 use crate::backend::{Made, Observation, Observed, Present};
 use crate::journal::{Event, Record};
 use crate::plan::{Action, DataFate, Operation};
+use crate::sabotage::{self, Flaw};
 use crate::state::{KeptData, State};
 
 /// Takes the journal's records into the state that was written before them. What was begun and
@@ -44,6 +45,9 @@ pub(crate) fn replay(state: &mut State, records: &[Record]) {
 /// Decides each pending operation by what is really there. What can't be read stays pending, and
 /// so does what made nothing yet: its target may be at work on it still.
 pub(crate) fn settle(state: &mut State, seen: &Observation) {
+    if sabotage::has(Flaw::PendingUnlooked) {
+        return;
+    }
     for pending in state.pending.clone() {
         let operation = pending.operation;
         let Some(found) = seen.objects.get(&operation.object) else {

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{FuturesUnordered, StreamExt as _};
+
+use tokio::time::Instant;
 
 use crate::apply::{ApplyEvent, ApplyOptions, OnEvent, Outcome};
 use crate::backend::{Done, OpContext, OpError, OpErrorKind, ProgressSink};
@@ -15,10 +17,16 @@ use crate::error::StateError;
 use crate::interrupt::Interrupts;
 use crate::journal::Event as Journalled;
 use crate::ledger::{Held, TTL};
+use crate::object::ObjectId;
+use crate::pace::Pace;
 use crate::plan::{Action, Goal, OpId, Operation, Plan, Precondition};
+use crate::sabotage::{self, Flaw};
 use crate::state::{Release, ReleaseHead, State};
 
-type Running = FuturesUnordered<BoxFuture<'static, (Operation, Result<Done, OpError>)>>;
+type Running = FuturesUnordered<BoxFuture<'static, (OpId, Result<Done, OpError>)>>;
+
+/// An operation that is over, and how it ended.
+type Over = (Operation, Result<Done, OpError>);
 
 pub(crate) struct Run<'a> {
     pub engine: &'a Engine,
@@ -28,22 +36,54 @@ pub(crate) struct Run<'a> {
     pub on_event: OnEvent,
     pub held: Held,
     pub state: State,
+    /// What the objects that are there give to others.
+    pub outs: Arc<BTreeMap<ObjectId, BTreeMap<String, serde_json::Value>>>,
     pub outcome: Outcome,
     /// Why nothing more is begun.
     pub stop: Option<String>,
 }
 
-impl Run<'_> {
+/// An operation that is under way: begun, and not ended.
+struct Trying {
+    /// It: as planned, or the way back from it.
+    operation: Operation,
+    /// How often its target was called for it.
+    calls: u32,
+    /// How long it rests before its target is called again.
+    pause: Duration,
+    /// When nobody waits for it any more.
+    until: Instant,
+    /// How its last call failed.
+    error: Option<OpError>,
+}
+
+/// What is under way.
+struct Calls {
+    pace: Pace,
+    trying: BTreeMap<OpId, Trying>,
+    running: Running,
+    /// Those that are tried again when their time has come.
+    resting: FuturesUnordered<BoxFuture<'static, OpId>>,
+    /// Those whose time has come.
+    rested: VecDeque<OpId>,
+}
+
+impl<'a> Run<'a> {
     /// Runs the plan to its end.
     pub(crate) async fn run(mut self) -> Outcome {
         let mut queue = Queue::new(self.plan);
-        let mut under_way: BTreeSet<OpId> = BTreeSet::new();
-        let mut running: Running = FuturesUnordered::new();
-        let mut beat = tokio::time::interval(Duration::from_millis(TTL / 3));
+        let mut calls = Calls {
+            pace: Pace::new(self.options.parallel),
+            trying: BTreeMap::new(),
+            running: FuturesUnordered::new(),
+            resting: FuturesUnordered::new(),
+            rested: VecDeque::new(),
+        };
+        let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         // The lease is new: the first tick is at once.
         beat.tick().await;
-        let parallel = self.options.parallel.max(1);
+        let mut renewed = Instant::now();
         let mut heeded = 0;
         loop {
             let asked = self.interrupts.count();
@@ -56,99 +96,128 @@ impl Run<'_> {
             if heeded > 1 {
                 break;
             }
-            while self.stop.is_none()
-                && running.len() < parallel
-                && self.interrupts.count() == heeded
-            {
-                let Some(operation) = queue.next().and_then(|id| self.plan.operation(id)) else {
-                    break;
-                };
-                if self.begin(operation).await {
-                    under_way.insert(operation.id);
-                    running.push(self.execution(operation.clone()));
-                } else if operation.on_record_alone() {
-                    queue.done(operation.id);
-                }
+            if self.stop.is_some() {
+                self.give_up_waiting(&mut calls).await;
             }
-            if running.is_empty() && self.interrupts.count() == heeded {
+            self.begin_what_may(&mut queue, &mut calls, heeded).await;
+            if calls.trying.is_empty() && self.interrupts.count() == heeded {
                 break;
             }
             tokio::select! {
-                Some((operation, result)) = running.next() => {
-                    let id = operation.id;
-                    under_way.remove(&id);
-                    match self.ended(operation, result).await {
-                        Ended::Done => queue.done(id),
-                        Ended::Failed => {}
-                        Ended::Back(back) => {
-                            // It belongs to what was begun, so the first Ctrl-C waits for it.
-                            under_way.insert(id);
-                            running.push(self.execution(*back));
-                        }
+                Some(first) = calls.running.next() => {
+                    // All that ended by now share one write of the journal.
+                    let mut ended = vec![first];
+                    while let Some(Some(next)) = calls.running.next().now_or_never() {
+                        ended.push(next);
+                    }
+                    for done in self.ended(ended, &mut calls).await {
+                        queue.done(done);
                     }
                 }
-                _ = beat.tick() => {
-                    if let Err(error) = self.held.renew(&*self.engine.host).await {
-                        self.trouble(error);
-                    }
-                }
+                Some(id) = calls.resting.next() => calls.rested.push_back(id),
+                _ = beat.tick() => match self.held.renew(&*self.engine.host).await {
+                    Ok(()) => renewed = Instant::now(),
+                    // It counts for a while yet, and is tried again.
+                    Err(error) if error != StateError::LeaseLost
+                        && renewed.elapsed() + BEAT < Duration::from_millis(TTL) => {}
+                    Err(error) => self.trouble(error),
+                },
                 () = self.interrupts.beyond(heeded) => {}
             }
         }
-        drop(running);
+        let under_way: BTreeSet<OpId> = calls.trying.keys().copied().collect();
+        drop(calls);
         self.leave(&under_way);
         self.skip_the_rest();
         self.record().await;
         self.outcome
     }
 
-    /// Writes the intent; whether the operation is to be executed.
-    async fn begin(&mut self, operation: &Operation) -> bool {
-        if operation.on_record_alone() {
-            // Nothing on a target changes: cut off here, it is planned again.
-            match (operation.action, &operation.precondition) {
-                (Action::Adopt, Precondition::Be { uid, version }) => {
-                    self.state.adopt(operation, uid, version);
+    /// Begins what the pace and the order allow. The intents of all of them are written at once,
+    /// and all before the first is begun.
+    async fn begin_what_may(&mut self, queue: &mut Queue, calls: &mut Calls, heeded: u8) {
+        let mut begun: Vec<&'a Operation> = Vec::new();
+        while self.stop.is_none()
+            && begun.len() < calls.pace.room()
+            && self.interrupts.count() == heeded
+        {
+            if let Some(id) = calls.rested.pop_front() {
+                if let Some(trying) = calls.trying.get(&id) {
+                    calls.pace.begin(id);
+                    calls.running.push(self.call(trying.operation.clone()));
                 }
-                _ => self.state.forget(operation),
+                continue;
             }
-            let operation = operation.id;
-            self.outcome.done.push(operation);
-            (self.on_event)(ApplyEvent::Started { operation });
-            (self.on_event)(ApplyEvent::Done { operation });
-            return false;
+            let Some(operation) = queue.next().and_then(|id| self.plan.operation(id)) else {
+                break;
+            };
+            if operation.on_record_alone() {
+                self.on_record(operation);
+                queue.done(operation.id);
+            } else {
+                begun.push(operation);
+            }
         }
-        let intent = Journalled::Intent {
-            operation: Box::new(operation.clone()),
-        };
-        if let Err(error) = self.held.record(intent).await {
-            self.trouble(error);
-            return false;
+        if begun.is_empty() {
+            return;
         }
-        (self.on_event)(ApplyEvent::Started {
-            operation: operation.id,
+        let intents = begun.iter().map(|operation| Journalled::Intent {
+            operation: Box::new((*operation).clone()),
         });
-        true
+        let mut intents: Vec<Journalled> = intents.collect();
+        if sabotage::has(Flaw::IntentUnwritten) {
+            intents.clear();
+        }
+        if let Err(error) = self.held.record(intents).await {
+            self.trouble(error);
+            return;
+        }
+        for operation in begun {
+            (self.on_event)(ApplyEvent::Started {
+                operation: operation.id,
+            });
+            self.first_call(operation.clone(), calls);
+        }
     }
 
-    fn execution(
-        &self,
-        operation: Operation,
-    ) -> BoxFuture<'static, (Operation, Result<Done, OpError>)> {
+    /// Calls the target for an operation whose intent is written.
+    fn first_call(&self, operation: Operation, calls: &mut Calls) {
         let id = operation.id;
-        let on_event = Arc::clone(&self.on_event);
+        calls.pace.begin(id);
+        calls.running.push(self.call(operation.clone()));
+        let trying = Trying {
+            operation,
+            calls: 0,
+            pause: FIRST_PAUSE,
+            until: Instant::now() + self.options.deadline,
+            error: None,
+        };
+        calls.trying.insert(id, trying);
+    }
+
+    /// Nothing on a target changes: cut off here, it is planned again.
+    fn on_record(&mut self, operation: &Operation) {
+        match (operation.action, &operation.precondition) {
+            (Action::Adopt, Precondition::Be { uid, version }) => {
+                self.state.adopt(operation, uid, version);
+            }
+            _ => self.state.forget(operation),
+        }
+        let operation = operation.id;
+        self.outcome.done.push(operation);
+        (self.on_event)(ApplyEvent::Started { operation });
+        (self.on_event)(ApplyEvent::Done { operation });
+    }
+
+    /// One call of the target for an operation.
+    fn call(&self, operation: Operation) -> BoxFuture<'static, (OpId, Result<Done, OpError>)> {
+        let id = operation.id;
         let sink = Arc::clone(&self.on_event);
         let context = OpContext {
             scope: self.plan.scope.clone(),
             fence: self.held.fence(),
             deadline: self.options.deadline,
-            outs: self
-                .state
-                .inventory
-                .iter()
-                .filter(|(_, recorded)| !recorded.outs.is_empty())
-                .map(|(id, recorded)| (id.clone(), recorded.outs.clone()))
-                .collect(),
+            outs: Arc::clone(&self.outs),
             progress: ProgressSink::new(move |progress| {
                 sink(ApplyEvent::Progress {
                     operation: id,
@@ -156,145 +225,240 @@ impl Run<'_> {
                 });
             }),
         };
-        let interrupts = self.interrupts.clone();
         let backend = self.engine.backends.get(&operation.target).cloned();
         Box::pin(async move {
             let Some(backend) = backend else {
                 let what = format!("reaching the target of {}", operation.label);
                 let error = OpError::new(OpErrorKind::Fatal, what, "there is no backend for it");
-                return (operation, Err(error));
+                return (id, Err(error));
             };
-            let mut pause = Duration::from_millis(200);
-            for attempt in 1.. {
-                let patience = context.deadline + Duration::from_secs(10);
-                let doing = backend.execute(&operation, &context);
-                let result = tokio::time::timeout(patience, doing)
-                    .await
-                    .unwrap_or_else(|_| {
-                        Err(OpError::new(
-                            OpErrorKind::NotReady,
-                            operation.label.clone(),
-                            format!("the target gave no answer for {} s", patience.as_secs()),
-                        ))
-                    });
-                match result {
-                    Err(error)
-                        if error.kind == OpErrorKind::Transient
-                            && attempt < ATTEMPTS
-                            && interrupts.count() == 0 =>
-                    {
-                        on_event(ApplyEvent::Retrying {
-                            operation: id,
-                            error,
-                            after: pause,
-                        });
-                        tokio::time::sleep(pause).await;
-                        pause = (pause * 2).min(Duration::from_secs(5));
-                    }
-                    result => return (operation, result),
-                }
-            }
-            let error = OpError::new(OpErrorKind::Fatal, operation.label.clone(), "gave up");
-            (operation, Err(error))
+            let patience = context.deadline + Duration::from_secs(10);
+            let doing = backend.execute(&operation, &context);
+            let result = tokio::time::timeout(patience, doing)
+                .await
+                .unwrap_or_else(|_| {
+                    Err(OpError::new(
+                        OpErrorKind::NotReady,
+                        operation.label.clone(),
+                        format!("the target gave no answer for {} s", patience.as_secs()),
+                    ))
+                });
+            (id, result)
         })
     }
 
-    /// Takes in how an operation ended.
-    async fn ended(&mut self, operation: Operation, result: Result<Done, OpError>) -> Ended {
-        let id = operation.id;
-        let planned = self.plan.operation(id).map(|o| &o.token);
-        let is_way_back = planned != Some(&operation.token);
-        let operation = &operation;
-        let token = operation.token.clone();
-        match result {
-            Ok(done) => {
-                self.state.did(operation, &done);
-                if let Done::Gone {
-                    data_kept_at: Some(at),
-                } = &done
-                {
-                    let kept = (operation.object.clone(), at.clone());
-                    self.outcome.data_kept.push(kept);
+    /// Takes in how calls ended; the operations that are done, so that what waits for them may
+    /// begin.
+    async fn ended(
+        &mut self,
+        results: Vec<(OpId, Result<Done, OpError>)>,
+        calls: &mut Calls,
+    ) -> Vec<OpId> {
+        let mut over = Vec::new();
+        for (id, result) in results {
+            match &result {
+                Err(error) if matches!(error.kind, OpErrorKind::Throttled { .. }) => {
+                    calls.pace.throttled(id);
                 }
-                let result = Journalled::Result { token, done };
-                if let Err(error) = self.held.record(result).await {
-                    self.trouble(error);
-                }
-                if is_way_back {
-                    self.outcome.returned.push(id);
-                    (self.on_event)(ApplyEvent::Returned {
-                        operation: id,
-                        error: None,
-                    });
-                    return Ended::Failed;
-                }
-                self.outcome.done.push(id);
-                (self.on_event)(ApplyEvent::Done { operation: id });
-                Ended::Done
+                _ => calls.pace.ended(id),
             }
-            Err(error) => {
-                self.state.failed(operation, &error);
-                let failed = Journalled::Failed {
-                    token,
-                    error: Box::new(error.clone()),
-                };
-                if let Err(error) = self.held.record(failed).await {
-                    self.trouble(error);
+            match result {
+                Err(error) if self.again(id, &error, calls) => {}
+                result => {
+                    if let Some(trying) = calls.trying.remove(&id) {
+                        over.push((trying.operation, result));
+                    }
                 }
-                if is_way_back {
-                    self.outcome.not_returned.push((id, error.clone()));
-                    (self.on_event)(ApplyEvent::Returned {
-                        operation: id,
-                        error: Some(error),
-                    });
-                    return Ended::Failed;
-                }
-                self.outcome.failed.push((id, error.clone()));
-                (self.on_event)(ApplyEvent::Failed {
-                    operation: id,
-                    error: error.clone(),
-                });
-                self.back(operation, &error).await
             }
         }
+        self.take_in(over, calls).await
     }
 
-    /// Begins the way back of an operation that did not become ready, where there is one.
-    async fn back(&mut self, operation: &Operation, error: &OpError) -> Ended {
+    /// Whether a call that failed is made again; then it rests for a while.
+    fn again(&self, id: OpId, error: &OpError, calls: &mut Calls) -> bool {
+        let Some(trying) = calls.trying.get_mut(&id) else {
+            return false;
+        };
+        trying.calls += 1;
+        let pause = match error.kind {
+            OpErrorKind::Transient if trying.calls < ATTEMPTS => trying.pause,
+            OpErrorKind::Throttled { after } => {
+                let asked = Duration::from_millis(after.unwrap_or_default());
+                trying.pause.max(asked)
+            }
+            _ => return false,
+        };
+        if self.stop.is_some()
+            || self.interrupts.count() > 0
+            || Instant::now() + pause > trying.until
+        {
+            return false;
+        }
+        trying.error = Some(error.clone());
+        trying.pause = (trying.pause * 2).min(LONGEST_PAUSE);
+        (self.on_event)(ApplyEvent::Retrying {
+            operation: id,
+            error: error.clone(),
+            after: pause,
+        });
+        calls.resting.push(Box::pin(async move {
+            tokio::time::sleep(pause).await;
+            id
+        }));
+        true
+    }
+
+    /// Nothing more is begun: what rests has failed as it last did.
+    async fn give_up_waiting(&mut self, calls: &mut Calls) {
+        calls.resting.clear();
+        calls.rested.clear();
+        let waiting: Vec<OpId> = calls
+            .trying
+            .keys()
+            .filter(|id| !calls.pace.is_under_way(**id))
+            .copied()
+            .collect();
+        let mut over = Vec::new();
+        for id in waiting {
+            if let Some(trying) = calls.trying.remove(&id)
+                && let Some(error) = trying.error
+            {
+                over.push((trying.operation, Err(error)));
+            }
+        }
+        self.take_in(over, calls).await;
+    }
+
+    /// Writes how operations ended, all at once; those that are done. What did not become ready
+    /// begins its way back, where there is one.
+    async fn take_in(&mut self, over: Vec<Over>, calls: &mut Calls) -> Vec<OpId> {
+        let mut records = Vec::new();
+        for (operation, result) in &over {
+            let token = operation.token.clone();
+            records.push(match result {
+                Ok(done) => {
+                    self.state.did(operation, done);
+                    let done = done.clone();
+                    Journalled::Result { token, done }
+                }
+                Err(error) => {
+                    self.state.failed(operation, error);
+                    let error = Box::new(error.clone());
+                    Journalled::Failed { token, error }
+                }
+            });
+        }
+        if records.is_empty() {
+            return Vec::new();
+        }
+        if let Err(error) = self.held.record(records).await {
+            self.trouble(error);
+        }
+        let (mut done, mut back) = (Vec::new(), Vec::new());
+        for (operation, result) in over {
+            let id = operation.id;
+            let planned = self.plan.operation(id).map(|o| &o.token);
+            let is_way_back = planned != Some(&operation.token);
+            match result {
+                Ok(end) => {
+                    self.heard(id, end);
+                    if is_way_back {
+                        self.outcome.returned.push(id);
+                        self.returned(id, None);
+                    } else {
+                        self.outcome.done.push(id);
+                        (self.on_event)(ApplyEvent::Done { operation: id });
+                        done.push(id);
+                    }
+                }
+                Err(error) if is_way_back => {
+                    self.outcome.not_returned.push((id, error.clone()));
+                    self.returned(id, Some(error));
+                }
+                Err(error) => {
+                    self.outcome.failed.push((id, error.clone()));
+                    (self.on_event)(ApplyEvent::Failed {
+                        operation: id,
+                        error: error.clone(),
+                    });
+                    back.extend(self.back(&operation, &error));
+                }
+            }
+        }
+        self.go_back(back, calls).await;
+        done
+    }
+
+    fn returned(&self, operation: OpId, error: Option<OpError>) {
+        (self.on_event)(ApplyEvent::Returned { operation, error });
+    }
+
+    /// The way back of an operation that did not become ready, where there is one.
+    fn back(&mut self, operation: &Operation, error: &OpError) -> Option<Operation> {
         if error.back {
             // The target did it already.
             self.outcome.returned.push(operation.id);
-            (self.on_event)(ApplyEvent::Returned {
-                operation: operation.id,
-                error: None,
-            });
-            return Ended::Failed;
+            self.returned(operation.id, None);
+            return None;
         }
         let left = match (&error.kind, &error.made) {
             (OpErrorKind::NotReady, Some(made)) => Precondition::Be {
                 uid: made.uid.clone(),
                 version: made.version.clone(),
             },
-            _ => return Ended::Failed,
+            _ => return None,
         };
         // After a second interrupt what is there is left; without the state nothing is begun.
         if self.interrupts.count() > 1 || self.outcome.trouble.is_some() {
-            return Ended::Failed;
+            return None;
         }
-        let Some(back) = operation.way_back(&left) else {
-            return Ended::Failed;
-        };
-        let intent = Journalled::Intent {
-            operation: Box::new(back.clone()),
-        };
-        if let Err(error) = self.held.record(intent).await {
-            self.trouble(error);
-            return Ended::Failed;
+        operation.way_back(&left)
+    }
+
+    /// Begins ways back. They belong to what was begun, so that the first interrupt waits for them.
+    async fn go_back(&mut self, back: Vec<Operation>, calls: &mut Calls) {
+        if back.is_empty() {
+            return;
         }
-        (self.on_event)(ApplyEvent::Returning {
-            operation: operation.id,
+        let intents = back.iter().map(|operation| Journalled::Intent {
+            operation: Box::new(operation.clone()),
         });
-        Ended::Back(Box::new(back))
+        if let Err(error) = self.held.record(intents.collect()).await {
+            self.trouble(error);
+            return;
+        }
+        for operation in back {
+            (self.on_event)(ApplyEvent::Returning {
+                operation: operation.id,
+            });
+            self.first_call(operation, calls);
+        }
+    }
+
+    /// What others read of an operation that is done, and where it left data.
+    fn heard(&mut self, id: OpId, done: Done) {
+        let Some(operation) = self.plan.operation(id) else {
+            return;
+        };
+        let object = &operation.object;
+        match done {
+            Done::There(made) if made.outs.is_empty() => {
+                if self.outs.contains_key(object) {
+                    Arc::make_mut(&mut self.outs).remove(object);
+                }
+            }
+            Done::There(made) => {
+                Arc::make_mut(&mut self.outs).insert(object.clone(), made.outs);
+            }
+            Done::Gone { data_kept_at } => {
+                if let Some(at) = data_kept_at {
+                    self.outcome.data_kept.push((object.clone(), at));
+                }
+                if self.outs.contains_key(object) {
+                    Arc::make_mut(&mut self.outs).remove(object);
+                }
+            }
+        }
     }
 
     /// The state can't be written: nothing more is begun. The first trouble is the one to tell.
@@ -414,25 +578,17 @@ impl Run<'_> {
             }
             let graph = self.plan.graph.as_ref();
             let node = graph.zip(object.node.as_ref());
-            recorded.protect = node
-                .and_then(|(graph, path)| graph.nodes.get(path)?.fields.get("protect")?.as_bool())
-                .unwrap_or(false);
+            recorded.protect = node.is_some_and(|(graph, path)| graph.protects(path));
         }
     }
 }
 
-/// How an operation ended.
-enum Ended {
-    /// What waits for it may begin.
-    Done,
-    /// What waits for it is not begun.
-    Failed,
-    /// As before, and it goes back to what it was by this.
-    Back(Box<Operation>),
-}
-
-/// How often an operation is tried.
+/// How often a target is called for an operation that fails for a reason that may pass.
 const ATTEMPTS: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often a sign of life is given: some may be lost before the lease counts as given up.
+const BEAT: Duration = Duration::from_millis(TTL / 6);
 
 /// The operations that may begin, in the plan's order.
 struct Queue {

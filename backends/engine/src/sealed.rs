@@ -60,7 +60,12 @@ pub enum SealError {
 }
 
 fn digest(what: &str, format: u32, content: &str) -> Digest {
-    Digest::of(format!("{what} {format}\n{content}").as_bytes())
+    let written = Digest::of_written(|to| {
+        writeln!(to, "{what} {format}")?;
+        to.write_all(content.as_bytes())
+    });
+    // A digest takes everything.
+    written.unwrap_or_else(|_: std::io::Error| Digest::of(b""))
 }
 
 /// The bytes of a file.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::backend::{Done, Facts, Made, OpError};
 use crate::object::{Object, ObjectId, Scope};
 use crate::plan::{DataFate, Operation};
+use crate::sabotage::{self, Flaw};
 
 /// The state of one scope. Small: the things themselves are on the target, and what is lost of
 /// this is found again by their ownership label.
@@ -148,7 +149,8 @@ impl State {
             &self.releases,
         );
         // Plain data with string keys: it has a JSON form.
-        Digest::of(&serde_json::to_vec(&parts).unwrap_or_default())
+        Digest::of_written(|to| serde_json::to_writer(to, &parts))
+            .unwrap_or_else(|_| Digest::of(b""))
     }
 
     /// The last release of which all was done.
@@ -182,6 +184,14 @@ impl State {
         nodes.sort();
         nodes.dedup();
         nodes
+    }
+
+    /// What the objects that are there give to others. No secrets.
+    pub(crate) fn outs(&self) -> BTreeMap<ObjectId, BTreeMap<String, serde_json::Value>> {
+        let all = self.inventory.iter();
+        all.filter(|(_, recorded)| !recorded.outs.is_empty())
+            .map(|(id, recorded)| (id.clone(), recorded.outs.clone()))
+            .collect()
     }
 
     /// Takes in that an operation was done.
@@ -235,7 +245,12 @@ impl State {
         for pending in &mut self.pending {
             pending.looked += 1;
         }
-        self.pending.retain(|p| p.looked <= LOOKS);
+        let looks = if sabotage::has(Flaw::LateGivenUp) {
+            0
+        } else {
+            LOOKS
+        };
+        self.pending.retain(|p| p.looked <= looks);
     }
 
     /// Takes in that an object is there as an operation wanted it.
@@ -253,10 +268,9 @@ impl State {
         }
         // Its data was taken up again, or was to be destroyed.
         self.kept.remove(&operation.object);
-        let protect = self
-            .inventory
-            .get(&operation.object)
-            .is_some_and(|r| r.protect);
+        // What was protected stays it until the source as a whole is applied.
+        let before = self.inventory.get(&operation.object);
+        let protect = operation.protect || before.is_some_and(|r| r.protect);
         self.inventory.insert(
             operation.object.clone(),
             Recorded {

@@ -18,6 +18,23 @@ impl Digest {
         Self(hex(&Sha256::digest(bytes)))
     }
 
+    /// The digest of what a writer is given, which need not be in memory as a whole.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub fn of_written<E>(
+        write: impl FnOnce(&mut dyn std::io::Write) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut hash = Hash(Sha256::new());
+        // What is written comes in small pieces, which cost more than their bytes.
+        let mut buffer = std::io::BufWriter::with_capacity(1 << 14, &mut hash);
+        write(&mut buffer)?;
+        // A hash takes everything.
+        let _ = std::io::Write::flush(&mut buffer);
+        drop(buffer);
+        Ok(Self(hex(&hash.0.finalize())))
+    }
+
     /// All 64 characters.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -35,14 +52,25 @@ impl fmt::Display for Digest {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for b in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{b:02x}");
+struct Hash(Sha256);
+
+impl std::io::Write for Hash {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
     }
-    text
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |n: u8| char::from_digit(n.into(), 16).unwrap_or_default();
+    bytes
+        .iter()
+        .flat_map(|b| [digit(b >> 4), digit(b & 15)])
+        .collect()
 }
 
 /// Builds a [`Digest`] from parts, each marked with its length so that no two different lists of

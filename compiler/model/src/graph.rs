@@ -226,6 +226,12 @@ impl Graph {
         d.finish()
     }
 
+    /// Whether a node says that it must not go.
+    pub fn protects(&self, node: &NodePath) -> bool {
+        let says = || self.nodes.get(node)?.fields.get("protect")?.as_bool();
+        says().unwrap_or(false)
+    }
+
     /// The target of a node; `None` only in a graph that was not made by the compiler.
     pub fn target_of(&self, node: &Node) -> Option<&Target> {
         self.targets.get(&node.target)

@@ -111,6 +111,31 @@ impl Value {
         }
     }
 
+    /// Whether it is the same as another, wherever each came from.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let all = |a: &Fields, b: &Fields| {
+            a.iter().len() == b.iter().len()
+                && a.iter()
+                    .zip(b)
+                    .all(|((x, a), (y, b))| x == y && a.is_same(b))
+        };
+        match (&self.data, &other.data) {
+            (Data::Range(a, b), Data::Range(c, d)) => a.is_same(c) && b.is_same(d),
+            (Data::List(a), Data::List(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_same(b))
+            }
+            (Data::Map(a), Data::Map(b)) => all(a, b),
+            (Data::Variant { case: x, fields: a }, Data::Variant { case: y, fields: b }) => {
+                x == y && all(a, b)
+            }
+            // As it is written does not count: `1GiB` is `1024MiB`.
+            (Data::Quantity(a), Data::Quantity(b)) => {
+                a.dimension == b.dimension && a.amount == b.amount
+            }
+            (a, b) => a == b,
+        }
+    }
+
     /// The text, where it is one without holes.
     pub fn as_str(&self) -> Option<&str> {
         match &self.data {

@@ -116,6 +116,7 @@ fn add(plan: &mut Plan, object: &Object, precondition: Precondition) {
         after: Vec::new(),
         token: Token(token.as_str().chars().take(32).collect()),
         again: false,
+        protect: false,
         data: DataFate::Untouched,
         changes: Vec::new(),
         how: None,

@@ -9,6 +9,7 @@ use super::semantic::Nodes;
 use crate::backend::{Health, Note, NoteKind, Observed, Present, Refusal};
 use crate::object::{HeldData, Object, ObjectId, OnChange};
 use crate::plan::{Action, DataFate, Drift, DriftKind, Goal, Operation, Precondition, SpecChange};
+use crate::sabotage::{self, Flaw};
 use crate::specdiff;
 use crate::state::Recorded;
 
@@ -101,11 +102,11 @@ impl Decider<'_, '_> {
     fn wanted(&mut self, id: &ObjectId, object: &Object) {
         let recorded = self.inputs.state.inventory.get(id);
         let present = match self.inputs.seen.of(id) {
-            Observed::Unknown { why } => {
+            Observed::Unknown { why } if !sabotage::has(Flaw::UnknownIsAbsent) => {
                 self.out.blocked.insert(id.clone(), why);
                 return;
             }
-            Observed::Absent => {
+            Observed::Absent | Observed::Unknown { .. } => {
                 if recorded.is_some() {
                     self.drifted(object, DriftKind::Gone, None);
                 }
@@ -518,6 +519,9 @@ impl Decider<'_, '_> {
     }
 
     fn word_for(&self, object: &Object) -> bool {
+        if sabotage::has(Flaw::WordUnasked) {
+            return true;
+        }
         let words = &self.inputs.words.data;
         words.allows(object.node.as_ref(), &object.id)
     }

@@ -9,6 +9,7 @@ use super::objects::Draft;
 use crate::backend::Refusal;
 use crate::object::ObjectId;
 use crate::plan::{Action, Blocked, OpId, Operation, Precondition, Token};
+use crate::sabotage::{self, Flaw};
 
 pub(super) struct Ordered {
     pub operations: Vec<Operation>,
@@ -49,7 +50,10 @@ pub(super) fn order(
             continue;
         }
         let op = OpId(operations.len());
-        let after = before.iter().filter_map(|b| ids.get(b).copied()).collect();
+        let mut after: Vec<OpId> = before.iter().filter_map(|b| ids.get(b).copied()).collect();
+        if sabotage::has(Flaw::Unordered) {
+            after.clear();
+        }
         ids.insert(id, op);
         operations.push(operation(inputs, draft, op, after));
     }
@@ -118,7 +122,11 @@ fn operation(inputs: &Inputs<'_>, draft: Draft, id: OpId, mut after: Vec<OpId>) 
     after.sort();
     let object = draft.object();
     let token = token(inputs, &draft);
+    let node = object.and_then(|o| o.node.as_ref());
+    let protect = node.zip(inputs.graph);
     Operation {
+        protect: protect.is_some_and(|(node, graph)| graph.protects(node))
+            && !sabotage::has(Flaw::ProtectedLate),
         id,
         action: draft.action,
         target: object.map_or_else(plat_model::TargetId::main, |o| o.target.clone()),
@@ -161,6 +169,9 @@ fn token(inputs: &Inputs<'_>, draft: &Draft) -> Token {
     };
     let changed = inputs.state.changed.get(&draft.id).copied();
     d.text(&changed.unwrap_or_default().to_string());
+    if sabotage::has(Flaw::TokenAnew) {
+        d.text(&inputs.state.generation.to_string());
+    }
     let digest = d.finish();
     Token(digest.as_str().chars().take(32).collect())
 }

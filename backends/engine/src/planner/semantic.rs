@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plat_model::{
-    Change, Data, Digester, FieldPath, Graph, Node, NodePath, OriginId, Place, SiteKind, Value,
+    Change, Data, FieldPath, Graph, Node, NodePath, OriginId, Place, SiteKind, Value,
 };
 
 use super::Inputs;
@@ -123,13 +123,8 @@ fn at<'a>(node: &'a Node, field: &FieldPath) -> Option<&'a Value> {
 
 /// Whether two values are the same, wherever they came from.
 fn same(a: Option<&Value>, b: Option<&Value>) -> bool {
-    let digest = |v: &Value| {
-        let mut d = Digester::new("value");
-        d.value(v);
-        d.finish()
-    };
     match (a, b) {
-        (Some(a), Some(b)) => digest(a) == digest(b),
+        (Some(a), Some(b)) => a.is_same(b),
         (None, None) => true,
         (Some(v), None) | (None, Some(v)) => v.is_none(),
     }

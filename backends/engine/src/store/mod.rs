@@ -5,12 +5,17 @@
 //! moves the state and the journal, so that a slower writer's next write finds another tag and
 //! is refused.
 
+mod bucket;
 mod dir;
 
+pub use bucket::{BucketStore, S3};
 pub use dir::DirStore;
 
 use async_trait::async_trait;
 use plat_model::Digest;
+
+/// The one file that is added to: the journal.
+pub(crate) const LOG: &str = "journal";
 
 /// A place that keeps the state of one scope.
 #[async_trait]

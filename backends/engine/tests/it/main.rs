@@ -10,6 +10,7 @@
 )]
 
 mod app;
+mod bucket;
 mod crash;
 mod markdown;
 mod memory;
@@ -19,6 +20,8 @@ mod runs;
 mod schema;
 mod shown;
 mod states;
+mod story;
+mod two;
 mod world;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! A store and a machine in memory, that a crash can stop at any write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -9,12 +9,25 @@ use plat_engine::{Alive, Blob, Expect, Holder, Host, Store, StoreError};
 
 use crate::world::Crash;
 
+/// What goes wrong with a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spoiled {
+    /// It is done, and told as failed.
+    LosesAnswer,
+    /// It is not done.
+    Fails,
+    /// It is done, and asked for again; the second answer is given.
+    Twice,
+}
+
 #[derive(Clone)]
 pub struct Memory {
     pub files: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     pub crash: Arc<Crash>,
     /// How many bytes may still be written; `None` for any number.
     pub room: Arc<Mutex<Option<usize>>>,
+    /// What goes wrong with the next writes.
+    pub spoiled: Arc<Mutex<VecDeque<Spoiled>>>,
 }
 
 impl Memory {
@@ -23,6 +36,7 @@ impl Memory {
             files: Arc::default(),
             crash: Crash::never(),
             room: Arc::default(),
+            spoiled: Arc::default(),
         }
     }
 
@@ -51,6 +65,34 @@ impl Memory {
     }
 }
 
+impl Memory {
+    fn spoilt(
+        &self,
+        name: &str,
+        write: impl Fn() -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let unanswered = || StoreError::Failed {
+            what: "writing",
+            place: name.to_owned(),
+            why: "the connection was closed".into(),
+            next: None,
+        };
+        let how = self.spoiled.lock().unwrap().pop_front();
+        match how {
+            None => write(),
+            Some(Spoiled::Fails) => Err(unanswered()),
+            Some(Spoiled::LosesAnswer) => {
+                let _ = write();
+                Err(unanswered())
+            }
+            Some(Spoiled::Twice) => {
+                let _ = write();
+                write()
+            }
+        }
+    }
+}
+
 #[async_trait]
 impl Store for Memory {
     fn place(&self) -> String {
@@ -67,7 +109,7 @@ impl Store for Memory {
 
     async fn write(&self, name: &str, bytes: &[u8], expect: &Expect) -> Result<(), StoreError> {
         self.crash.point().await;
-        {
+        self.spoilt(name, || {
             let mut files = self.files.lock().unwrap();
             let now = files.get(name).map(|bytes| {
                 Blob {
@@ -85,14 +127,15 @@ impl Store for Memory {
             }
             self.takes(name, bytes)?;
             files.insert(name.into(), bytes.to_vec());
-        }
+            Ok(())
+        })?;
         self.crash.point().await;
         Ok(())
     }
 
     async fn append(&self, name: &str, at: u64, bytes: &[u8]) -> Result<(), StoreError> {
         self.crash.point().await;
-        {
+        self.spoilt(name, || {
             let mut files = self.files.lock().unwrap();
             let file = files.entry(name.into()).or_default();
             if file.len() as u64 != at {
@@ -105,7 +148,8 @@ impl Store for Memory {
             } else {
                 file.extend(bytes);
             }
-        }
+            Ok(())
+        })?;
         self.crash.point().await;
         // All of it is there, and nobody hears of it.
         self.crash.point().await;

@@ -316,3 +316,38 @@ fn who_waits_before_planning_finds_nothing_stale() {
         assert!(second.is_empty());
     });
 }
+
+/// A target that bears five at once: it is called by about as many, and all is done.
+#[test]
+fn as_many_run_at_once_as_the_target_bears() {
+    run(async {
+        let bench = Bench::new();
+        bench.fake.with(|w| w.bears = Some(5));
+        let many: String = (0..300).map(|i| format!("thing t{i}\n")).collect();
+        let plan = bench.plan(&many).await.unwrap();
+        let outcome = bench.apply(&plan).await.unwrap();
+        assert!(outcome.is_complete(), "{:?}", outcome.failed.first());
+        let complaints = bench.fake.with(|w| w.complained);
+        // With sixteen at once, two of three calls would be refused, again and again.
+        assert!((1..100).contains(&complaints), "{complaints}");
+        bench
+            .fake
+            .with(|w| assert_eq!(w.log.len(), 300, "each was made once"));
+    });
+}
+
+/// What a target refuses for longer than an operation may take has failed, and says why.
+#[test]
+fn a_target_that_always_throttles_is_given_up_in_the_end() {
+    run(async {
+        let bench = Bench::new();
+        bench.fake.with(|w| w.bears = Some(0));
+        let plan = bench.plan("thing a\nthing b needs=a").await.unwrap();
+        let outcome = bench.apply(&plan).await.unwrap();
+        assert_eq!(outcome.failed.len(), 1);
+        assert_eq!(outcome.failed[0].1.why, "asked to wait");
+        assert_eq!(outcome.skipped.len(), 1);
+        bench.fake.with(|w| w.bears = None);
+        bench.up("thing a\nthing b needs=a").await;
+    });
+}

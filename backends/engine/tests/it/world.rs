@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use plat_engine::{
@@ -25,6 +27,40 @@ pub struct Crash {
     /// 0 for never.
     pub lands: u64,
     pub tripped: Notify,
+    /// Lets an engine go on by one call at a time.
+    gate: Option<Arc<Gate>>,
+}
+
+/// What an engine passes at each of its calls: it waits there until it may go on.
+#[derive(Default)]
+pub struct Gate {
+    allowed: AtomicU64,
+    passed: AtomicU64,
+    /// Who waits at it.
+    waiting: Mutex<Vec<Waker>>,
+}
+
+impl Gate {
+    /// One more call may pass.
+    pub fn open(&self) {
+        self.allowed.fetch_add(1, Ordering::SeqCst);
+        for waker in self.waiting.lock().unwrap().drain(..) {
+            waker.wake();
+        }
+    }
+
+    async fn pass(&self) {
+        std::future::poll_fn(|context| {
+            if self.passed.load(Ordering::SeqCst) < self.allowed.load(Ordering::SeqCst) {
+                self.passed.fetch_add(1, Ordering::SeqCst);
+                Poll::Ready(())
+            } else {
+                self.waiting.lock().unwrap().push(context.waker().clone());
+                Poll::Pending
+            }
+        })
+        .await;
+    }
 }
 
 impl Crash {
@@ -47,6 +83,14 @@ impl Crash {
         Self::at(0)
     }
 
+    /// The engine goes on as the gate lets it.
+    pub fn gated(gate: &Arc<Gate>) -> Arc<Self> {
+        Arc::new(Self {
+            gate: Some(Arc::clone(gate)),
+            ..Self::default()
+        })
+    }
+
     /// Whether the next call is the one.
     pub fn is_next(&self) -> bool {
         self.passed.load(Ordering::SeqCst) + 1 == self.at.load(Ordering::SeqCst)
@@ -55,6 +99,9 @@ impl Crash {
     pub async fn point(&self) {
         let next = self.is_next();
         self.passed.fetch_add(1, Ordering::SeqCst);
+        if let Some(gate) = &self.gate {
+            gate.pass().await;
+        }
         if next {
             self.tripped.notify_one();
             std::future::pending::<()>().await;
@@ -67,14 +114,35 @@ impl Crash {
 pub enum Fault {
     /// It is done, and the answer is lost.
     LosesAnswer,
-    /// It is not done now.
+    /// It is not done now, and may be tried again.
+    Passes,
+    /// It is not done now: the target asks to be called less.
     Throttles,
+    /// Somebody else changed the thing just before.
+    Conflicts,
+    /// It takes so many milliseconds.
+    Takes(u16),
     /// It fails for good.
     Fails,
     /// It is made and doesn't work.
     NotReady,
     /// It doesn't work, and the target itself keeps what was there.
     KeepsOld,
+}
+
+/// What somebody else does to a thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meddling {
+    /// Changes nothing that a spec says.
+    Touch,
+    /// Changes what its spec says.
+    Edit,
+    /// Stops it.
+    Stop,
+    /// Takes it away, if it holds no data.
+    Remove,
+    /// Puts a thing of their own in its place, if it holds no data.
+    Replace,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +179,20 @@ pub struct World {
     pub fence: u64,
     pub running: usize,
     pub most_running: usize,
+    /// With more than so many at once, it throttles.
+    pub bears: Option<usize>,
+    /// How often it throttled because of that.
+    pub complained: usize,
+    /// What others do, and at which call of the target.
+    pub meddling: Vec<(u64, ObjectId, Meddling)>,
+    /// How often the target was called.
+    pub calls: u64,
+    /// What must stay.
+    pub protected: BTreeSet<ObjectId>,
+    /// What must stay from when it is made.
+    pub protecting: BTreeSet<ObjectId>,
+    /// All data that was ever made, by the name of its object.
+    pub data_made: Vec<(ObjectId, u64)>,
     /// What the target was asked for by an engine that is gone, and when it does it.
     pub under_way: Vec<(Operation, u64)>,
     /// On what it did something late: others may find their conditions moved.
@@ -129,6 +211,8 @@ pub struct Fake {
     pub tokens: bool,
     /// Whether the data of what is deleted can be kept.
     pub keeps_data: bool,
+    /// Whether it refuses the token of a lease that is over.
+    pub fences: bool,
 }
 
 impl Fake {
@@ -138,6 +222,7 @@ impl Fake {
             crash: Crash::never(),
             tokens: true,
             keeps_data: true,
+            fences: true,
         }
     }
 
@@ -353,7 +438,18 @@ impl Backend for Fake {
             w.running += 1;
             w.most_running = w.most_running.max(w.running);
         });
-        let done = self.do_it(op, context).await;
+        let refused = self.with(|w| {
+            let many = w.bears.is_some_and(|most| w.running > most);
+            w.complained += usize::from(many);
+            many
+        });
+        let done = if refused {
+            tokio::task::yield_now().await;
+            let kind = OpErrorKind::Throttled { after: None };
+            Err(OpError::new(kind, op.label.clone(), "asked to wait"))
+        } else {
+            self.do_it(op, context).await
+        };
         self.with(|w| w.running -= 1);
         done
     }
@@ -384,7 +480,17 @@ impl Fake {
         });
         let error = |kind, why: &str| Err(OpError::new(kind, op.label.clone(), why));
         match fault {
-            Some(Fault::Throttles) => return error(OpErrorKind::Transient, "asked to wait"),
+            Some(Fault::Passes) => {
+                return error(OpErrorKind::Transient, "the connection was refused");
+            }
+            Some(Fault::Throttles) => {
+                let kind = OpErrorKind::Throttled { after: Some(50) };
+                return error(kind, "asked to wait");
+            }
+            Some(Fault::Takes(time)) => {
+                tokio::time::sleep(Duration::from_millis(time.into())).await;
+            }
+            Some(Fault::Conflicts) => self.with(|w| w.meddle(&op.object, Meddling::Touch)),
             Some(Fault::Fails) => return error(OpErrorKind::Fatal, "no room on the disk"),
             Some(Fault::KeepsOld) => {
                 let mut error = OpError::new(OpErrorKind::NotReady, op.label.clone(), "it ended");
@@ -393,7 +499,8 @@ impl Fake {
             }
             _ => {}
         }
-        if self.with(|w| w.begin(op, context.fence))? {
+        let fence = if self.fences { context.fence } else { u64::MAX };
+        if self.with(|w| w.begin(op, fence))? {
             // A replacement is two calls, and may be cut between them.
             if op.action == Action::Replace {
                 self.with(|w| w.take_away(op));
@@ -447,8 +554,9 @@ impl World {
         }
         match (&op.precondition, there) {
             (Precondition::BeAbsent, None) => Ok(true),
-            (Precondition::BeAbsent, Some(_)) => {
-                if !self.late.contains(&op.object) {
+            (Precondition::BeAbsent, Some(thing)) => {
+                // Without tokens nobody can know that it is the same operation: it is refused.
+                if thing.token.is_some() && !self.late.contains(&op.object) {
                     self.violations.push(format!("{}: made twice", op.object));
                 }
                 conflict("it is there".into())
@@ -465,8 +573,45 @@ impl World {
         }
     }
 
+    /// Somebody else does something.
+    pub fn meddle(&mut self, id: &ObjectId, what: Meddling) {
+        self.made += 1;
+        let n = self.made;
+        let Some(thing) = self.things.get_mut(id) else {
+            return;
+        };
+        let holds = thing.data.is_some();
+        match what {
+            Meddling::Touch => thing.version = n,
+            Meddling::Edit => {
+                thing.version = n;
+                thing.spec = json!({"scale": 99});
+            }
+            Meddling::Stop => {
+                thing.version = n;
+                thing.stopped = true;
+            }
+            Meddling::Remove if !holds => {
+                self.things.remove(id);
+            }
+            Meddling::Replace if !holds => {
+                thing.uid = format!("u{n}");
+                thing.version = n;
+                thing.token = None;
+            }
+            Meddling::Remove | Meddling::Replace => {}
+        }
+        self.late.insert(id.clone());
+    }
+
     /// A call passed: what is under way comes nearer.
     fn tick(&mut self, tokens: bool) {
+        self.calls += 1;
+        let now = self.calls;
+        let due = |(at, ..): &(u64, ObjectId, Meddling)| *at <= now;
+        for (_, id, what) in self.meddling.extract_if(.., |m| due(m)).collect::<Vec<_>>() {
+            self.meddle(&id, what);
+        }
         for (_, left) in &mut self.under_way {
             *left -= 1;
         }
@@ -484,6 +629,10 @@ impl World {
     }
 
     fn take_away(&mut self, op: &Operation) {
+        if self.protected.contains(&op.object) {
+            let what = format!("{}: taken away, though it is protected", op.object);
+            self.violations.push(what);
+        }
         let thing = self.things.remove(&op.object);
         let data = match thing {
             Some(thing) => thing.data,
@@ -513,10 +662,21 @@ impl World {
         match (op.action, &op.desired) {
             (Action::Delete, _) => self.take_away(op),
             (Action::Create | Action::Replace, Some(object)) => {
-                let data = object
-                    .holds_data
-                    .is_some()
-                    .then(|| self.kept.remove(&op.object).unwrap_or(n));
+                for needed in &object.after {
+                    if !self.things.contains_key(needed) && !self.late.contains(needed) {
+                        let what = format!("{}: made before {needed}, which it needs", op.object);
+                        self.violations.push(what);
+                    }
+                }
+                if self.protecting.contains(&op.object) {
+                    self.protected.insert(op.object.clone());
+                }
+                let data = object.holds_data.is_some().then(|| {
+                    self.kept.remove(&op.object).unwrap_or_else(|| {
+                        self.data_made.push((op.object.clone(), n));
+                        n
+                    })
+                });
                 self.things.insert(
                     op.object.clone(),
                     Thing {

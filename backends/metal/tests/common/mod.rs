@@ -123,6 +123,7 @@ impl World {
             after: Vec::new(),
             token,
             again: false,
+            protect: false,
             data: DataFate::Untouched,
             changes: Vec::new(),
             how: None,
@@ -135,7 +136,7 @@ impl World {
             scope: self.scope.clone(),
             fence: 1,
             deadline: Duration::from_secs(120),
-            outs: BTreeMap::new(),
+            outs: Default::default(),
             progress: ProgressSink::none(),
         }
     }
