@@ -20,4 +20,5 @@ mod programs;
 mod properties;
 mod questions;
 mod robust;
+mod schema;
 mod spec;

@@ -230,23 +230,45 @@ fn contains(given: &Json, wanted: &Json, path: &str, problems: &mut String) {
     }
 }
 
-#[test]
-fn every_block_of_the_specification_does_as_it_says() {
+/// The chapters: the name of the file, and its text.
+fn chapters() -> Vec<(String, String)> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec");
     let mut files: Vec<_> = std::fs::read_dir(dir)
         .unwrap()
         .map(|e| e.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "md"))
         .collect();
     files.sort();
+    files
+        .into_iter()
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, std::fs::read_to_string(&path).unwrap())
+        })
+        .collect()
+}
+
+/// The programs of all blocks, with where they stand.
+pub fn programs() -> Vec<(String, Database)> {
+    let mut out = Vec::new();
+    for (name, text) in chapters() {
+        for block in blocks(&name, &text) {
+            let (db, ..) = run(&block.text);
+            out.push((format!("spec/{name}:{}", block.line), db));
+        }
+    }
+    out
+}
+
+#[test]
+fn every_block_of_the_specification_does_as_it_says() {
     let only = std::env::var("SPEC").unwrap_or_default();
     let mut failed = String::new();
     let mut count = 0;
-    for path in files {
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if !name.ends_with(".md") || !name.contains(&only) {
+    for (name, text) in chapters() {
+        if !name.contains(&only) {
             continue;
         }
-        let text = std::fs::read_to_string(&path).unwrap();
         for block in blocks(&name, &text) {
             count += 1;
             let problems = check(&block);
@@ -270,8 +292,13 @@ fn every_explanation_shows_its_mistake_and_the_repair() {
     for explanation in plat_semantics::explanations() {
         let blocks = blocks(explanation.code, explanation.text);
         let mut blocks = blocks.iter();
-        let Some(bad) = blocks.next() else { continue };
-        let (db, found, _) = run(&bad.text);
+        let Some(bad) = blocks.next() else {
+            if !shown_elsewhere(explanation.code) {
+                let _ = writeln!(failed, "=== {}: there is no block", explanation.code);
+            }
+            continue;
+        };
+        let (db, found, added) = run(&bad.text);
         if !found.iter().any(|d| d.code == explanation.code) || found.len() != 1 {
             let _ = writeln!(
                 failed,
@@ -284,7 +311,13 @@ fn every_explanation_shows_its_mistake_and_the_repair() {
         insta::with_settings!({ snapshot_path => "snapshots/diagnostics", prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!(explanation.code, format!("{}\n{}", bad.text, render(&db, &found)));
         });
-        let Some(good) = blocks.next() else { continue };
+        if let Some(problem) = fixes(&found, &bad.text, added) {
+            let _ = writeln!(failed, "=== {}: {problem}", explanation.code);
+        }
+        let Some(good) = blocks.next() else {
+            let _ = writeln!(failed, "=== {}: no repaired block", explanation.code);
+            continue;
+        };
         let (db, found, _) = run(&good.text);
         if !found.is_empty() {
             let _ = writeln!(
@@ -297,4 +330,54 @@ fn every_explanation_shows_its_mistake_and_the_repair() {
         }
     }
     assert!(failed.is_empty(), "{failed}");
+}
+
+/// Is it told of bytes, of `plat.toml`, or of what day it is, so that no block of plat can show it?
+fn shown_elsewhere(code: &str) -> bool {
+    matches!(code, "E0101" | "E0102" | "E0121" | "E0706") || code.starts_with("E08")
+}
+
+/// A fix is an edit that repairs: where all that is wrong has one, nothing is wrong after them.
+fn fixes(found: &[Diagnostic], text: &str, added: usize) -> Option<String> {
+    let edits: Vec<&plat_syntax::TextEdit> = found
+        .iter()
+        .filter_map(|d| d.fix.as_ref())
+        .flat_map(|fix| &fix.edits)
+        .collect();
+    let all = found.iter().all(|d| d.fix.is_some());
+    // Blocks of several files are put together from their parts.
+    if edits.is_empty() || !all || text.contains("//- /") {
+        return None;
+    }
+    let (mut full, _) = complete(text);
+    let mut edits = edits;
+    edits.sort_by_key(|e| std::cmp::Reverse(e.range));
+    for edit in edits {
+        full.replace_range(
+            edit.range.start as usize..edit.range.end as usize,
+            &edit.new_text,
+        );
+    }
+    let repaired: String = full.lines().skip(added).map(|l| format!("{l}\n")).collect();
+    // What `complete` puts after the block is there already.
+    let (db, found, _) = run(&repaired);
+    (!found.is_empty()).then(|| format!("its fix leaves\n{}\n{repaired}", render(&db, &found)))
+}
+
+/// Each code has an example in a chapter.
+#[test]
+fn every_code_is_in_the_specification() {
+    let chapters: String = chapters().into_iter().map(|(_, text)| text).collect();
+    let all = plat_syntax::EXPLANATIONS
+        .iter()
+        .chain(plat_semantics::explanations());
+    let missing: Vec<&str> = all
+        .map(|e| e.code)
+        .filter(|code| !shown_elsewhere(code))
+        .filter(|code| {
+            let said = |word: &str| chapters.contains(&format!("// {word}[{code}]"));
+            !said("error") && !said("warning")
+        })
+        .collect();
+    assert!(missing.is_empty(), "no chapter shows {missing:?}");
 }

@@ -443,7 +443,19 @@ kind cache_server {
     Explanation {
         code: "E0325",
         title: "nested too deep",
-        text: r#"Lists in lists, or records in records, end somewhere: 64 deep.
+        text: r#"Lists in lists, or records in records, end somewhere: 64 deep. What is this deep was made by a program; let that make a flat list, with a key for each element.
+
+```plat
+let a = [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]
+let b = [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[a]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]
+let c = [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[b]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]
+```
+
+Repaired:
+
+```plat
+let c = [{ key = "a", value = 1 }]
+```
 "#,
     },
     Explanation {
