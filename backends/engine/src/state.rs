@@ -164,9 +164,16 @@ impl State {
     }
 
     /// The release that one goes back to where none is named: the last one of which all was done
-    /// before the one that stands. Going back again goes further back.
+    /// before the one that stands. Going back again goes further back, but a way back of which not
+    /// all was done leads to where it was going.
     pub fn before_this(&self) -> Option<&ReleaseHead> {
         let last = self.releases.last()?;
+        if !last.complete {
+            return match last.returned_to {
+                Some(number) => self.releases.iter().find(|r| r.number == number),
+                None => self.last_complete().filter(|r| r.graph.is_some()),
+            };
+        }
         let from = last.returned_to.unwrap_or(last.number);
         self.releases
             .iter()

@@ -103,6 +103,16 @@ fn after_a_release_that_failed_one_goes_back_to_the_last_whole_one() {
         assert!(!bench.apply(&plan).await.unwrap().is_complete());
         let plan = back(&bench, None).await.unwrap();
         assert_eq!(plan.returns_to, Some(2));
+        // A way back that fails leads to the same place when it is gone again.
+        bench.up("thing api scale=4").await;
+        bench
+            .fake
+            .with(|w| w.faults.insert("thing/api".into(), vec![Fault::Fails]));
+        let plan = back(&bench, None).await.unwrap();
+        assert!(!bench.apply(&plan).await.unwrap().is_complete());
+        let again = back(&bench, None).await.unwrap();
+        assert_eq!(again.returns_to, plan.returns_to);
+        assert!(bench.apply(&again).await.unwrap().is_complete());
     });
 }
 
