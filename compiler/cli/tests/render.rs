@@ -21,6 +21,7 @@ env dev { target = local {} }
 env prod { target = kubernetes { context = "there is none" } }
 "#;
 
+#[expect(clippy::unwrap_used, reason = "a test's helper")]
 fn names(dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir).unwrap();
     let mut names: Vec<String> = entries
