@@ -18,7 +18,6 @@ pub fn graph(text: &str) -> Graph {
             files: vec![("shop.plat".to_owned(), text.to_owned())],
             listing: vec!["app/main.py".to_owned(), "dist/index.html".to_owned()],
             ..PackageInput::default()
-            ..PackageInput::default()
         }],
     });
     match database.graph("prod") {
