@@ -184,7 +184,7 @@ impl<'db> Eval<'db> {
                 }
             }
         }
-        if !self.make(cx, span, length / 1024 + joined.len()) {
+        if !self.make(cx, span, length / 64 + joined.len()) {
             return Self::poison(cx, span);
         }
         let data = if joined.is_empty() {

@@ -462,6 +462,10 @@ impl<'db> Eval<'db> {
                 break;
             };
             next += 1;
+            // Too much has been made, and that has been reported.
+            if self.stopped {
+                break;
+            }
             if !instance.head.external {
                 self.expand(world, Some(inst), instance.kind);
             }

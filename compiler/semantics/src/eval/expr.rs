@@ -360,8 +360,8 @@ impl<'db> Eval<'db> {
             Clause::For(key, value, source) => {
                 let span = source.span;
                 let source = self.eval(source, cx, locals);
-                for (k, v) in self.elements(&source) {
-                    if !self.make(cx, span, 1) {
+                for (k, v) in self.elements(&source, cx, span) {
+                    if self.stopped {
                         return;
                     }
                     let mut inner = bind(locals, *value, v);

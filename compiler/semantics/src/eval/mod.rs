@@ -44,8 +44,8 @@ pub use world::World;
 
 /// How many steps an evaluation may take that makes nothing, and how many more for each thing made.
 const MAX_STEPS: u64 = 3_000_000;
-const STEPS_FOR_A_THING: u64 = 100;
-/// How many elements, entries, declarations and kilobytes of text an evaluation may make.
+const STEPS_FOR_A_THING: u64 = 20;
+/// How many elements, entries, declarations and pieces of text an evaluation may make.
 const MAX_MADE: u64 = 2_000_000;
 /// How deep demands may go: a chain of `let`s, each reading the one before.
 const MAX_DEPTH: u32 = 100_000;
@@ -219,7 +219,7 @@ impl<'db> Eval<'db> {
 
     /// So much is made; `false` once it was too much.
     pub fn make(&mut self, cx: &Cx, span: Span, amount: usize) -> bool {
-        self.made += amount as u64;
+        self.made = self.made.saturating_add(amount as u64);
         if self.made > MAX_MADE && !self.stopped {
             self.stopped = true;
             let message = format!("this makes more than {MAX_MADE} things");

@@ -16,7 +16,7 @@ use crate::names::DeclRef;
 use crate::types::{KindHead, kind_head};
 
 /// How many declarations an environment may have.
-const MAX_INSTANCES: usize = 200_000;
+const MAX_INSTANCES: usize = 100_000;
 /// How deep kinds may stand in kinds.
 const MAX_NESTING: usize = 32;
 
@@ -267,8 +267,12 @@ impl<'db> Eval<'db> {
                     }
                 }
                 Stmt::For(key, value, source, body) => {
+                    let span = source.span;
                     let source = self.eval(source, cx, locals);
-                    for (k, v) in self.elements(&source) {
+                    for (k, v) in self.elements(&source, cx, span) {
+                        if self.stopped {
+                            return;
+                        }
                         let mut inner = bind(locals, *value, v);
                         if let Some(key) = key {
                             inner = bind(&inner, *key, k);
@@ -619,8 +623,29 @@ impl<'db> Eval<'db> {
         value
     }
 
-    /// The elements of what a `for` goes over, with their keys.
-    pub fn elements(&mut self, source: &Val<'db>) -> Vec<(Val<'db>, Val<'db>)> {
+    /// The elements of what a `for` goes over, with their keys; none where that is too much. They
+    /// are counted before they are made.
+    pub fn elements(
+        &mut self,
+        source: &Val<'db>,
+        cx: &Cx,
+        span: Span,
+    ) -> Vec<(Val<'db>, Val<'db>)> {
+        let amount = match &source.data {
+            Data::List(values) => values.len(),
+            Data::Map(entries) => entries.len(),
+            Data::Range(ends) => match (&ends.0.data, &ends.1.data) {
+                (Data::Int(low), Data::Int(high)) => {
+                    let length = high.checked_sub(*low).and_then(|n| n.checked_add(1));
+                    length.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX))
+                }
+                _ => 0,
+            },
+            _ => 0,
+        };
+        if !self.make(cx, span, amount) {
+            return Vec::new();
+        }
         let origin = source.origin.clone();
         match &source.data {
             Data::List(values) => values
@@ -633,18 +658,15 @@ impl<'db> Eval<'db> {
                 .map(|(k, v)| (Val::new(Data::Text(k.clone()), origin.clone()), v.clone()))
                 .collect(),
             Data::Range(ends) => match (&ends.0.data, &ends.1.data) {
-                (Data::Int(low), Data::Int(high)) => {
-                    let most = i128::from(u32::try_from(super::MAX_MADE).unwrap_or(u32::MAX));
-                    (*low..=(*high).min(low.saturating_add(most)))
-                        .zip(0i128..)
-                        .map(|(n, i)| {
-                            (
-                                Val::new(Data::Int(i), origin.clone()),
-                                Val::new(Data::Int(n), origin.clone()),
-                            )
-                        })
-                        .collect()
-                }
+                (Data::Int(low), Data::Int(high)) => (*low..=*high)
+                    .zip(0i128..)
+                    .map(|(n, i)| {
+                        (
+                            Val::new(Data::Int(i), origin.clone()),
+                            Val::new(Data::Int(n), origin.clone()),
+                        )
+                    })
+                    .collect(),
                 _ => Vec::new(),
             },
             _ => Vec::new(),

@@ -1,0 +1,194 @@
+//! Twice the program is twice the work: a program's shape makes nothing cost more than its size.
+//!
+//! What is counted is the bytes that a check asks of the allocator, on its own thread: the same on
+//! every run and machine, and whatever is copied again and again shows in it. Time is not looked at.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test's helpers"
+)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::fmt::Write as _;
+
+use plat_semantics::{Database, PackageInput, Project, parse_manifest};
+
+struct Counting;
+
+thread_local! {
+    static BYTES: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count(bytes: usize) {
+    // A thread that is ending counts no more.
+    let _ = BYTES.try_with(|all| all.set(all.get() + bytes));
+}
+
+// SAFETY: all is handed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        // SAFETY: the caller keeps the promises of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the promises of `dealloc`.
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size.saturating_sub(layout.size()));
+        // SAFETY: the caller keeps the promises of `realloc`.
+        unsafe { System.realloc(at, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const HEAD: &str = "app big\nenv dev { target = local {} }\n";
+
+/// The bytes that checking a program asks for, beyond those of an empty one.
+fn cost(text: &str) -> usize {
+    let check = |text: &str| {
+        let manifest = "[package]\nname = \"big\"\nversion = \"1.0.0\"\nedition = \"2026\"\n";
+        let mut db = Database::default();
+        db.set_project(Project {
+            packages: vec![PackageInput {
+                manifest: parse_manifest(manifest).unwrap(),
+                root: String::new(),
+                files: vec![("main.plat".to_owned(), text.to_owned())],
+                listing: Vec::new(),
+            }],
+        });
+        let before = BYTES.with(Cell::get);
+        let found = db.diagnostics();
+        assert_eq!(found.first(), None);
+        BYTES.with(Cell::get) - before
+    };
+    let empty = check(HEAD);
+    check(&format!("{HEAD}{text}\n")).saturating_sub(empty)
+}
+
+/// Doubles a shape twice and holds both steps to a little more than double.
+fn linear(name: &str, first: usize, shape: impl Fn(usize) -> String) {
+    let costs: Vec<usize> = [first, 2 * first, 4 * first]
+        .into_iter()
+        .map(|n| cost(&shape(n)))
+        .collect();
+    for pair in costs.windows(2) {
+        assert!(
+            pair[1] < pair[0] * 5 / 2,
+            "{name}: {costs:?} bytes for {first}, twice and four times that"
+        );
+    }
+}
+
+fn lines(n: usize, line: impl Fn(usize) -> String) -> String {
+    (0..n).map(line).collect::<Vec<_>>().join("\n")
+}
+
+const USE: &str = "\nredis cache { memory = x * 1MiB }";
+
+#[test]
+fn wide_records() {
+    linear("wide records", 200, |n| {
+        let fields = lines(n, |i| format!("    f{i} = {i}"));
+        format!("let r = {{\n{fields}\n}}\nlet x = r.f1 + 1{USE}")
+    });
+}
+
+#[test]
+fn many_records() {
+    linear("many records", 200, |n| {
+        let all = lines(n, |i| {
+            format!("let r{i} = {{ a = {{ b = {{ c = {i} }} }} }}")
+        });
+        format!("{all}\nlet x = r1.a.b.c + 1{USE}")
+    });
+}
+
+#[test]
+fn long_chains_of_with() {
+    linear("with", 100, |n| {
+        let fields = lines(n, |i| format!("    f{i} = {i}"));
+        let changes = lines(n, |i| format!("    f{i} = {}", i + 1));
+        format!("let r = {{\n{fields}\n}}\nlet s = r with {{\n{changes}\n}}\nlet x = s.f1{USE}")
+    });
+}
+
+#[test]
+fn chains_of_lets() {
+    linear("lets", 200, |n| {
+        let chain = lines(n, |i| format!("let a{} = a{i} + 1", i + 1));
+        format!("let a0 = 1\n{chain}\nlet x = a{n}{USE}")
+    });
+}
+
+#[test]
+fn long_texts() {
+    linear("texts", 100, |n| {
+        let holes: String = (0..n).map(|i| format!("${{a}}-{i} ")).collect();
+        format!("let a = 1\nlet t = \"{holes}\"\nlet x = length(t){USE}")
+    });
+}
+
+#[test]
+fn many_links_to_one_thing() {
+    linear("links", 100, |n| {
+        let all = lines(n, |i| {
+            format!("worker w{i} {{\n run = image(\"x:1\")\n env = {{ C = cache.url }}\n}}")
+        });
+        format!("redis cache {{ memory = 64MiB }}\n{all}")
+    });
+}
+
+#[test]
+fn many_members_of_one_family() {
+    linear("members", 100, |n| {
+        format!(
+            "for i in 1..{n} {{ redis cache[\"${{i}}\"] {{ memory = 64MiB }} }}\n\
+             for i in 1..{n} {{\n worker w[\"${{i}}\"] {{\n  run = image(\"x:1\")\n  \
+             env = {{ C = cache[\"${{i}}\"].url }}\n }}\n}}"
+        )
+    });
+}
+
+#[test]
+fn comprehensions() {
+    linear("comprehensions", 500, |n| {
+        format!("let l = [for i in 1..{n}: i * 2]\nlet x = sum([for i in l: i]){USE}")
+    });
+}
+
+#[test]
+fn wide_matches() {
+    linear("match", 200, |n| {
+        let arms = lines(n, |i| format!("    {i} => {}", i + 1));
+        format!("let a = 3\nlet x = match a {{\n{arms}\n    _ => 0\n}}{USE}")
+    });
+}
+
+#[test]
+fn kinds_of_many_things() {
+    linear("kinds", 50, |n| {
+        let all = lines(n, |i| format!("    redis r{i} {{ memory = size }}"));
+        format!("kind many {{\n    size: Bytes\n{all}\n}}\nmany one {{ size = 64MiB }}")
+    });
+}
+
+#[test]
+fn overrides_of_an_environment() {
+    linear("set", 100, |n| {
+        let mut text = lines(n, |i| format!("redis r{i} {{ memory = 64MiB }}"));
+        let set = lines(n, |i| format!("    r{i}.memory = 128MiB"));
+        let _ = write!(
+            text,
+            "\nenv prod {{ target = local {{}}\n set = {{\n{set}\n}} }}"
+        );
+        text
+    });
+}
