@@ -259,6 +259,7 @@ fn words() -> Words {
     let even = (0..NODES).step_by(2).map(|n| id(n, true).to_string());
     Words {
         data: DataWord::Of(even.collect()),
+        ..Words::default()
     }
 }
 
