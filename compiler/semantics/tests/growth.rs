@@ -62,6 +62,7 @@ fn cost(text: &str) -> usize {
                 root: String::new(),
                 files: vec![("main.plat".to_owned(), text.to_owned())],
                 listing: Vec::new(),
+                ..PackageInput::default()
             }],
         });
         let before = BYTES.with(Cell::get);
