@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::{SERVER, World, eventually, free_port, get, kill, python, route, service};
 use plat_engine::{DataFate, Done, Observed, OpErrorKind, RunState};
 use plat_metal::spec::{Job, Runs, Spec};
+use plat_metal::text::Text;
 
 /// See [`common::internal`].
 #[tokio::test(flavor = "multi_thread")]
@@ -279,9 +280,7 @@ async fn a_job_runs_once_for_each_change() {
     );
     let object = |code: &str| {
         let mut process = python(&dir);
-        process
-            .env
-            .insert("CODE".into(), plat_metal::text::Text::Known(code.into()));
+        process.env.insert("CODE".into(), Text::Known(code.into()));
         let job = Job {
             process,
             runs: Runs::OnChange,
@@ -302,6 +301,28 @@ async fn a_job_runs_once_for_each_change() {
     assert_eq!(world.status("migrate").await.state, RunState::Failed);
     done(world.apply(&object("0")).await);
     assert_eq!(ran(), 3);
+}
+
+/// Its shim may stop answering while the agent asks for the first time, before it has written how
+/// the job ended.
+#[tokio::test]
+async fn a_job_that_is_over_at_once_has_run() {
+    let world = World::new();
+    let dir = world.script("app", "");
+    for run in 0..60 {
+        let mut process = python(&dir);
+        process.command = vec!["true".into()];
+        let env = &mut process.env;
+        env.insert("RUN".into(), Text::Known(run.to_string()));
+        let job = Job {
+            process,
+            runs: Runs::OnChange,
+            timeout: Some(10_000),
+            retries: 0,
+        };
+        let object = world.object("job/quick", &Spec::Job(job));
+        done(world.apply(&object).await);
+    }
 }
 
 #[tokio::test]
@@ -420,7 +441,10 @@ async fn two_apps_share_a_port_but_no_host() {
         .apply(&world.object("route/public", &with_alias("web", "shop.test")))
         .await
         .unwrap_err();
-    assert!(error.why.contains("shop → dev has it"), "{error:#?}");
+    assert!(
+        error.why.contains("by route/public of shop → dev"),
+        "{error:#?}"
+    );
     done(
         world
             .apply(&world.object("route/public", &with_alias("web", "other.test")))

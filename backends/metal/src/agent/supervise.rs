@@ -27,6 +27,9 @@ use super::log::Log;
 use super::shim::{read_status, readable, spawn};
 use crate::dirs::{self, Dirs};
 
+/// How long a shim that no longer answers may take to write how it ended: as long as a slow disk.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
 /// What happened to an instance.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -175,6 +178,25 @@ impl Supervisor {
         Ok((process, pidfd, status))
     }
 
+    /// What the state file of a shim says that stopped answering. A shim that ends stops answering
+    /// first and writes how it ended then, so it is waited for.
+    async fn last_words(&self, instance: &Instance) -> Option<Status> {
+        let path = instance.state(&self.dirs);
+        let status = read_status(&path)?;
+        if status.state == State::Exited {
+            return Some(status);
+        }
+        let pid = i32::try_from(status.shim_pid).ok().and_then(Pid::from_raw);
+        if let Some(pidfd) = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
+            && instance::started(status.shim_pid) == status.shim_started
+            && let Ok(pidfd) = readable(pidfd)
+        {
+            // If it neither ends nor answers, what it has written is all that is known.
+            let _ = tokio::time::timeout(LAST_WORDS, pidfd.readable()).await;
+        }
+        read_status(&path)
+    }
+
     /// Ends a shim that runs and can't be reached: somebody removed its socket, as a session's end
     /// does with all of a user's runtime directory. Its child dies with it.
     async fn end_shim(&self, instance: &Instance) {
@@ -282,7 +304,7 @@ impl Supervisor {
         let (process, pidfd, status) = match self.reach(&instance).await {
             Ok(reached) => (Some(reached.0), Some(reached.1), Some(reached.2)),
             // A short job may be over by now: its state file says how it ended.
-            Err(_) => (None, None, read_status(&instance.state(&self.dirs))),
+            Err(_) => (None, None, self.last_words(&instance).await),
         };
         instance.process = process;
         instance
