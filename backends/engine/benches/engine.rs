@@ -39,9 +39,9 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use plat_engine::{
-    ApplyOptions, Backend, BackendError, Blob, DataWord, DirStore, Done, Engine, Expect, Facts,
-    Interrupts, Lowered, ObjectId, Observation, OpContext, OpError, Operation, Plan, Problem,
-    Refusal, Scope, SecretStore, Store, StoreError, Words,
+    ApplyOptions, Backend, BackendError, Blob, DirStore, Done, Engine, Expect, Facts, Interrupts,
+    Lowered, ObjectId, Observation, OpContext, OpError, Operation, Plan, Problem, Refusal, Scope,
+    SecretStore, Store, StoreError, Words,
 };
 use plat_model::{Graph, TargetId};
 use rustix::time::{ClockId, clock_gettime};
@@ -208,9 +208,7 @@ async fn plans(sizes: &[usize]) {
         let first = graph(&fleet(*n, "info"));
         let one = graph(&fleet(*n, "info").replacen("LOG=info", "LOG=debug", 1));
         let all = graph(&fleet(*n, "debug"));
-        let words = Words {
-            data: DataWord::None,
-        };
+        let words = Words::default();
         let mut row = vec![best(&backend, || engine.plan(&first, &words)).await];
         let plan = engine.plan(&first, &words).await.unwrap();
         assert_eq!(plan.operations.len(), *n);

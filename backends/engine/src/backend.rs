@@ -482,7 +482,7 @@ pub enum OpErrorKind {
     /// operations at once, and goes on trying for as long as the operation may take.
     Throttled {
         /// For how long it asked to be left alone, in milliseconds.
-        after: Option<u64>,
+        after: Option<u32>,
     },
     /// It won't work by trying again.
     Fatal,

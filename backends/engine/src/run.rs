@@ -234,15 +234,11 @@ impl<'a> Run<'a> {
             };
             let patience = context.deadline + Duration::from_secs(10);
             let doing = backend.execute(&operation, &context);
-            let result = tokio::time::timeout(patience, doing)
-                .await
-                .unwrap_or_else(|_| {
-                    Err(OpError::new(
-                        OpErrorKind::NotReady,
-                        operation.label.clone(),
-                        format!("the target gave no answer for {} s", patience.as_secs()),
-                    ))
-                });
+            let Ok(result) = tokio::time::timeout(patience, doing).await else {
+                let why = format!("the target gave no answer for {} s", patience.as_secs());
+                let error = OpError::new(OpErrorKind::NotReady, operation.label.clone(), why);
+                return (id, Err(error));
+            };
             (id, result)
         })
     }
@@ -283,7 +279,7 @@ impl<'a> Run<'a> {
         let pause = match error.kind {
             OpErrorKind::Transient if trying.calls < ATTEMPTS => trying.pause,
             OpErrorKind::Throttled { after } => {
-                let asked = Duration::from_millis(after.unwrap_or_default());
+                let asked = Duration::from_millis(after.unwrap_or_default().into());
                 trying.pause.max(asked)
             }
             _ => return false,
