@@ -1,7 +1,7 @@
 //! Programs that are well-typed by construction.
 //!
 //! A program is made from the outside in: what is declared first may be spoken of by what is declared later, and every
-//! value is made for the type that is wanted there ([`value`]). Nothing in it may fail: no division by what may be
+//! value is made for the type that is wanted there (`value`). Nothing in it may fail: no division by what may be
 //! zero, no number out of its bounds, no text that is no name. So whatever the compiler says against one of these
 //! programs is a mistake, of the compiler or in here.
 
