@@ -466,7 +466,10 @@ impl Backend for Fake {
 impl Fake {
     async fn do_it(&self, op: &Operation, context: &OpContext) -> Result<Done, OpError> {
         if self.crash.is_next() && self.crash.lands > 0 {
-            self.with(|w| w.under_way.push((op.clone(), self.crash.lands)));
+            self.with(|w| {
+                w.in_order(op);
+                w.under_way.push((op.clone(), self.crash.lands));
+            });
         }
         self.crash.point().await;
         tokio::task::yield_now().await;
@@ -506,7 +509,10 @@ impl Fake {
                 self.with(|w| w.take_away(op));
                 self.crash.point().await;
             }
-            self.with(|w| w.put(op, self.tokens));
+            self.with(|w| {
+                w.in_order(op);
+                w.put(op, self.tokens);
+            });
         }
         self.crash.point().await;
         if fault == Some(Fault::LosesAnswer) {
@@ -653,6 +659,20 @@ impl World {
         }
     }
 
+    /// What something needs is there when the target is asked for it. When a call lands late that
+    /// may have changed, and is no fault of whoever made the call.
+    fn in_order(&mut self, op: &Operation) {
+        let (Action::Create | Action::Replace, Some(object)) = (op.action, &op.desired) else {
+            return;
+        };
+        for needed in &object.after {
+            if !self.things.contains_key(needed) && !self.late.contains(needed) {
+                let what = format!("{}: made before {needed}, which it needs", op.object);
+                self.violations.push(what);
+            }
+        }
+    }
+
     fn put(&mut self, op: &Operation, tokens: bool) {
         let name = format!("{:?} {}", op.action, op.object).to_lowercase();
         self.log.push(name);
@@ -662,12 +682,6 @@ impl World {
         match (op.action, &op.desired) {
             (Action::Delete, _) => self.take_away(op),
             (Action::Create | Action::Replace, Some(object)) => {
-                for needed in &object.after {
-                    if !self.things.contains_key(needed) && !self.late.contains(needed) {
-                        let what = format!("{}: made before {needed}, which it needs", op.object);
-                        self.violations.push(what);
-                    }
-                }
                 if self.protecting.contains(&op.object) {
                     self.protected.insert(op.object.clone());
                 }
