@@ -75,6 +75,7 @@ mod apply;
 mod backend;
 mod engine;
 mod error;
+pub mod fields;
 mod file;
 mod interrupt;
 mod journal;

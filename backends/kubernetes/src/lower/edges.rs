@@ -3,8 +3,8 @@
 use plat_model::{Data, Node, Value};
 use serde_json::{Map, Value as Json, json};
 
-use super::fields::{self, Fields, entries};
 use super::{Lowering, Put, outs};
+use plat_engine::fields::{self, Fields, entries};
 
 /// What answers under a path.
 enum Answer {

@@ -10,8 +10,8 @@ use plat_model::{Data, Hole, NodePath, Piece, Value};
 use serde_json::{Value as Json, json};
 
 use super::Lowering;
-use super::fields::{Fields, entries};
 use super::outs::Part;
+use plat_engine::fields::{Fields, entries};
 
 /// The variables of a container.
 #[derive(Default)]

@@ -3,10 +3,10 @@
 use plat_engine::OnChange;
 use serde_json::{Value as Json, json};
 
-use super::fields::Fields;
 use super::pods::{MAIN, Pod};
 use super::{Lowering, Put};
 use crate::names;
+use plat_engine::fields::Fields;
 
 /// How many runs of a cron are kept to be looked at, good or bad.
 const HISTORY: u32 = 3;

@@ -8,7 +8,6 @@
 
 mod edges;
 mod env;
-mod fields;
 mod jobs;
 mod network;
 mod outs;
@@ -29,7 +28,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::facts::Facts;
 use crate::names;
-use fields::{Fields, Told};
+use plat_engine::fields::{Fields, Told};
 pub use pods::APP_DIR;
 pub use resources::KEYS;
 use settings::Settings;
@@ -169,7 +168,7 @@ impl<'a> Put<'a> {
 
 impl<'a> Lowering<'a> {
     fn node(&mut self, path: &'a NodePath, node: &'a Node) {
-        let mut fields = Fields::new(self.graph, path, node);
+        let mut fields = Fields::new(self.graph, path, node, "on Kubernetes");
         if node.existing.is_some() {
             fields.refuse(
                 "",

@@ -11,11 +11,11 @@ use plat_engine::NoteKind;
 use plat_model::{Data, Link, Node, NodePath, Value};
 use serde_json::{Value as Json, json};
 
-use super::fields::{self, Fields};
 use super::outs::{self, NATS, POSTGRES, REDIS};
 use super::pods::MAIN;
 use super::resources::{QUEUES, SERVER};
 use super::{Lowering, Put};
+use plat_engine::fields::{self, Fields};
 
 /// Pods that are told apart from others: a part of a declaration, or what several share.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

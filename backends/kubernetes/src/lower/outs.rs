@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use plat_model::{Data, Hole, Node, NodePath, Value};
 
 use super::Lowering;
-use super::fields;
+use plat_engine::fields;
 
 /// A piece of a text, as a container can have it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use plat_model::{Data, NodePath, Value};
 use serde_json::{Map, Value as Json, json};
 
-use super::fields::{self, Fields, entries};
 use super::outs::Part;
 use super::probes::probes;
 use super::{Lowering, Put, object_id};
 use crate::names;
+use plat_engine::fields::{self, Fields, entries};
 
 /// The part of a declaration's own pods.
 pub(super) const MAIN: &str = "main";

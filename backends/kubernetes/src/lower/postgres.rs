@@ -3,11 +3,11 @@
 use plat_engine::OnChange;
 use serde_json::{Value as Json, json};
 
-use super::fields::Fields;
 use super::outs::{OWNER, POSTGRES, READER, database, owner, reader};
 use super::pods::{bytes, locked};
 use super::resources::{SETUP, Server, small};
 use super::{Lowering, Put, object_id};
+use plat_engine::fields::{self, Fields};
 
 /// The key of the administrator's password.
 const ADMINISTRATOR: &str = "administrator";
@@ -24,7 +24,7 @@ impl<'a> Lowering<'a> {
         if fields.get("replica_of").is_some() {
             fields.not_built("replica_of", "a copy of another database");
         }
-        if super::fields::entries(fields.get("roles")).next().is_some() {
+        if fields::entries(fields.get("roles")).next().is_some() {
             fields.not_built("roles", "a role of a database beside its owner");
         }
         let version: u32 = fields.number("version").unwrap_or(17);
@@ -161,7 +161,7 @@ impl<'a> Lowering<'a> {
         let Some(kept) = fields.get("backup") else {
             return;
         };
-        let (schedule, days) = match super::fields::word(kept) {
+        let (schedule, days) = match fields::word(kept) {
             Some("hourly") => ("0 * * * *".to_owned(), 2),
             _ => {
                 let at = kept.get("at").and_then(|v| v.as_str()).unwrap_or("03:00");
@@ -172,7 +172,7 @@ impl<'a> Lowering<'a> {
         };
         let minutes = kept
             .get("keep")
-            .and_then(super::fields::millis)
+            .and_then(fields::millis)
             .map_or(days * 1440, |millis| millis / 60_000);
         let backup = self.helper(fields.node, BACKUP);
         let what = format!("the backups of the database {}", fields.path);

@@ -3,7 +3,7 @@
 use plat_model::Value;
 use serde_json::{Value as Json, json};
 
-use super::fields::{self, Fields};
+use plat_engine::fields::{self, Fields};
 
 /// The probes of a container, by the name of their field.
 pub(super) struct Probes {

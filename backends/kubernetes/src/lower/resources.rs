@@ -7,11 +7,11 @@ use plat_engine::{HeldData, OnChange};
 use plat_model::NodePath;
 use serde_json::{Value as Json, json};
 
-use super::fields::Fields;
 use super::outs::{NATS, PASSWORD, REDIS, VALUE};
 use super::pods::{bytes, locked};
 use super::{Lowering, Put, object_id};
 use crate::names;
+use plat_engine::fields::Fields;
 
 /// The part of a data service's own pods.
 pub(super) const SERVER: &str = "server";

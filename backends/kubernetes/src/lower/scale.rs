@@ -4,8 +4,8 @@ use plat_engine::OnChange;
 use plat_model::{Data, Value};
 use serde_json::{Value as Json, json};
 
-use super::fields::Fields;
 use super::{Lowering, Put, object_id};
+use plat_engine::fields::Fields;
 
 /// How many copies run.
 pub(super) struct Copies {

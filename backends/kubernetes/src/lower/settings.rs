@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use plat_model::{Graph, TargetId, Value};
 
-use super::fields::word;
 use crate::names;
+use plat_engine::fields::word;
 
 /// The fields of `kubernetes { … }`.
 pub(super) struct Settings {

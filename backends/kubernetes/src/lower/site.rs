@@ -3,9 +3,9 @@
 use plat_engine::OnChange;
 use serde_json::json;
 
-use super::fields::Fields;
 use super::pods::{MAIN, locked};
 use super::{Lowering, Put, object_id};
+use plat_engine::fields::Fields;
 
 /// The port that nginx listens on without being root.
 pub(super) const PORT: u16 = 8080;

@@ -3,10 +3,10 @@
 use plat_engine::OnChange;
 use serde_json::{Value as Json, json};
 
-use super::fields::Fields;
 use super::pods::{MAIN, port_name};
 use super::scale::Copies;
 use super::{Lowering, Put};
+use plat_engine::fields::Fields;
 
 /// How many former revisions are kept to go back to.
 const HISTORY: u32 = 3;

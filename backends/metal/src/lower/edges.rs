@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use plat_model::{Data, Node, NodePath, Value};
 
 use super::Lowering;
-use super::fields::{self, Fields};
 use super::texts::entries;
 use crate::spec::{Answer, Limit, Route, Spec, To};
+use plat_engine::fields::{self, Fields};
 
 /// Where routes listen unless the target says.
 const PORT: u16 = 8088;

@@ -4,7 +4,6 @@
 //! field. `stdlib/targets/local.plat` says the same as data; a test holds this to it.
 
 mod edges;
-mod fields;
 mod resources;
 mod run;
 mod texts;
@@ -17,7 +16,7 @@ use plat_model::{Graph, Node, NodePath, TargetId};
 
 use crate::facts::Facts;
 use crate::spec::Spec;
-use fields::{Fields, Told};
+use plat_engine::fields::{Fields, Told};
 pub(crate) use texts::FIRST;
 
 /// The object that all queues of an environment share.
@@ -69,7 +68,7 @@ struct Lowering<'a> {
 
 impl<'a> Lowering<'a> {
     fn node(&mut self, path: &'a NodePath, node: &'a Node) {
-        let mut fields = Fields::new(self.graph, path, node);
+        let mut fields = Fields::new(self.graph, path, node, "on this machine");
         if node.existing.is_some() {
             fields.refuse(
                 "",

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use plat_engine::OnChange;
 use plat_model::{Data, NodePath, Value};
 
-use super::fields::{self, Fields};
 use super::texts::entries;
 use super::{Lowering, NATS, S3};
 use crate::spec::{
     Bucket, Generate, Nats, ObjectStore, Postgres, Queue, Redis, Role, SecretValue, Spec, Volume,
 };
+use plat_engine::fields::{self, Fields};
 
 impl<'a> Lowering<'a> {
     pub(super) fn postgres(&mut self, fields: &mut Fields<'a>) {

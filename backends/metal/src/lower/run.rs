@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use plat_model::{Data, NodePath, Value};
 
 use super::Lowering;
-use super::fields::{self, Fields};
 use super::texts::entries;
 use crate::spec::{Check, Mount, Probe, Process};
+use plat_engine::fields::{self, Fields};
 
 impl<'a> Lowering<'a> {
     /// The process of a workload and those who produce what it is given; `None` where it can't

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use plat_model::{Data, Graph, Hole, NodePath, Piece, Value};
 
 use super::Lowering;
-use super::fields::Fields;
 use crate::text::{ENCODERS, Text};
+use plat_engine::fields::Fields;
 
 impl<'a> Lowering<'a> {
     /// The text of a value of `field`, with the holes that are known now filled. Those who

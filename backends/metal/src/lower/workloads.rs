@@ -6,8 +6,8 @@ use plat_engine::OnChange;
 use plat_model::{Data, Value};
 
 use super::Lowering;
-use super::fields::Fields;
 use crate::spec::{Cron, Job, Mount, Runs, Site, Spec, Workload};
+use plat_engine::fields::Fields;
 
 /// How long a copy may take to become ready beyond what its probe allows, in milliseconds.
 const MARGIN: u64 = 5_000;

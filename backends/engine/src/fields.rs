@@ -1,84 +1,99 @@
-//! Reading a node's fields, and telling what can't be kept of them.
+//! Reading a node's fields while lowering it, and telling what can't be kept of them. Every backend
+//! lowers with this, so that what is weakened, refused or not built is told in the same words, at
+//! the same places.
 
-use plat_engine::{Note, NoteKind, Refusal};
 use plat_model::{Data, FieldPath, Graph, Node, NodePath, SiteKind, Value};
 
+use crate::backend::{Note, NoteKind, Refusal};
+
 /// What there is to tell people.
-#[derive(Default)]
-pub(super) struct Told {
-    pub(super) notes: Vec<Note>,
-    pub(super) refusals: Vec<Refusal>,
+#[derive(Debug, Default)]
+pub struct Told {
+    /// What is kept only in part.
+    pub notes: Vec<Note>,
+    /// What can't be kept.
+    pub refusals: Vec<Refusal>,
 }
 
 impl Told {
-    pub(super) fn add(&mut self, other: Self) {
+    /// With what another was told.
+    pub fn add(&mut self, other: Self) {
         self.notes.extend(other.notes);
         self.refusals.extend(other.refusals);
     }
 }
 
 /// One node being read.
-pub(super) struct Fields<'a> {
-    pub(super) graph: &'a Graph,
-    pub(super) path: &'a NodePath,
-    pub(super) node: &'a Node,
-    pub(super) told: Told,
+#[derive(Debug)]
+pub struct Fields<'a> {
+    /// The graph it stands in.
+    pub graph: &'a Graph,
+    /// Its path.
+    pub path: &'a NodePath,
+    /// The node.
+    pub node: &'a Node,
+    /// What is told of it so far.
+    pub told: Told,
+    target: &'static str,
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn new(graph: &'a Graph, path: &'a NodePath, node: &'a Node) -> Self {
+    /// Nothing is told of `node` yet. `target` says where it is lowered to, as a sentence ends:
+    /// `on this machine`.
+    pub fn new(graph: &'a Graph, path: &'a NodePath, node: &'a Node, target: &'static str) -> Self {
         Self {
             graph,
             path,
             node,
             told: Told::default(),
+            target,
         }
     }
 
     /// The value of a field, unless it is `none` or not there.
-    pub(super) fn get(&self, field: &str) -> Option<&'a Value> {
+    pub fn get(&self, field: &str) -> Option<&'a Value> {
         let (first, rest) = field.split_once('.').unwrap_or((field, ""));
         let value = self.node.fields.get(first)?;
         value.at(&FieldPath::new(rest)).filter(|v| !v.is_none())
     }
 
     /// A field's text, if it is known.
-    pub(super) fn text(&self, field: &str) -> Option<&'a str> {
+    pub fn text(&self, field: &str) -> Option<&'a str> {
         self.get(field)?.as_str()
     }
 
     /// A word of a literal union, or the case of a variant.
-    pub(super) fn word(&self, field: &str) -> Option<&'a str> {
+    pub fn word(&self, field: &str) -> Option<&'a str> {
         word(self.get(field)?)
     }
 
     /// A field's truth value; `false` where it is not there.
-    pub(super) fn yes(&self, field: &str) -> bool {
+    pub fn yes(&self, field: &str) -> bool {
         self.get(field).and_then(Value::as_bool).unwrap_or(false)
     }
 
     /// A field's whole number, as far as it fits.
-    pub(super) fn number<N: TryFrom<i128>>(&self, field: &str) -> Option<N> {
+    pub fn number<N: TryFrom<i128>>(&self, field: &str) -> Option<N> {
         N::try_from(self.get(field)?.as_int()?).ok()
     }
 
     /// A field's amount in its base unit (bytes, …), rounded down.
-    pub(super) fn amount(&self, field: &str) -> Option<u64> {
+    pub fn amount(&self, field: &str) -> Option<u64> {
         u64::try_from(self.get(field)?.as_amount()?.floor()).ok()
     }
 
     /// A field's duration in milliseconds.
-    pub(super) fn millis(&self, field: &str) -> Option<u64> {
+    pub fn millis(&self, field: &str) -> Option<u64> {
         millis(self.get(field)?)
     }
 
     /// A field's list of texts.
-    pub(super) fn texts(&self, field: &str) -> Vec<String> {
+    pub fn texts(&self, field: &str) -> Vec<String> {
         self.get(field).map(texts).unwrap_or_default()
     }
 
     /// The nodes that a list names.
-    pub(super) fn nodes(&self, field: &str) -> Vec<NodePath> {
+    pub fn nodes(&self, field: &str) -> Vec<NodePath> {
         let Some(Data::List(items)) = self.get(field).map(|v| &v.data) else {
             return Vec::new();
         };
@@ -86,7 +101,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Says that a field is kept only in part, if anybody asked for it: a default is no promise.
-    pub(super) fn weaken(&mut self, field: &str, message: &str) {
+    pub fn weaken(&mut self, field: &str, message: &str) {
         let (first, _) = field.split_once('.').unwrap_or((field, ""));
         let said = self.node.fields.get(first).and_then(|v| {
             let origin = self.graph.origins.get(v.origin)?;
@@ -106,7 +121,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Says that a field can't be kept.
-    pub(super) fn refuse(&mut self, field: &str, message: String, offers: Vec<String>) {
+    pub fn refuse(&mut self, field: &str, message: String, offers: Vec<String>) {
         let (place, path) = self.at(field);
         self.told.refusals.push(Refusal {
             node: Some(self.path.clone()),
@@ -118,10 +133,10 @@ impl<'a> Fields<'a> {
     }
 
     /// Says that what a field asks for is not there yet.
-    pub(super) fn not_built(&mut self, field: &str, what: &str) {
+    pub fn not_built(&mut self, field: &str, what: &str) {
         self.refuse(
             field,
-            format!("{what} is not built yet on Kubernetes"),
+            format!("{what} is not built yet {}", self.target),
             Vec::new(),
         );
     }
@@ -153,7 +168,7 @@ impl<'a> Fields<'a> {
 }
 
 /// A word of a literal union, or the case of a variant.
-pub(super) fn word(value: &Value) -> Option<&str> {
+pub fn word(value: &Value) -> Option<&str> {
     match &value.data {
         Data::String(word) | Data::Variant { case: word, .. } => Some(word),
         _ => None,
@@ -161,14 +176,14 @@ pub(super) fn word(value: &Value) -> Option<&str> {
 }
 
 /// A duration in milliseconds.
-pub(super) fn millis(value: &Value) -> Option<u64> {
+pub fn millis(value: &Value) -> Option<u64> {
     let seconds = value.as_amount()?;
     let millis = seconds.checked_mul(plat_model::Decimal::int(1000))?;
     u64::try_from(millis.floor()).ok()
 }
 
 /// A list of texts.
-pub(super) fn texts(value: &Value) -> Vec<String> {
+pub fn texts(value: &Value) -> Vec<String> {
     match &value.data {
         Data::List(items) => items
             .iter()
@@ -179,7 +194,7 @@ pub(super) fn texts(value: &Value) -> Vec<String> {
 }
 
 /// The node that a value names.
-pub(super) fn node_of(value: &Value) -> Option<NodePath> {
+pub fn node_of(value: &Value) -> Option<NodePath> {
     match &value.data {
         Data::Node(node) | Data::Out { node, .. } => Some(node.clone()),
         _ => None,
@@ -187,7 +202,7 @@ pub(super) fn node_of(value: &Value) -> Option<NodePath> {
 }
 
 /// The entries of a map; none of anything else.
-pub(super) fn entries(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
+pub fn entries(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
     let entries = match value.map(|v| &v.data) {
         Some(Data::Map(entries)) => Some(entries),
         _ => None,
@@ -196,6 +211,6 @@ pub(super) fn entries(value: Option<&Value>) -> impl Iterator<Item = (&String, &
 }
 
 /// A field of a node, unless it is `none` or not there.
-pub(super) fn field<'a>(node: &'a Node, name: &str) -> Option<&'a Value> {
+pub fn field<'a>(node: &'a Node, name: &str) -> Option<&'a Value> {
     node.fields.get(name).filter(|value| !value.is_none())
 }
