@@ -12,6 +12,7 @@ mod environments;
 mod generated;
 mod incremental;
 mod kinds;
+mod labels;
 mod limits;
 mod manifest;
 mod mistakes;

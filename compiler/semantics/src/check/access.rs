@@ -8,7 +8,7 @@ use super::{Checker, lower, out_type};
 use crate::db::ItemId;
 use crate::diag::{Diag, Spot};
 use crate::ir::{Expr, ExprKind};
-use crate::types::{Labels, Ty, kind_head, type_def};
+use crate::types::{Ty, kind_head, type_def};
 
 impl<'db> Checker<'db> {
     pub(super) fn field_access(&mut self, access: ast::FieldAccess<'db>) -> (ExprKind, Ty) {
@@ -242,9 +242,5 @@ impl Checker<'_> {
             }
             _ => Below::Leaf,
         }
-    }
-
-    pub(super) fn labels_of(&self, ty: &Ty) -> Labels {
-        ty.plain(self.db).0
     }
 }

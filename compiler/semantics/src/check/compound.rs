@@ -141,12 +141,13 @@ impl<'db> Checker<'db> {
     ) -> (Option<LocalId>, LocalId, Expr) {
         let (value, ty) = self.infer_opt(source, None);
         let (labels, plain) = ty.plain(self.db);
-        if labels.later
-            && let Some(source) = source
-        {
-            let message =
-                "how often something is repeated must be known before anything is applied";
-            self.error("E0403", source.node(), message);
+        if let Some(source) = source {
+            // The ends of a range say how often, the elements of a list do not.
+            let counts = match &plain {
+                Ty::Range(end) => (**end).clone().labelled(labels),
+                _ => ty.clone(),
+            };
+            self.no_structure(&counts, source.node(), "how often something is repeated");
         }
         let (key_ty, value_ty) = match plain {
             Ty::List(inner) => (Ty::Int, (*inner).clone()),
@@ -208,9 +209,8 @@ impl<'db> Checker<'db> {
             let mut ids = Vec::new();
             let mut types = Vec::new();
             for (i, param) in params.iter().enumerate() {
-                let written = param.ty().map(|ty| c.read_type(ty));
                 let given = wanted.as_ref().and_then(|(types, _)| types.get(i).cloned());
-                let ty = written.or(given).unwrap_or(Ty::Unknown);
+                let ty = given.unwrap_or(Ty::Unknown);
                 let name = param.name().map_or("", ast::Name::text);
                 ids.push(c.bind(name, ty.clone()));
                 types.push(ty);

@@ -131,6 +131,33 @@ impl<'db> Checker<'db> {
         Some(kind)
     }
 
+    /// A field in the body of a declaration of a kind, or in an `each` of it.
+    pub(super) fn field_of_decl(
+        &mut self,
+        kind: ItemId,
+        path: ast::Path<'db>,
+        value: Option<ast::Expr<'db>>,
+        field: Node<'db>,
+    ) -> Option<Assign> {
+        let segments: Vec<Segment<'db>> = path.segments().collect();
+        let Some((steps, depth, ty)) = self.reach(&Ty::Instance(kind), &segments, path.node())
+        else {
+            self.infer_unwanted(value);
+            return None;
+        };
+        let in_map = self.in_map;
+        let purpose = format!("the field `{}`", path.node().text());
+        let value = self.for_purpose(purpose, |c| c.check(value, &ty));
+        Some(Assign {
+            path: steps,
+            in_map,
+            value,
+            span: field.range().into(),
+            path_span: path.node().range().into(),
+            depth,
+        })
+    }
+
     pub(super) fn decl_fields(&mut self, kind: ItemId, decl: ast::Decl<'db>) -> Vec<Assign> {
         let mut assigns = Vec::new();
         let mut given: Vec<Arc<str>> = Vec::new();
@@ -139,24 +166,7 @@ impl<'db> Checker<'db> {
             if let Some(Segment::Name(first)) = path.segments().next() {
                 given.push(Arc::from(first.text()));
             }
-            let segments: Vec<Segment<'db>> = path.segments().collect();
-            let reached = self.reach(&Ty::Instance(kind), &segments, path.node());
-            match reached {
-                Some((steps, depth, ty)) => {
-                    let in_map = self.in_map;
-                    let purpose = format!("the field `{}`", path.node().text());
-                    let value = self.for_purpose(purpose, |c| c.check(field.value(), &ty));
-                    assigns.push(Assign {
-                        path: steps,
-                        in_map,
-                        value,
-                        span: field.node().range().into(),
-                        path_span: path.node().range().into(),
-                        depth,
-                    });
-                }
-                None => self.infer_unwanted(field.value()),
-            }
+            assigns.extend(self.field_of_decl(kind, path, field.value(), field.node()));
         }
         self.no_overlap(&assigns);
         self.missing_fields(kind, decl, &given);

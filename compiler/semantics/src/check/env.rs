@@ -300,23 +300,7 @@ impl<'db> Checker<'db> {
         let mut assigns = Vec::new();
         for field in each.fields() {
             let Some(path) = field.path() else { continue };
-            let segments: Vec<Segment<'db>> = path.segments().collect();
-            let Some((steps, depth, ty)) = self.reach(&Ty::Instance(kind), &segments, path.node())
-            else {
-                self.infer_unwanted(field.value());
-                continue;
-            };
-            let in_map = self.in_map;
-            let purpose = format!("the field `{}`", path.node().text());
-            let value = self.for_purpose(purpose, |c| c.check(field.value(), &ty));
-            assigns.push(Assign {
-                path: steps,
-                in_map,
-                value,
-                span: field.node().range().into(),
-                path_span: path.node().range().into(),
-                depth,
-            });
+            assigns.extend(self.field_of_decl(kind, path, field.value(), field.node()));
         }
         self.no_overlap(&assigns);
         Some((kind, assigns))

@@ -156,21 +156,6 @@ impl<'db> Checker<'db> {
         (labels, value)
     }
 
-    /// The labels of a value where it is written as text, and its type there.
-    pub(crate) fn text_labels(&self, ty: &Ty) -> (Labels, Ty) {
-        let (labels, plain) = ty.plain(self.db);
-        match plain {
-            Ty::Instance(kind) => match super::implicit_out_type(self.db, kind) {
-                Some(out) => {
-                    let (more, plain) = out.plain(self.db);
-                    (labels.or(more), plain)
-                }
-                None => (labels, Ty::Instance(kind)),
-            },
-            other => (labels, other),
-        }
-    }
-
     fn name(&mut self, name: ast::NameRef<'db>, hint: Option<&Ty>) -> (ExprKind, Ty) {
         let text = name.text();
         if let Some((_, id, ty)) = self.locals.iter().rev().find(|(n, ..)| n.as_ref() == text) {

@@ -93,7 +93,7 @@ impl<'db> Checker<'db> {
             B::Keys | B::Values => self.of_map(builtin, values, node),
             B::Json | B::Yaml | B::Toml => {
                 let (value, ty) = self.infer_opt(values.first().copied(), None);
-                let labels = self.labels_within(&ty, 0);
+                let labels = self.labels_written(&ty);
                 (vec![value], Ty::String.labelled(labels))
             }
             B::Base64 | B::UrlEncode => {
@@ -196,7 +196,7 @@ impl<'db> Checker<'db> {
             later: true,
         };
         let (list, ty) = self.infer_opt(values.first().copied(), None);
-        let labels = self.labels_within(&ty, 0);
+        let labels = self.labels_written(&ty);
         let list = self.coerce(list, &ty, &Ty::List(Arc::new(Ty::Text.labelled(all))));
         let between = match values.get(1) {
             Some(value) => self.check(Some(*value), &Ty::String),
@@ -210,7 +210,7 @@ impl<'db> Checker<'db> {
 
     fn contains_call(&mut self, values: &[ast::Expr<'db>], node: Node<'db>) -> (Vec<Expr>, Ty) {
         let (first, ty) = self.infer_opt(values.first().copied(), None);
-        self.no_structure(&ty, node, "a comparison");
+        self.nothing_labelled(&ty, node, "a comparison");
         let wanted = match ty.plain(self.db).1 {
             // What is looked for may be another literal than those that are there.
             Ty::List(inner) => inner.widened(),
@@ -253,7 +253,12 @@ impl<'db> Checker<'db> {
         let wanted = Ty::Fn(vec![element.clone()].into(), Arc::new(result));
         let (function, ty) = self.infer_opt(values.get(1).copied(), Some(&wanted));
         let given = match ty.plain(self.db).1 {
-            Ty::Fn(_, result) => (*result).clone(),
+            Ty::Fn(_, result) => {
+                if builtin != Builtin::Map {
+                    self.nothing_labelled(&result, node, "what is picked");
+                }
+                (*result).clone()
+            }
             Ty::Unknown => Ty::Unknown,
             other => {
                 let message = format!("a function is wanted here, not `{}`", other.show(self.db));
@@ -276,6 +281,14 @@ impl<'db> Checker<'db> {
         node: Node<'db>,
     ) -> (Vec<Expr>, Ty) {
         let (list, element) = self.list_arg(values.first().copied(), node);
+        match builtin {
+            Builtin::Sort | Builtin::Unique => {
+                self.nothing_labelled(&element, node, "a comparison");
+            }
+            Builtin::Sum => self.no_structure(&element, node, "a calculation"),
+            Builtin::Flatten => self.no_structure(&element, node, "what is gone through"),
+            _ => {}
+        }
         let ty = match builtin {
             Builtin::First | Builtin::Last => element.optional(),
             Builtin::Sum => {
@@ -307,6 +320,7 @@ impl<'db> Checker<'db> {
     fn extreme(&mut self, values: &[ast::Expr<'db>], node: Node<'db>) -> (Vec<Expr>, Ty) {
         if values.len() == 1 {
             let (list, element) = self.list_arg(values.first().copied(), node);
+            self.no_structure(&element, node, "a comparison");
             return (vec![list], element.optional());
         }
         let mut args = Vec::new();
@@ -350,25 +364,6 @@ impl<'db> Checker<'db> {
             inner
         };
         (vec![map], Ty::List(Arc::new(element)))
-    }
-
-    /// The labels of anything inside of a value.
-    fn labels_within(&self, ty: &Ty, depth: u32) -> Labels {
-        let (labels, plain) = ty.plain(self.db);
-        if depth > 16 {
-            return labels;
-        }
-        let inner = match &plain {
-            Ty::List(t) | Ty::Map(t) | Ty::Optional(t) | Ty::Range(t) => {
-                self.labels_within(t, depth + 1)
-            }
-            Ty::Record(fields) => fields.iter().fold(Labels::default(), |l, f| {
-                l.or(self.labels_within(&f.ty, depth + 1))
-            }),
-            Ty::Instance(_) => self.text_labels(&plain).0,
-            _ => Labels::default(),
-        };
-        labels.or(inner)
     }
 }
 

@@ -16,6 +16,7 @@ mod expr;
 mod import;
 mod item;
 mod kind;
+mod labels;
 mod library;
 mod moved;
 mod operator;

@@ -61,7 +61,7 @@ impl<'db> Checker<'db> {
 
     fn contains(&mut self, binary: ast::Binary<'db>) -> (ExprKind, Ty) {
         let (right, right_ty) = self.infer_opt(binary.right(), None);
-        self.no_structure(&right_ty, binary.node(), "a comparison");
+        self.nothing_labelled(&right_ty, binary.node(), "a comparison");
         let wanted = match right_ty.plain(self.db).1 {
             Ty::List(inner) | Ty::Range(inner) => inner.plain(self.db).1,
             Ty::Map(_) | Ty::Record(_) => Ty::String,
@@ -76,7 +76,7 @@ impl<'db> Checker<'db> {
             }
         };
         let (left, left_ty) = self.infer_opt(binary.left(), Some(&wanted));
-        self.no_structure(&left_ty, binary.node(), "a comparison");
+        self.nothing_labelled(&left_ty, binary.node(), "a comparison");
         self.comparable(&left_ty, &wanted, binary);
         (both(BinaryOp::In, left, right), Ty::Bool)
     }
@@ -85,8 +85,8 @@ impl<'db> Checker<'db> {
         let (left, left_ty) = self.infer_opt(binary.left(), None);
         let (right, right_ty) = self.infer_opt(binary.right(), Some(&left_ty.widened()));
         let (left_ty, right_ty) = (self.compared(left_ty), self.compared(right_ty));
-        self.no_structure(&left_ty, binary.node(), "a comparison");
-        self.no_structure(&right_ty, binary.node(), "a comparison");
+        self.nothing_labelled(&left_ty, binary.node(), "a comparison");
+        self.nothing_labelled(&right_ty, binary.node(), "a comparison");
         let (a, b) = (self.labels_of(&left_ty), self.labels_of(&right_ty));
         if a.or(b).is_none() {
             self.comparable(&left_ty, &right_ty, binary);
@@ -250,6 +250,7 @@ impl<'db> Checker<'db> {
             }
             UnaryOp::Negate => {
                 let (value, ty) = self.infer_opt(unary.operand(), None);
+                self.no_structure(&ty, unary.node(), "a calculation");
                 let plain = ty.plain(self.db).1;
                 if !is_number(&plain) && !matches!(plain, Ty::Quantity(_) | Ty::Unknown) {
                     let message =

@@ -27,6 +27,16 @@ impl<'db> Checker<'db> {
         }
     }
 
+    /// A pattern inside of another. One that asks something of the part may not ask it of a secret;
+    /// of the whole, that has been seen where it stands.
+    fn part(&mut self, pattern: ast::Pattern<'db>, ty: &Ty) -> Pattern {
+        let part = self.pattern(pattern, ty);
+        if asks(&part) {
+            self.no_structure(ty, pattern.node(), "a choice");
+        }
+        part
+    }
+
     fn literal_pattern(&mut self, literal: ast::PatLiteral<'db>, ty: &Ty) -> Pattern {
         let inner = ty.without_none(self.db);
         match literal.literal() {
@@ -118,7 +128,7 @@ impl<'db> Checker<'db> {
             }
             let inner = ty.without_none(self.db);
             let part = match args.first().and_then(|a| a.pattern()) {
-                Some(part) => self.pattern(part, &inner),
+                Some(part) => self.part(part, &inner),
                 None => Pattern::Any,
             };
             return Pattern::Some(Box::new(part));
@@ -150,7 +160,7 @@ impl<'db> Checker<'db> {
                 continue;
             };
             if let Some(part) = arg.pattern() {
-                let part = self.pattern(part, &param.ty);
+                let part = self.part(part, &param.ty);
                 parts.push((param.name.clone(), part));
             }
         }
@@ -175,5 +185,14 @@ impl<'db> Checker<'db> {
         let message = format!("`{shown}` has no case `{text}`");
         self.diags
             .push(Diag::error("E0320", spot, message).suggest(text, spot, &names));
+    }
+}
+
+/// Does it hold for some values only?
+fn asks(pattern: &Pattern) -> bool {
+    match pattern {
+        Pattern::Any | Pattern::Bind(_) => false,
+        Pattern::Or(list) => list.iter().all(asks),
+        _ => true,
     }
 }

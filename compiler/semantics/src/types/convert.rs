@@ -247,7 +247,14 @@ impl Converter<'_> {
                 Ok(Coercion::ToMap(fields.collect::<Result<_, Clash>>()?))
             }
             (Ty::Fn(given, result), Ty::Fn(wanted, expected)) if given.len() == wanted.len() => {
-                self.at(result, expected, depth)?;
+                // Nothing is done to what goes into a function that is passed on, nor to what comes
+                // out: it must fit as it is. Parameters go the other way.
+                let inward = wanted.iter().zip(given.iter());
+                for (from, to) in inward.chain([(&**result, &**expected)]) {
+                    if !self.at(from, to, depth)?.is_same() {
+                        return Err(Clash::Type);
+                    }
+                }
                 Ok(Coercion::Same)
             }
             _ => Err(Clash::Type),
