@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use plat_syntax::{Diagnostic, Severity, TextRange};
+use plat_syntax::{Diagnostic, Severity, SyntaxKind, TextRange};
 
-use crate::db::{Db, ItemId, display_path, file_range};
+use crate::db::{Db, ItemId, display_path, file_range, parsed};
 
 /// A range in an item.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, salsa::SalsaValue)]
@@ -68,6 +68,7 @@ pub struct Diag {
     notes: Vec<String>,
     help: Option<String>,
     fix: Option<(String, Spot, String)>,
+    rename: Option<(String, String)>,
 }
 
 impl Diag {
@@ -83,6 +84,7 @@ impl Diag {
             notes: Vec::new(),
             help: None,
             fix: None,
+            rename: None,
         }
     }
 
@@ -126,6 +128,13 @@ impl Diag {
     #[must_use]
     pub fn fix(mut self, title: impl Into<String>, spot: Spot, text: impl Into<String>) -> Self {
         self.fix = Some((title.into(), spot, text.into()));
+        self
+    }
+
+    /// Offers to give a name another form wherever it stands in the file.
+    #[must_use]
+    pub fn rename(mut self, old: impl Into<String>, new: impl Into<String>) -> Self {
+        self.rename = Some((old.into(), new.into()));
         self
     }
 
@@ -200,6 +209,33 @@ impl Diag {
                 shown = shown.with_fix(title, range, text);
             }
         }
+        if let Some((old, new)) = &self.rename {
+            let item = self.spot.item;
+            // Two things of one name would be another mistake.
+            if names_in_file(db, item, new).is_empty() {
+                for range in names_in_file(db, item, old) {
+                    shown = shown.with_fix(format!("write `{new}` in this file"), range, new);
+                }
+            }
+        }
         shown
     }
+}
+
+/// Where a name stands in the file of an item.
+fn names_in_file(db: &dyn Db, item: ItemId, name: &str) -> Vec<TextRange> {
+    let items = &parsed(db, item.file(db)).parse.items;
+    let mut ranges = Vec::new();
+    for item in items {
+        for node in item.tree.nodes() {
+            let named = matches!(
+                node.kind(),
+                SyntaxKind::Name | SyntaxKind::NameRef | SyntaxKind::TypeName
+            );
+            if named && node.text() == name && node.children().next().is_none() {
+                ranges.push(node.range().shifted(item.offset));
+            }
+        }
+    }
+    ranges
 }

@@ -26,6 +26,36 @@ pub fn is_near(wrong: &str, name: &str) -> bool {
     nearest(wrong, [name]).is_some()
 }
 
+/// A key that `key` may have been meant for: one letter more, less or other, two swapped, or written
+/// with other capitals or `-` for `_`. Short keys are too near to each other by nature, and those that
+/// differ in a digit or in a plural are meant to.
+pub fn nearly_equal<'a>(key: &str, keys: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let letters =
+        |text: &str| -> Vec<char> { text.replace('-', "_").to_lowercase().chars().collect() };
+    let wanted = letters(key);
+    let digits = |letters: &[char]| -> Vec<char> {
+        letters
+            .iter()
+            .copied()
+            .filter(char::is_ascii_digit)
+            .collect()
+    };
+    if wanted.len() < 5 {
+        return None;
+    }
+    let plural = |one: &[char], many: &[char]| many.strip_suffix(&['s']) == Some(one);
+    let mut rows = Rows::default();
+    keys.into_iter().find(|other| {
+        other.len().abs_diff(key.len()) <= 1 && {
+            let other = letters(other);
+            rows.distance(&wanted, &other, 1).is_some()
+                && digits(&wanted) == digits(&other)
+                && !plural(&wanted, &other)
+                && !plural(&other, &wanted)
+        }
+    })
+}
+
 /// Room for [`Rows::distance`], used again for every name.
 #[derive(Default)]
 struct Rows {
@@ -83,7 +113,19 @@ impl Rows {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{nearest, nearly_equal};
+
+    #[test]
+    fn keys_that_differ_by_a_slip_are_nearly_equal() {
+        let keys = ["LOG_LEVEL", "HOST", "QUEUE_1", "db-url"];
+        assert_eq!(nearly_equal("LOG_LEVLE", keys), Some("LOG_LEVEL"));
+        assert_eq!(nearly_equal("Log_Level", keys), Some("LOG_LEVEL"));
+        assert_eq!(nearly_equal("DB_URL", keys), Some("db-url"));
+        assert_eq!(nearly_equal("POST", keys), None);
+        assert_eq!(nearly_equal("QUEUE_2", keys), None);
+        assert_eq!(nearly_equal("db_urls", keys), None);
+        assert_eq!(nearly_equal("LOG_FORMAT", keys), None);
+    }
 
     #[test]
     fn near_names_are_found_and_far_ones_not() {

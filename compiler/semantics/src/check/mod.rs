@@ -19,6 +19,7 @@ mod kind;
 mod labels;
 mod library;
 mod moved;
+mod naming;
 mod operator;
 mod pattern;
 mod place;
@@ -51,6 +52,7 @@ pub fn lower(db: &dyn Db, item: ItemId) -> Lowered {
     let mut checker = Checker::new(db, item);
     if let Some(tree) = tree(db, item) {
         checker.item(tree.item());
+        checker.naming(tree.root());
     }
     let mut lowered = checker.out;
     lowered.diags.append(&mut checker.diags);

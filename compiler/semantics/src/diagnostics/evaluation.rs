@@ -384,4 +384,56 @@ service api {
 ```
 "#,
     },
+    Explanation {
+        code: "W0501",
+        title: "a key beside one of nearly the same name",
+        text: r#"`with` changes entries of a map and adds others. This one is added, and there is one of nearly the same name: most likely that was to be changed.
+
+```plat
+let shared: Map<EnvValue> = { LOG_LEVEL = "info" }
+
+service api {
+    run = image("ghcr.io/acme/api:1.0.0")
+    env = shared with { LOG_LEVLE = "debug" }
+}
+```
+
+Repaired:
+
+```plat
+let shared: Map<EnvValue> = { LOG_LEVEL = "info" }
+
+service api {
+    run = image("ghcr.io/acme/api:1.0.0")
+    env = shared with { LOG_LEVEL = "debug" }
+}
+```
+"#,
+    },
+    Explanation {
+        code: "W0502",
+        title: "an address written out where a reference is meant",
+        text: r#"A workload reaches what it refers to, and nothing else. An address that is written out is no reference: the connection would be denied.
+
+```plat
+external stripe { url = "https://api.stripe.com" }
+
+worker payments {
+    run = image("ghcr.io/acme/payments:1.0.0")
+    env = { STRIPE_URL = "https://api.stripe.com" }
+}
+```
+
+Repaired:
+
+```plat
+external stripe { url = "https://api.stripe.com" }
+
+worker payments {
+    run = image("ghcr.io/acme/payments:1.0.0")
+    env = { STRIPE_URL = stripe.url }
+}
+```
+"#,
+    },
 ];

@@ -334,4 +334,20 @@ env dev {
 ```
 "#,
     },
+    Explanation {
+        code: "E0216",
+        title: "a name written the other way",
+        text: r#"Types are named in `UpperCamelCase` (`TeamName`), everything else in `snake_case` (`web_port`), so that one sees in every line what is what, and so that the external names made of them are names everywhere.
+
+```plat
+let webPort = 8080
+```
+
+Repaired:
+
+```plat
+let web_port = 8080
+```
+"#,
+    },
 ];

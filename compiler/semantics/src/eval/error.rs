@@ -1,8 +1,10 @@
 //! How evaluation speaks of what is wrong.
 
+use std::sync::Arc;
+
 use salsa::plumbing::AsId as _;
 
-use super::{Cx, Eval, InstId};
+use super::{Cx, Data, Eval, InstId, Val};
 use crate::diag::{Diag, Span, Spot};
 
 impl<'db> Eval<'db> {
@@ -11,6 +13,32 @@ impl<'db> Eval<'db> {
         Spot {
             item: cx.item,
             range: span,
+        }
+    }
+
+    /// Tells of an entry that `with` adds to a map beside one of nearly the same key: most likely
+    /// that one was to be changed.
+    pub(super) fn nearly_there(
+        &mut self,
+        value: &Val<'db>,
+        path: &[Arc<str>],
+        change: &crate::ir::Assign,
+        cx: &Cx,
+    ) {
+        let (Data::Map(entries), [key], true) = (&value.data, path, change.in_map) else {
+            return;
+        };
+        if entries.contains_key(key) {
+            return;
+        }
+        let near = crate::suggest::nearly_equal(key, entries.keys().map(AsRef::as_ref));
+        if let Some(near) = near.map(str::to_owned) {
+            let spot = self.spot(cx, change.path_span);
+            let message = format!("`{key}` is added, and there is `{near}` already");
+            let diag = Diag::warning("W0501", spot, message)
+                .help(format!("if `{near}` is meant, write that"))
+                .fix(format!("write `{near}`"), spot, near);
+            self.error(cx, diag);
         }
     }
 

@@ -154,6 +154,7 @@ impl<'db> Eval<'db> {
                 };
                 for change in changes {
                     let path = self.path_names(&change.path, cx, locals);
+                    self.nearly_there(&value, &path, change, cx);
                     let new = self.eval(&change.value, &inner, locals);
                     value =
                         self.update(value, &path, new, change.in_map, &inner, change.value.span);
@@ -195,7 +196,7 @@ impl<'db> Eval<'db> {
         })
     }
 
-    pub(super) fn kind_let(&mut self, name: &Arc<str>, cx: &Cx, span: Span) -> Val<'db> {
+    pub(crate) fn kind_let(&mut self, name: &Arc<str>, cx: &Cx, span: Span) -> Val<'db> {
         let Some(inst) = cx.inst else {
             return Self::poison(cx, span);
         };

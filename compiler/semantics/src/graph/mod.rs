@@ -2,6 +2,7 @@
 
 mod checks;
 mod foreign;
+mod hosts;
 mod links;
 mod place;
 mod value;
@@ -157,6 +158,7 @@ impl Build {
             self.hold_linked(eval, link);
         }
         *eval.links_of(self.world)? = links;
+        hosts::literal_hosts(eval, self.world);
         let _ = self.environment(eval);
         let _ = self.moved(eval);
         Some(())
@@ -177,6 +179,7 @@ impl Build {
         names_collide(eval, self.world);
         self.check_support(eval, &ground);
         let links = self.links(eval);
+        hosts::literal_hosts(eval, self.world);
         self.foreign_nodes(eval, &mut ground.targets, &mut all)?;
         let environment = self.environment(eval)?;
         let moved = self.moved(eval);
