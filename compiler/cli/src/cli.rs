@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 /// Describes an application once; runs it here, and wherever it belongs.
@@ -85,7 +86,8 @@ Examples:
 Examples:
   platc check                the package here, or the nearest above
   platc check ~/src/shop     another one
-  platc check --json         for an editor or a build"
+  platc check --json         for an editor or a build
+  platc check --today 2027-01-31   which waivers will have ended by then"
     )]
     Check(Check),
 
@@ -99,6 +101,20 @@ Examples:
   platc fetch --locked       in CI: fails where plat.lock would change"
     )]
     Fetch(Fetch),
+
+    /// Run the tests of the program, and ask its policies
+    #[command(
+        override_usage = "platc test [NAME…] [flags]",
+        after_help = "\
+Examples:
+  platc test                 every test, and the policies of every environment
+  platc test prod_is_wider   one test
+  platc test --env prod      bare names in tests are prod's, and its policies alone are asked
+  platc test --junit out.xml for whoever gathers the results of builds
+
+Exit codes: 0 all holds, 1 something does not, 2 the program itself has errors."
+    )]
+    Test(Test),
 
     /// Format .plat files
     #[command(
@@ -337,6 +353,27 @@ pub struct Check {
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Print the diagnostics as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The day that waivers are held to, in UTC [default: today]
+    #[arg(long, value_name = "DATE", value_parser = crate::today::parse)]
+    pub today: Option<NaiveDate>,
+}
+
+/// `platc test`.
+#[derive(Debug, Args)]
+pub struct Test {
+    /// Tests by name [default: all, and the policies]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// The environment whose policies are asked, and in which bare names are looked up [default:
+    /// all; names in the first that is no family]
+    #[arg(long, value_name = "ENV")]
+    pub env: Option<String>,
+    /// Write the results to a file as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Print the results as JSON
     #[arg(long)]
     pub json: bool,
 }

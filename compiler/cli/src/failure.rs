@@ -19,6 +19,9 @@ pub enum Stop {
     Failed(Failure),
     /// It failed and has told already.
     Reported,
+    /// What was to be tested can't be: the program itself has errors, which have been told. Exit
+    /// code 2, so that a build tells a test that fails from a program that is broken.
+    Untestable,
     /// It was interrupted: exit code 130.
     Interrupted,
     /// Whoever read stdout has gone (`platc graph | head`), which is no failure.

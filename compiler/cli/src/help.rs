@@ -13,7 +13,10 @@ use crate::terminal::colors_are_welcome;
 
 /// The commands by what they are for, in the order of the help.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Write", &["new", "check", "fmt", "fetch", "explain"]),
+    (
+        "Write",
+        &["new", "check", "test", "fmt", "fetch", "explain"],
+    ),
     (
         "Understand",
         &[
@@ -94,8 +97,8 @@ pub fn command() -> clap::Command {
          \x1b[1m\x1b[32mFlags of every command:\x1b[0m\n{{options}}\n\n\
          `platc COMMAND --help` tells more of a command. Every flag has an environment variable:\n\
          PLAT_QUIET=1, PLAT_JSON=1; one that is given on the command line wins.\n\
-         Exit codes: 0 done or nothing to do, 1 error, 2 changes (`plan --detailed-exitcode`),\n\
-         130 interrupted.\n"
+         Exit codes: 0 done or nothing to do, 1 error, 2 changes (`plan --detailed-exitcode`) or a\n\
+         program that can't be tested (`test`), 130 interrupted.\n"
         ))
 }
 

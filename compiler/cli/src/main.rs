@@ -16,6 +16,7 @@ mod commands;
 mod deploy;
 mod failure;
 mod help;
+mod junit;
 mod keys;
 mod packages;
 mod planfile;
@@ -28,6 +29,7 @@ mod shim;
 mod suggest;
 mod targets;
 mod terminal;
+mod today;
 mod who;
 
 use std::process::ExitCode;
@@ -67,6 +69,7 @@ fn finish(outcome: Result<Outcome, Stop>, terminal: &Terminal) -> u8 {
             1
         }
         Err(Stop::Reported) => 1,
+        Err(Stop::Untestable) => 2,
         Err(Stop::Interrupted) => 130,
         Err(Stop::NobodyReads) => 0,
     }

@@ -5,9 +5,13 @@ use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use plat_engine::Scope;
 use plat_model::{Graph, TargetId};
-use plat_semantics::{Database, EnvironmentInfo, PackageInput, Project, Source, parse_manifest};
+use plat_semantics::{
+    Database, EnvironmentInfo, PackageInput, PolicyOutcome, Project, Source, TestOutcome,
+    parse_manifest,
+};
 use plat_syntax::{Diagnostic, Label, Severity};
 
 use crate::deploy::Deployment;
@@ -17,6 +21,7 @@ use crate::project::{self, MANIFEST};
 use crate::report::{self, Sources};
 use crate::suggest::{listed, nearest};
 use crate::terminal::{Terminal, harmless};
+use crate::today::today;
 
 /// A program.
 pub struct Program {
@@ -284,6 +289,21 @@ impl Program {
         }
     }
 
+    /// Everything that is wrong with it, but for tests that fail.
+    pub fn own_diagnostics(&self) -> Vec<Diagnostic> {
+        self.database.program_diagnostics()
+    }
+
+    /// The waivers whose last day is before that one, each as an error. None while something can't
+    /// be read.
+    pub fn ended_waivers(&self, today: NaiveDate) -> Vec<Diagnostic> {
+        if self.unreadable.is_empty() {
+            self.database.expired_waivers(today)
+        } else {
+            Vec::new()
+        }
+    }
+
     /// The texts that these diagnostics speak of.
     pub fn sources(&self, diagnostics: &[Diagnostic]) -> Sources {
         let mut sources = Sources::default();
@@ -343,6 +363,56 @@ impl Program {
             self.show(&diagnostics, terminal);
             Stop::Reported
         })
+    }
+
+    /// As [`Self::graph`], for a plan: its warnings are shown, and a waiver that has ended stops
+    /// it, as what the waiver let pass would have.
+    ///
+    /// # Errors
+    /// As [`Self::graph`], and a waiver has ended.
+    pub fn graph_to_plan(&self, said: Option<&str>, terminal: &Terminal) -> Result<Graph, Stop> {
+        let graph = self.graph(said, terminal)?;
+        let mut found = self.database.warnings(&graph.environment.name);
+        if terminal.is_quiet() {
+            found.clear();
+        }
+        let ended = self.ended_waivers(today());
+        let stops = !ended.is_empty();
+        found.extend(ended);
+        self.show(&found, terminal);
+        if stops {
+            Err(Stop::Reported)
+        } else {
+            Ok(graph)
+        }
+    }
+
+    /// The environments that are no families.
+    pub fn plain_environments(&self) -> Vec<String> {
+        let infos = self.database.environments().into_iter();
+        infos
+            .filter(|env| env.keys.is_empty())
+            .map(|env| env.name)
+            .collect()
+    }
+
+    /// An environment that was named, by its name.
+    ///
+    /// # Errors
+    /// There is no such environment.
+    pub fn named_environment(&self, said: &str) -> Result<String, Failure> {
+        named(said, &self.database.environments())
+    }
+
+    /// What came of the tests, bare names looked up in that environment; nothing where there is no
+    /// such environment.
+    pub fn tests(&self, env: Option<&str>) -> Vec<TestOutcome> {
+        self.database.tests(env).unwrap_or_default()
+    }
+
+    /// What came of the policies of an environment; nothing where there is no such environment.
+    pub fn policies(&self, env: &str) -> Vec<PolicyOutcome> {
+        self.database.policies(env).unwrap_or_default()
     }
 
     /// Where the environment of that graph runs.

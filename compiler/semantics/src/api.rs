@@ -110,9 +110,11 @@ impl Database {
         let mut packages = Vec::new();
         let mut files = Vec::new();
         let dependencies = project.dependencies();
-        let packages_in = project.packages.into_iter().zip(dependencies);
-        for (position, (package, dependencies)) in packages_in.enumerate() {
-            let info = package_info(&package, position == 0, dependencies);
+        let own = project.own();
+        let packages_in = project.packages.into_iter().zip(dependencies).zip(own);
+        for (position, ((package, dependencies), own)) in packages_in.enumerate() {
+            let mut info = package_info(&package, position == 0, dependencies);
+            info.own = own;
             let mut texts = package.files;
             texts.sort();
             for (path, text) in texts {
@@ -220,21 +222,42 @@ impl Database {
         Some(file.text(self))
     }
 
-    /// Everything that is wrong: all files, and all environments that need no key. Sorted.
+    /// Everything that is wrong: all files, all environments that need no key, and the tests.
+    /// Sorted.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         stacker::grow(STACK, || {
             let mut all = self.source_diagnostics();
             if !all.iter().any(|d| d.severity == Severity::Error) {
-                all.extend(self.environment_diagnostics());
-                all.extend(resolve(self, &self.holding_circles()));
-                if let Some(env) = first_env(self) {
-                    for run in run_tests(self, EnvKey::new(self, env, Arc::from([]))) {
-                        all.extend(resolve(self, &run.diags));
-                    }
+                all.extend(self.evaluated_diagnostics());
+                for run in run_tests(self, self.tests_env()) {
+                    all.extend(resolve(self, &run.diags));
                 }
             }
             sorted(all)
         })
+    }
+
+    /// As [`Self::diagnostics`], but for the tests that fail: what is wrong with the program itself.
+    pub fn program_diagnostics(&self) -> Vec<Diagnostic> {
+        stacker::grow(STACK, || {
+            let mut all = self.source_diagnostics();
+            if !all.iter().any(|d| d.severity == Severity::Error) {
+                all.extend(self.evaluated_diagnostics());
+            }
+            sorted(all)
+        })
+    }
+
+    /// The environment in which tests look bare names up, where none is asked for.
+    pub(crate) fn tests_env(&self) -> Option<EnvKey> {
+        let env = first_env(self)?;
+        Some(EnvKey::new(self, env, Arc::from([])))
+    }
+
+    fn evaluated_diagnostics(&self) -> Vec<Diagnostic> {
+        let mut all = self.environment_diagnostics();
+        all.extend(resolve(self, &self.holding_circles()));
+        all
     }
 
     /// What is wrong in the sources, before anything is evaluated.
@@ -341,6 +364,19 @@ impl Database {
                 Err(sorted(found))
             }
         }
+    }
+
+    /// The warnings of the sources and of an environment: what is good to know before something is
+    /// done with its graph. Nothing where there is no such environment.
+    pub fn warnings(&self, env: &str) -> Vec<Diagnostic> {
+        stacker::grow(STACK, || {
+            let mut all = self.source_diagnostics();
+            if let Ok(key) = self.env_key(env) {
+                all.extend(resolve(self, &evaluate(self, key).diags));
+            }
+            all.retain(|d| d.severity == Severity::Warning);
+            sorted(all)
+        })
     }
 
     pub(crate) fn env_key(&self, env: &str) -> Result<EnvKey, Box<Diagnostic>> {
@@ -538,6 +574,7 @@ fn std_package() -> PackageInfo {
         root: Arc::from(""),
         listing: Arc::from([]),
         main: false,
+        own: false,
     }
 }
 
@@ -556,6 +593,7 @@ fn package_info(
         root: Arc::from(package.root.as_str()),
         listing: listing.into(),
         main,
+        own: main,
     }
 }
 

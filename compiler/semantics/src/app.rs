@@ -21,7 +21,7 @@ pub struct App {
     pub envs: Vec<ItemId>,
     /// Its policies.
     pub policies: Vec<ItemId>,
-    /// Its tests.
+    /// Its tests, and those of the packages that are part of its source tree.
     pub tests: Vec<ItemId>,
     /// Its renames.
     pub moved: Vec<ItemId>,
@@ -49,6 +49,12 @@ pub fn app(db: &dyn Db) -> App {
     };
     for file in workspace.files(db) {
         if *file.package(db) != main.name {
+            let package = crate::db::package_info(db, file.package(db));
+            if package.is_some_and(|package| package.own) {
+                let items = items(db, *file).iter();
+                let tests = items.filter(|item| item.space(db) == Space::Test);
+                app.tests.extend(tests.copied());
+            }
             continue;
         }
         let head = *app_head_of(db, *file);

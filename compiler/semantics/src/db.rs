@@ -42,6 +42,8 @@ pub struct PackageInfo {
     pub listing: Arc<[String]>,
     /// Is it the one the command was called for?
     pub main: bool,
+    /// Is it part of the same source tree: the main package, or reached from it by paths alone?
+    pub own: bool,
 }
 
 /// Everything there is.

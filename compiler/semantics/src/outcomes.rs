@@ -1,7 +1,5 @@
 //! What came of the tests, the policies and the waivers of an app.
 
-use std::sync::Arc;
-
 use chrono::NaiveDate;
 use plat_model::Place;
 use plat_syntax::Diagnostic;
@@ -9,14 +7,14 @@ use plat_syntax::Diagnostic;
 use crate::api::{Database, STACK, resolve, sorted};
 use crate::app::app;
 use crate::check::lower;
-use crate::db::main_package;
+use crate::db::{ItemId, main_package};
 use crate::diag::{Diag, Spot};
-use crate::eval::{EnvKey, evaluate, first_env, run_tests};
+use crate::eval::{evaluate, run_tests};
 
 /// What came of a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestOutcome {
-    /// Its name.
+    /// Its name; of another package, with that before it.
     pub name: String,
     /// Its documentation.
     pub doc: Option<String>,
@@ -79,8 +77,8 @@ impl Database {
         })
     }
 
-    /// Runs the tests of the app. Bare names in them are looked up in `env`, or where none is said
-    /// in the first environment that is no family.
+    /// Runs the tests of the app and of the packages in its source tree. Bare names in them are
+    /// looked up in `env`, or where none is said in the first environment that is no family.
     ///
     /// What else is wrong with the program is not told here: ask [`Self::diagnostics`] first.
     ///
@@ -89,16 +87,13 @@ impl Database {
     pub fn tests(&self, env: Option<&str>) -> Result<Vec<TestOutcome>, Box<Diagnostic>> {
         stacker::grow(STACK, || {
             let key = match env {
-                Some(env) => self.env_key(env)?,
-                None => match first_env(self) {
-                    Some(item) => EnvKey::new(self, item, Arc::from([])),
-                    None => return Ok(Vec::new()),
-                },
+                Some(env) => Some(self.env_key(env)?),
+                None => self.tests_env(),
             };
             let runs = run_tests(self, key).iter();
             Ok(runs
                 .map(|run| TestOutcome {
-                    name: run.test.name(self).to_string(),
+                    name: self.qualified(run.test),
                     doc: self.doc(run.test),
                     place: self.place_of(run.test),
                     asserts: run.asserts,
@@ -117,26 +112,27 @@ impl Database {
     pub fn policies(&self, env: &str) -> Result<Vec<PolicyOutcome>, Box<Diagnostic>> {
         stacker::grow(STACK, || {
             let evaluated = evaluate(self, self.env_key(env)?);
-            let main = main_package(self).map(|p| p.name.clone());
             let runs = evaluated.policies.iter();
-            let outcomes = runs.map(|run| {
-                let name = run.policy.name(self);
-                let package = run.policy.file(self).package(self);
-                let own = Some(package) == main.as_ref();
-                PolicyOutcome {
-                    name: if own {
-                        name.to_string()
-                    } else {
-                        format!("{package}.{name}")
-                    },
-                    place: self.place_of(run.policy),
-                    asked: run.asked,
-                    waived: run.waived,
-                    broken: run.broken,
-                    failures: sorted(resolve(self, &run.diags)),
-                }
+            let outcomes = runs.map(|run| PolicyOutcome {
+                name: self.qualified(run.policy),
+                place: self.place_of(run.policy),
+                asked: run.asked,
+                waived: run.waived,
+                broken: run.broken,
+                failures: sorted(resolve(self, &run.diags)),
             });
             Ok(outcomes.collect())
         })
+    }
+
+    /// The name of a test or a policy; of another package, with that before it.
+    fn qualified(&self, item: ItemId) -> String {
+        let name = item.name(self);
+        let package = item.file(self).package(self);
+        if main_package(self).is_some_and(|main| main.name == *package) {
+            name.to_string()
+        } else {
+            format!("{package}.{name}")
+        }
     }
 }

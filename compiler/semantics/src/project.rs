@@ -113,6 +113,31 @@ impl Project {
             .collect()
     }
 
+    /// Which packages are part of the same source tree as the main one: reached from it by paths
+    /// alone, so that who works on it works on them too.
+    pub(crate) fn own(&self) -> Vec<bool> {
+        let roots: Vec<String> = self.packages.iter().map(|p| normal(&p.root)).collect();
+        let mut own = vec![false; self.packages.len()];
+        let mut waiting = vec![0];
+        while let Some(position) = waiting.pop() {
+            let (Some(seen), Some(package)) = (own.get_mut(position), self.packages.get(position))
+            else {
+                continue;
+            };
+            if std::mem::replace(seen, true) {
+                continue;
+            }
+            for (name, dependency) in &package.manifest.dependencies {
+                if matches!(dependency.source, Source::Path(_))
+                    && let Some(root) = package.root_of(name, dependency)
+                {
+                    waiting.extend(roots.iter().position(|other| *other == root));
+                }
+            }
+        }
+        own
+    }
+
     /// What is wrong with the packages together: names that do not agree, two packages with one name, circles.
     pub fn problems(&self) -> Vec<Diagnostic> {
         let by_root: BTreeMap<String, usize> = self

@@ -34,7 +34,7 @@ pub fn run(arguments: &cli::Apply, global: &Global, terminal: &Terminal) -> Resu
         let (deployment, plan) = planfile::recent(&program, id, terminal)?;
         return planned(&deployment, &plan, arguments, terminal);
     }
-    let graph = program.graph(said, terminal)?;
+    let graph = program.graph_to_plan(said, terminal)?;
     let deployment = program.deployment(&graph, terminal)?;
     if arguments.wait {
         deployment.wait_for_others(terminal)?;

@@ -8,6 +8,7 @@ use crate::program;
 use crate::report::{self, Counts};
 use crate::suggest::{count, listed};
 use crate::terminal::Terminal;
+use crate::today::today;
 
 /// Checks packages: every environment, every policy.
 pub fn run(check: &Check, global: &Global, terminal: &Terminal) -> Result<Outcome, Stop> {
@@ -26,7 +27,9 @@ pub fn run(check: &Check, global: &Global, terminal: &Terminal) -> Result<Outcom
     let mut reports = Vec::new();
     for package in &packages {
         let program = program::read(package.as_deref(), terminal)?;
-        let diagnostics = program.diagnostics();
+        let mut diagnostics = program.diagnostics();
+        let today = check.today.unwrap_or_else(today);
+        diagnostics.extend(program.ended_waivers(today));
         let counts = Counts::of(&diagnostics);
         failed |= counts.errors > 0;
         if check.json {

@@ -21,9 +21,12 @@ mod secret;
 mod show;
 mod state;
 mod status;
+mod test;
 mod up;
 mod version;
 mod why;
+
+pub use test::Results;
 
 use crate::cli::{Arguments, Command};
 use crate::failure::{Outcome, Stop};
@@ -39,6 +42,7 @@ pub fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Outcome, Stop> 
         Command::New(new) => new::run(new, global, terminal),
         Command::Check(check) => check::run(check, global, terminal),
         Command::Fetch(fetch) => fetch::run(fetch, global, terminal),
+        Command::Test(test) => test::run(test, global, terminal),
         Command::Fmt(fmt) => fmt::run(fmt, global, terminal),
         Command::Explain(explain) => explain::run(explain, terminal),
         Command::Graph(graph) => graph::run(graph, global, terminal),

@@ -16,7 +16,7 @@ pub fn run(arguments: &cli::Plan, global: &Global, terminal: &Terminal) -> Resul
         None => None,
     };
     let program = program::load(global.dir.as_deref(), terminal)?;
-    let graph = program.graph(arguments.env.env.as_deref(), terminal)?;
+    let graph = program.graph_to_plan(arguments.env.env.as_deref(), terminal)?;
     let deployment = program.deployment(&graph, terminal)?;
     let plan = deployment.plan(&graph, &arguments.words)?;
     if !plan.is_empty() {

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Plans, asks, applies, waits until it answers and prints where.
 pub fn run(arguments: &cli::Up, global: &Global, terminal: &Terminal) -> Result<Outcome, Stop> {
     let program = program::load(global.dir.as_deref(), terminal)?;
-    let graph = program.graph(arguments.env.env.as_deref(), terminal)?;
+    let graph = program.graph_to_plan(arguments.env.env.as_deref(), terminal)?;
     let deployment = program.deployment(&graph, terminal)?;
     if arguments.wait {
         deployment.wait_for_others(terminal)?;

@@ -112,7 +112,7 @@ waive caches_keep for cache { reason = "it is a cache", until = "2026-12-31" }
         title: "a waiver that has ended",
         text: r#"The day that a waiver gives as its last one, `until = "2026-12-31"`, is past. Meet the policy and take the waiver away, or decide anew and give it another day.
 
-Evaluation knows no day, so that the same source always means the same: whoever asks for ended waivers brings today's date (UTC).
+Evaluation knows no day, so that the same source always means the same: `platc check`, `test`, `plan`, `apply` and `up` bring today's date (UTC). `platc check --today 2027-01-31` tells which waivers will have ended by then.
 "#,
     },
     Explanation {

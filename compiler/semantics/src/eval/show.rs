@@ -10,12 +10,22 @@ use crate::db::Db;
 use crate::units::Dim;
 
 impl<'db> Eval<'db> {
-    /// In the notation of the language, on one line.
+    /// In the notation of the language, on one line, shortened.
     pub fn show(&self, value: &Val<'db>) -> String {
+        self.show_up_to(value, 80)
+    }
+
+    /// The same for the two sides of a comparison: shortened, they could look alike.
+    pub fn show_long(&self, value: &Val<'db>) -> String {
+        self.show_up_to(value, 2000)
+    }
+
+    fn show_up_to(&self, value: &Val<'db>, most: usize) -> String {
         let mut out = String::new();
-        self.write(value, &mut out, 0);
-        if out.chars().count() > 80 {
-            out = out.chars().take(79).collect();
+        // A character takes at most four bytes.
+        self.write(value, &mut out, most.saturating_mul(4), 0);
+        if out.chars().count() > most {
+            out = out.chars().take(most.saturating_sub(1)).collect();
             out.push('…');
         }
         out
@@ -29,12 +39,14 @@ impl<'db> Eval<'db> {
         }
     }
 
-    fn write(&self, value: &Val<'db>, out: &mut String, depth: u32) {
-        if depth > 8 || out.len() > 400 {
+    /// What is past `most` bytes is cut by the caller, and need not be written.
+    fn write(&self, value: &Val<'db>, out: &mut String, most: usize, depth: u32) {
+        if depth > 8 || out.len() > most {
             out.push('…');
             return;
         }
-        let inner = |this: &Self, v: &Val<'db>, out: &mut String| this.write(v, out, depth + 1);
+        let inner =
+            |this: &Self, v: &Val<'db>, out: &mut String| this.write(v, out, most, depth + 1);
         match &value.data {
             Data::Poison => out.push('?'),
             Data::None => out.push_str("none"),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::value::Kind;
-use super::{Cx, Data, EnvKey, Eval, Locals};
+use super::{Cx, Data, EnvKey, Eval, Locals, World};
 use crate::app::app;
 use crate::check::lower;
 use crate::db::{Db, ItemId};
@@ -31,16 +31,39 @@ pub fn first_env(db: &dyn Db) -> Option<ItemId> {
     app(db).envs.iter().find(plain).copied()
 }
 
-/// Runs the tests of the app, bare names looked up in that environment.
+/// Runs the tests of the app, bare names looked up in that environment or member of a family. A package without an
+/// environment has nothing that could run somewhere: its tests speak of its types and functions.
+pub fn run_tests(db: &dyn Db, env: Option<EnvKey>) -> &[TestRun] {
+    match env {
+        Some(env) => run_tests_in(db, env),
+        None => run_tests_alone(db),
+    }
+}
+
 #[salsa::tracked]
-pub fn run_tests(db: &dyn Db, env: EnvKey) -> Vec<TestRun> {
+fn run_tests_in(db: &dyn Db, env: EnvKey) -> Vec<TestRun> {
+    run(db, Some(env))
+}
+
+#[salsa::tracked]
+fn run_tests_alone(db: &dyn Db) -> Vec<TestRun> {
+    run(db, None)
+}
+
+fn run(db: &dyn Db, env: Option<EnvKey>) -> Vec<TestRun> {
     let tests = &app(db).tests;
     let mut runs = Vec::new();
-    if tests.is_empty() {
+    let Some(first) = tests.first() else {
         return runs;
-    }
+    };
     let mut eval = Eval::new(db);
-    let world = eval.open(env.item(db), env.keys(db));
+    let world = match env {
+        Some(env) => eval.open(env.item(db), env.keys(db)),
+        None => {
+            eval.worlds.push(World::new(0, *first, String::new()));
+            Some(0)
+        }
+    };
     for test in tests {
         let before = eval.diags.len();
         let asserts = &lower(db, *test).asserts;
@@ -98,8 +121,8 @@ impl<'db> Eval<'db> {
             ExprKind::Binary(_, left, right) => {
                 let left = self.eval(left, cx, &None);
                 let right = self.eval(right, cx, &None);
-                diag.note(format!("left is {}", self.show(&left)))
-                    .note(format!("right is {}", self.show(&right)))
+                diag.note(format!("left is {}", self.show_long(&left)))
+                    .note(format!("right is {}", self.show_long(&right)))
             }
             ExprKind::Fails(inner, code, found) => {
                 let (codes, shown) = self.failure(inner, found, cx, &None);
