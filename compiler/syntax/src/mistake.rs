@@ -118,6 +118,10 @@ pub(crate) enum Mistake {
     DoubleEquals {
         range: TextRange,
     },
+    /// `require a, "message"`
+    CommaForElse {
+        range: TextRange,
+    },
     /// A `{`, a name or a type that begins a line; what it belongs to ended at `end`.
     OnItsOwn {
         range: TextRange,
@@ -174,6 +178,7 @@ impl Mistake {
             | Mistake::ColonForEquals { range }
             | Mistake::EqualsForColon { range }
             | Mistake::DoubleEquals { range }
+            | Mistake::CommaForElse { range }
             | Mistake::OnItsOwn { range, .. }
             | Mistake::Misplaced { range, .. }
             | Mistake::MisplacedWord { range }

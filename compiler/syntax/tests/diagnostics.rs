@@ -73,6 +73,8 @@ check! {
     ternary: "let x = c ? a : b\n";
     arrow_function: "let x = xs.map(y => y + 1)\n";
     function_with_braces: "fn f(x: Int): Int { x + 1 }\n";
+    braces_in_a_head: "for k, v in { a = 1 } {\n    redis cache[k] {}\n}\nif {} == a {\n}\n";
+    comma_before_a_message: "kind k {\n    n: Int\n    require n > 1, \"too few\"\n    require n < 9,\"too many\"\n}\n";
     single_equals: "test t {\n    assert = a = b\n}\n";
     two_commas: "let xs = [1,, 2]\n";
     no_declaration: "secret a\n\n1 + 2\nsecret b\n";

@@ -406,9 +406,13 @@ fn new_default(item: ItemId, field: ast::Field<'_>, head: &mut KindHead) {
             let spot = Spot::new(item, name.node().range());
             let message = format!("there is no field `{}` to give a default to", name.text());
             let names: Vec<&str> = head.fields.iter().map(|f| f.name.as_ref()).collect();
-            let diag = Diag::error("E0207", spot, message)
-                .suggest(name.text(), spot, &names)
-                .note("a field of its own is written `NAME: TYPE = default`");
+            let diag = Diag::error("E0207", spot, message).suggest(name.text(), spot, &names);
+            let diag = match name.text() {
+                "require" => {
+                    diag.help("a kind asks without `=`: `require CONDITION else \"message\"`")
+                }
+                _ => diag.note("a field of its own is written `NAME: TYPE = default`"),
+            };
             head.diags.push(diag);
         }
     }

@@ -402,6 +402,21 @@ pub(super) fn else_word<'t>() -> impl Rule<'t> {
     })
 }
 
+/// A comma and a text where `else` and a text should be.
+pub(super) fn comma_for_else<'t>() -> impl Rule<'t> {
+    custom(|inp: &mut Ref<'t, '_>| {
+        let (comma, text) = (peek(inp, 0), peek(inp, 1));
+        let meant = comma.kind == K::Comma && text.kind == K::StringStart;
+        if !meant || comma.newline || text.newline {
+            return no();
+        }
+        let range = comma.range();
+        complain(inp.state(), Mistake::CommaForElse { range });
+        bump(inp);
+        Ok(())
+    })
+}
+
 /// A name where every word may stand: before `=` or `:`.
 pub(super) fn any_name<'t>() -> impl Rule<'t> {
     custom(|inp: &mut Ref<'t, '_>| {

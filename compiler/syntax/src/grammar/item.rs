@@ -179,7 +179,10 @@ fn item<'t>() -> impl Rule<'t> {
             require: seq!(
                 keyword(),
                 must_or(expr.clone(), "a condition", K::Error),
-                opt(seq!(else_word(), must_or(expr, "a message", K::Error)))
+                opt(seq!(
+                    choice((else_word().boxed(), comma_for_else().boxed())),
+                    must_or(expr, "a message", K::Error)
+                ))
             )
             .boxed(),
             each: seq!(

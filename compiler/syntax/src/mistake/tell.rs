@@ -120,6 +120,16 @@ impl Teller<'_> {
             Mistake::DoubleEquals { range } => self
                 .error("E0114", range, "a field is given its value with `=`; `==` compares")
                 .with_fix("write `=`", range, "="),
+            Mistake::CommaForElse { range } => {
+                let (before, after) = (self.blank_before(range), self.blank_after(range));
+                let mut word = if before { "else" } else { " else" }.to_owned();
+                if !after {
+                    word.push(' ');
+                }
+                self.error("E0113", range, "the message of a `require` stands after `else`")
+                    .with_help("write `require CONDITION else \"message\"`")
+                    .with_fix("write `else`", range, word)
+            }
             Mistake::OnItsOwn { range, end } => {
                 let what = self.slice(range);
                 let which = if what == "{" { "this " } else { "" };
@@ -270,6 +280,8 @@ impl Teller<'_> {
             (K::Dot, K::StringStart) => {
                 told.with_help("a key that is no name stands in brackets: `env[\"A-B\"]`")
             }
+            (_, K::LBrace) if matches!(what, "what to go over" | "a condition") => told
+                .with_help("in a head, a value with braces stands in parentheses: `({ a = 1 })`"),
             (_, K::LBrace) if what.starts_with("`then`") => {
                 told.with_help("an `if` that gives a value is written `if a then b else c`")
             }
@@ -411,6 +423,11 @@ impl Teller<'_> {
 
     fn blank_before(&self, range: TextRange) -> bool {
         self.with_blanks_before(range).start < range.start
+    }
+
+    fn blank_after(&self, range: TextRange) -> bool {
+        let after = self.text.get(range.end as usize..).unwrap_or("");
+        after.starts_with([' ', '\t', '\n'])
     }
 
     fn with_blanks_before(&self, range: TextRange) -> TextRange {
