@@ -667,4 +667,16 @@ impl<'db> Names<'db> {
         names.extend(keys(prelude(db)));
         names
     }
+
+    /// Of the names of values, the one nearest to `wrong`, if one is near. Looked for once for a
+    /// file: where one declaration is gone, ten thousand may miss it.
+    pub fn near_value(self, wrong: &str) -> Option<&'db str> {
+        nearest_value(self.db, self.file, Arc::from(wrong)).as_deref()
+    }
+}
+
+#[salsa::tracked]
+fn nearest_value(db: &dyn Db, file: SourceFile, wrong: Arc<str>) -> Option<Arc<str>> {
+    let seen = Names { db, file }.seen(Space::Value);
+    crate::suggest::nearest(&wrong, seen).map(Arc::from)
 }

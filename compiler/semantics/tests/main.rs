@@ -17,6 +17,7 @@ mod limits;
 mod manifest;
 mod mistakes;
 mod owners;
+mod patterns;
 mod programs;
 mod properties;
 mod questions;

@@ -3,10 +3,9 @@
 use plat_syntax::ast::{self, BinaryOp};
 
 use super::Checker;
-use crate::db::Db;
 use crate::diag::Diag;
 use crate::ir::{Expr, ExprKind, Pattern};
-use crate::types::{Ty, TypeBody, Word, join, type_def};
+use crate::types::{Ty, join};
 
 impl<'db> Checker<'db> {
     /// A condition; what its tests bind stays in sight after it.
@@ -29,10 +28,14 @@ impl<'db> Checker<'db> {
             ast::Expr::IsExpr(test) => {
                 let (subject, ty) = self.infer_opt(test.subject(), None);
                 self.no_structure(&ty, test.node(), "a condition");
+                let told = self.diags.len();
                 let pattern = match test.pattern() {
                     Some(pattern) => self.pattern(pattern, &ty),
                     None => Pattern::Any,
                 };
+                if let Some(written) = test.pattern().filter(|_| told == self.diags.len()) {
+                    self.tests_something(test.node(), &ty, written, &pattern);
+                }
                 let kind = ExprKind::Is(Box::new(subject), Box::new(pattern));
                 (Expr { kind, span }, Ty::Bool)
             }
@@ -118,120 +121,26 @@ impl<'db> Checker<'db> {
         self.no_structure(&subject_ty, choice.node(), "a choice");
         let mut arms = Vec::new();
         let mut ty = Ty::Unknown;
+        let mut understood = true;
         for arm in choice.arms() {
             let (pattern, value, found) = self.scoped(|c| {
+                let told = c.diags.len();
                 let pattern = match arm.pattern() {
                     Some(pattern) => c.pattern(pattern, &subject_ty),
                     None => Pattern::Any,
                 };
+                understood &= told == c.diags.len();
                 let (value, found) = c.branch(arm.value(), hint);
                 (pattern, value, found)
             });
             ty = self.joined(arm.value(), &ty, &found);
             arms.push((pattern, value));
         }
-        let missing = missing_cases(self.db, &subject_ty, arms.iter().map(|(p, _)| p));
-        if !missing.is_empty() {
-            let spot = self.spot(choice.node());
-            let list: Vec<String> = missing.iter().map(|m| format!("`{m}`")).collect();
-            let message = format!("this `match` leaves out {}", list.join(", "));
-            self.diags.push(
-                Diag::error("E0319", spot, message)
-                    .help("add an arm for each, or `_ => …` for the rest"),
-            );
+        if understood {
+            let patterns = choice.arms().map(|arm| arm.pattern());
+            let patterns = patterns.zip(arms.iter().map(|(pattern, _)| pattern));
+            self.exhaustive(choice.node(), &subject_ty, patterns);
         }
         (ExprKind::Match(Box::new(subject), arms), ty)
-    }
-}
-
-/// What no pattern speaks of, as it would be written.
-fn missing_cases<'a>(
-    db: &dyn Db,
-    ty: &Ty,
-    patterns: impl Iterator<Item = &'a Pattern>,
-) -> Vec<String> {
-    let mut flat: Vec<&Pattern> = Vec::new();
-    for pattern in patterns {
-        match pattern {
-            Pattern::Or(list) => flat.extend(list),
-            other => flat.push(other),
-        }
-    }
-    if flat.iter().any(|p| covers_all(p)) {
-        return Vec::new();
-    }
-    let has = |test: &dyn Fn(&Pattern) -> bool| flat.iter().any(|p| test(p));
-    let equal_text = |text: &str| {
-        has(
-            &|p| matches!(p, Pattern::Equal(Expr { kind: ExprKind::Text(t), .. }) if t.as_ref() == text),
-        )
-    };
-    match ty.plain(db).1 {
-        Ty::Unknown => Vec::new(),
-        Ty::Bool => [true, false]
-            .into_iter()
-            .filter(|b| {
-                !has(&|p| matches!(p, Pattern::Equal(Expr { kind: ExprKind::Bool(x), .. }) if x == b))
-            })
-            .map(|b| b.to_string())
-            .collect(),
-        Ty::Word(word) => missing_words(&[word], &equal_text),
-        Ty::Words(words) => missing_words(&words, &equal_text),
-        Ty::Optional(inner) => {
-            let mut missing = Vec::new();
-            if !has(&|p| matches!(p, Pattern::None)) {
-                missing.push("none".to_owned());
-            }
-            let all = has(&|p| matches!(p, Pattern::Some(inner) if covers_all(inner)));
-            let rest: Vec<&Pattern> = flat
-                .iter()
-                .filter(|p| !matches!(p, Pattern::None | Pattern::Some(_)))
-                .copied()
-                .collect();
-            if !all {
-                if rest.is_empty() {
-                    missing.push("some(_)".to_owned());
-                } else {
-                    missing.extend(missing_cases(db, &inner, rest.into_iter()));
-                }
-            }
-            missing
-        }
-        Ty::Named(item) => match &type_def(db, item).body {
-            TypeBody::Variant(cases) => cases
-                .iter()
-                .filter(|case| {
-                    !has(&|p| {
-                        matches!(p, Pattern::Case(name, parts)
-                            if *name == case.name && parts.iter().all(|(_, p)| covers_all(p)))
-                    })
-                })
-                .map(|case| {
-                    let parts = if case.params.is_empty() { "" } else { "(…)" };
-                    format!("{}{parts}", case.name)
-                })
-                .collect(),
-            TypeBody::Alias(_) => Vec::new(),
-        },
-        _ => vec!["_".to_owned()],
-    }
-}
-
-fn missing_words(words: &[Word], has: &dyn Fn(&str) -> bool) -> Vec<String> {
-    words
-        .iter()
-        .filter(|word| match word {
-            Word::Text(text) => !has(text),
-            Word::Number(_) => true,
-        })
-        .map(ToString::to_string)
-        .collect()
-}
-
-fn covers_all(pattern: &Pattern) -> bool {
-    match pattern {
-        Pattern::Any | Pattern::Bind(_) => true,
-        Pattern::Or(list) => list.iter().any(covers_all),
-        _ => false,
     }
 }

@@ -256,10 +256,10 @@ impl<'db> Checker<'db> {
             return Some(def);
         }
         let spot = self.spot(name.node());
-        let names = self.names.seen(Space::Value);
+        let near: Vec<&str> = self.names.near_value(text).into_iter().collect();
         let message = format!("the app has no `{text}`");
         self.diags
-            .push(Diag::error("E0215", spot, message).suggest(text, spot, &names));
+            .push(Diag::error("E0215", spot, message).suggest(text, spot, &near));
         None
     }
 

@@ -18,7 +18,7 @@ impl<'db> Checker<'db> {
     pub(crate) fn infer(&mut self, expr: ast::Expr<'db>, hint: Option<&Ty>) -> (Expr, Ty) {
         let span = expr.node().range().into();
         let (kind, ty) = match expr {
-            ast::Expr::NumberLit(number) => self.number(number),
+            ast::Expr::NumberLit(number) => self.number(number, hint),
             ast::Expr::BoolLit(b) => (ExprKind::Bool(b.value()), Ty::Bool),
             ast::Expr::NoneLit(_) => (ExprKind::None, Ty::None),
             ast::Expr::StringLit(text) => self.text(text),
@@ -76,10 +76,22 @@ impl<'db> Checker<'db> {
         }
     }
 
-    fn number(&mut self, number: ast::NumberLit<'_>) -> (ExprKind, Ty) {
+    fn number(&mut self, number: ast::NumberLit<'_>, hint: Option<&Ty>) -> (ExprKind, Ty) {
+        // Elsewhere a number is an `Int`, whatever it is: `let n = 3` says nothing of 4.
+        let one_of_some = || {
+            let number = |word: &Word| matches!(word, Word::Number(_));
+            match hint.map(|hint| hint.without_none(self.db).plain(self.db).1) {
+                Some(Ty::Word(word)) => number(&word),
+                Some(Ty::Words(words)) => words.iter().any(number),
+                _ => false,
+            }
+        };
         let poison = (ExprKind::Poison, Ty::Unknown);
         match number_with_unit(self.names, number) {
             Ok((amount, dim)) if dim.is_none() => match amount.as_int() {
+                Some(n) if number.is_int() && one_of_some() => {
+                    (ExprKind::Int(n), Ty::Word(Word::Number(n)))
+                }
                 Some(n) if number.is_int() => (ExprKind::Int(n), Ty::Int),
                 _ => (
                     ExprKind::Decimal(Box::new(Fraction::from(amount))),
@@ -292,7 +304,7 @@ impl<'db> Checker<'db> {
             );
             names.extend(decls(self.db, kind).iter().map(|d| d.name.as_ref()));
         }
-        names.extend(self.names.seen(Space::Value));
+        names.extend(self.names.near_value(text));
         if let Some(kind) = self.names.kind_named(text)
             && super::is_target(self.db, kind)
         {

@@ -12,6 +12,7 @@ mod compound;
 mod control;
 mod decl;
 mod env;
+mod exhaustive;
 mod expr;
 mod import;
 mod item;
@@ -26,6 +27,7 @@ mod place;
 mod policy;
 mod record;
 mod recursion;
+mod usefulness;
 mod waive;
 
 use std::collections::BTreeMap;

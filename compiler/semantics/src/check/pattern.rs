@@ -8,7 +8,7 @@ use super::Checker;
 use crate::db::Space;
 use crate::diag::Diag;
 use crate::ir::{Expr, Pattern};
-use crate::types::{Ty, TypeBody, type_def};
+use crate::types::{Ty, TypeBody, Word, type_def};
 
 impl<'db> Checker<'db> {
     /// A pattern for a value of type `ty`; the names it binds come into sight.
@@ -48,8 +48,15 @@ impl<'db> Checker<'db> {
                 Pattern::None
             }
             Some(range @ ast::Expr::Range(_)) => {
-                let wanted = Ty::Range(Arc::new(inner));
-                Pattern::Within(self.pattern_value(range, &wanted))
+                let ends = match inner.plain(self.db).1 {
+                    // Between two of the numbers that it may be there can be others.
+                    Ty::Word(Word::Number(_)) => Ty::Int,
+                    Ty::Words(words) if words.iter().all(|w| matches!(w, Word::Number(_))) => {
+                        Ty::Int
+                    }
+                    plain => plain,
+                };
+                Pattern::Within(self.pattern_value(range, &Ty::Range(Arc::new(ends))))
             }
             Some(value) => Pattern::Equal(self.pattern_value(value, &inner)),
             None => Pattern::Any,

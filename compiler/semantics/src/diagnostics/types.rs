@@ -459,6 +459,56 @@ let c = [{ key = "a", value = 1 }]
 "#,
     },
     Explanation {
+        code: "E0326",
+        title: "patterns that multiply",
+        text: r#"Whether a `match` leaves something out is found by trying every combination of the parts that its patterns speak of. Here those are too many. Choose by one part first, and by the others in a `match` inside of its arms.
+
+```plat
+type Eight = e(a: Bool, b: Bool, c: Bool, d: Bool, e: Bool, f: Bool, g: Bool, h: Bool)
+type Many  = m(p: Eight, q: Eight, r: Eight, s: Eight)
+
+fn odd(m: Many): Int = match m {
+    m(e(a: true, b: true)) => 1
+    m(e(c: true, d: true)) => 2
+    m(e(e: true, f: true)) => 3
+    m(e(g: true, h: true)) => 4
+    m(q: e(a: true, b: true)) => 5
+    m(q: e(c: true, d: true)) => 6
+    m(q: e(e: true, f: true)) => 7
+    m(q: e(g: true, h: true)) => 8
+    m(r: e(a: true, b: true)) => 9
+    m(r: e(c: true, d: true)) => 10
+    m(r: e(e: true, f: true)) => 11
+    m(r: e(g: true, h: true)) => 12
+    m(s: e(a: true, b: true)) => 13
+    m(s: e(c: true, d: true)) => 14
+    m(s: e(e: true, f: true)) => 15
+    m(s: e(g: true, h: true)) => 16
+    _ => 0
+}
+```
+
+Repaired:
+
+```plat
+type Eight = e(a: Bool, b: Bool, c: Bool, d: Bool, e: Bool, f: Bool, g: Bool, h: Bool)
+type Many  = m(p: Eight, q: Eight, r: Eight, s: Eight)
+
+fn odd_eight(e: Eight): Int? = match e {
+    e(a: true, b: true) => 1
+    e(c: true, d: true) => 2
+    e(e: true, f: true) => 3
+    e(g: true, h: true) => 4
+    _ => none
+}
+
+fn odd(m: Many): Int = match m {
+    m(p, q: q, r: r, s: s) => odd_eight(p) ?? odd_eight(q) ?? odd_eight(r) ?? odd_eight(s) ?? 0
+}
+```
+"#,
+    },
+    Explanation {
         code: "W0301",
         title: "nothing to do",
         text: r#"The value is never `none`, so `?.` and `??` change nothing.
@@ -473,6 +523,51 @@ Repaired:
 ```plat
 let name: String? = "a"
 let shown = name ?? "b"
+```
+"#,
+    },
+    Explanation {
+        code: "W0302",
+        title: "never reached",
+        text: r#"The arms of a `match`, and the alternatives of a pattern, are tried in their order. What stands before this one takes all that it would, so it is never reached. A name that is no case of the type is a new name, and takes whatever is there.
+
+```plat
+type Tier = "gold" | "silver"
+
+fn copies(tier: Tier): Int = match tier {
+    "gold"   => 3
+    _        => 1
+    "silver" => 2
+}
+```
+
+Repaired:
+
+```plat
+type Tier = "gold" | "silver"
+
+fn copies(tier: Tier): Int = match tier {
+    "gold"   => 3
+    "silver" => 2
+}
+```
+"#,
+    },
+    Explanation {
+        code: "W0303",
+        title: "a test that says nothing",
+        text: r#"Every value of this type fits the pattern after `is`, so the answer is always yes. To name a value, a name alone is enough: `x is y`.
+
+```plat
+let size: Bytes? = 5GiB
+let known = size is none | some(_)
+```
+
+Repaired:
+
+```plat
+let size: Bytes? = 5GiB
+let known = size is some(_)
 ```
 "#,
     },
