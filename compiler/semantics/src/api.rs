@@ -222,6 +222,18 @@ impl Database {
         Some(file.text(self))
     }
 
+    /// The texts of all files, by the names that [`Database::source`] takes: for who has many
+    /// diagnostics to show.
+    pub fn texts(&self) -> BTreeMap<Arc<str>, &str> {
+        let workspace = Workspace::get(self);
+        let files = workspace.files(self).iter().chain(workspace.data(self));
+        // Of two of one name, `source` gives the first.
+        files
+            .rev()
+            .map(|file| (display_path(self, *file), file.text(self).as_ref()))
+            .collect()
+    }
+
     /// Everything that is wrong: all files, all environments that need no key, and the tests.
     /// Sorted.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
@@ -268,7 +280,11 @@ impl Database {
             all.extend(self.file_diagnostics(file));
             unread.add(self, file);
         }
-        all.retain(|d| !unread.explains(d, self.source(&d.primary.file).unwrap_or_default()));
+        if !all.is_empty() {
+            let texts = self.texts();
+            let text = |d: &Diagnostic| texts.get(&d.primary.file).copied().unwrap_or_default();
+            all.retain(|d| !unread.explains(d, text(d)));
+        }
         all
     }
 

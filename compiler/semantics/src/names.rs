@@ -671,12 +671,21 @@ impl<'db> Names<'db> {
     /// Of the names of values, the one nearest to `wrong`, if one is near. Looked for once for a
     /// file: where one declaration is gone, ten thousand may miss it.
     pub fn near_value(self, wrong: &str) -> Option<&'db str> {
-        nearest_value(self.db, self.file, Arc::from(wrong)).as_deref()
+        near::nearest_value(self.db, self.file, Arc::from(wrong)).as_deref()
     }
 }
 
-#[salsa::tracked]
-fn nearest_value(db: &dyn Db, file: SourceFile, wrong: Arc<str>) -> Option<Arc<str>> {
-    let seen = Names { db, file }.seen(Space::Value);
-    crate::suggest::nearest(&wrong, seen).map(Arc::from)
+mod near {
+    #![expect(clippy::needless_pass_by_value, reason = "a query owns its key")]
+
+    use super::{Arc, Db, SourceFile, module_of, prelude, scope, uses};
+
+    #[salsa::tracked]
+    pub fn nearest_value(db: &dyn Db, file: SourceFile, wrong: Arc<str>) -> Option<Arc<str>> {
+        // One after the other, without a list of them: there may be as many wrong names as names.
+        let own = scope(db, module_of(db, file)).values.keys();
+        let used = uses(db, file).names.keys();
+        let all = own.chain(used).chain(prelude(db).values.keys());
+        crate::suggest::nearest(&wrong, all.map(AsRef::as_ref)).map(Arc::from)
+    }
 }

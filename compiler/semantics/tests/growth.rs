@@ -51,9 +51,17 @@ static ALLOCATOR: Counting = Counting;
 
 const HEAD: &str = "app big\nenv dev { target = local {} }\n";
 
+/// What a program is wrong in, if it is.
+#[derive(Clone, Copy, PartialEq)]
+enum Is {
+    Right,
+    /// In every declaration: this code, and no other.
+    Wrong(&'static str),
+}
+
 /// The bytes that checking a program asks for, beyond those of an empty one.
-fn cost(text: &str) -> usize {
-    let check = |text: &str| {
+fn cost(text: &str, is: Is) -> usize {
+    let check = |text: &str, is: Is| {
         let manifest = "[package]\nname = \"big\"\nversion = \"1.0.0\"\nedition = \"2026\"\n";
         let mut db = Database::default();
         db.set_project(Project {
@@ -67,18 +75,28 @@ fn cost(text: &str) -> usize {
         });
         let before = BYTES.with(Cell::get);
         let found = db.diagnostics();
-        assert_eq!(found.first(), None);
+        match is {
+            Is::Right => assert_eq!(found.first(), None),
+            Is::Wrong(code) => {
+                assert!(!found.is_empty());
+                assert_eq!(found.iter().find(|d| d.code != code), None);
+            }
+        }
         BYTES.with(Cell::get) - before
     };
-    let empty = check(HEAD);
-    check(&format!("{HEAD}{text}\n")).saturating_sub(empty)
+    let empty = check(HEAD, Is::Right);
+    check(&format!("{HEAD}{text}\n"), is).saturating_sub(empty)
 }
 
 /// Doubles a shape twice and holds both steps to a little more than double.
 fn linear(name: &str, first: usize, shape: impl Fn(usize) -> String) {
+    grows(name, first, Is::Right, shape);
+}
+
+fn grows(name: &str, first: usize, is: Is, shape: impl Fn(usize) -> String) {
     let costs: Vec<usize> = [first, 2 * first, 4 * first]
         .into_iter()
-        .map(|n| cost(&shape(n)))
+        .map(|n| cost(&shape(n), is))
         .collect();
     for pair in costs.windows(2) {
         assert!(
@@ -192,4 +210,117 @@ fn overrides_of_an_environment() {
         );
         text
     });
+}
+
+#[test]
+fn kinds_in_kinds() {
+    // As deep as they may stand, each with as many beside it.
+    linear("deep kinds", 20, |n| {
+        let chain = lines(30, |i| {
+            format!(
+                "kind k{} {{\n    size: Bytes\n    k{i} inner {{ size = size }}\n    out url = inner.url\n}}",
+                i + 1
+            )
+        });
+        let uses = lines(n, |i| format!("k30 u{i} {{ size = 64MiB }}"));
+        format!(
+            "kind k0 {{\n    size: Bytes\n    redis store {{ memory = size }}\n    out url = store.url\n}}\n{chain}\n{uses}"
+        )
+    });
+}
+
+#[test]
+fn loops_in_loops() {
+    linear("nested for", 20, |n| {
+        format!(
+            "for a in 1..{n} {{ for b in 1..5 {{ for c in 1..4 {{ if b != c {{\n    \
+             redis cache[\"${{a}}-${{b}}-${{c}}\"] {{ memory = 64MiB }}\n}} }} }} }}\n\
+             let l = [for a in 1..{n} for b in 1..5 if a != b: {{ a = a, b = \"${{b}}\" }}]\n\
+             redis sums {{ memory = length(l) * 1MiB }}"
+        )
+    });
+}
+
+#[test]
+fn long_rows_of_else_if() {
+    linear("else if", 200, |n| {
+        let values: String = (0..n)
+            .map(|i| format!("if a == {i} then {i} else "))
+            .collect();
+        let blocks: String = (0..n)
+            .map(|i| format!("if a == {i} {{\n    redis r{i} {{ memory = 64MiB }}\n}} else "))
+            .collect();
+        format!("let a = {n} - 1\nlet x = {values}0\n{blocks}{{}}{USE}")
+    });
+}
+
+#[test]
+fn many_errors() {
+    grows("names that are not there", 200, Is::Wrong("E0201"), |n| {
+        lines(n, |i| format!("let a{i} = b{i}x + missing"))
+    });
+    grows("values of another type", 200, Is::Wrong("E0301"), |n| {
+        lines(n, |i| format!("redis r{i} {{ memory = \"{i}\" }}"))
+    });
+    grows("values that do not hold", 200, Is::Wrong("E0511"), |n| {
+        let all = lines(n, |i| format!("let p{i}: Port = 70{i:04}"));
+        format!("type Port = Int where 1..65535\n{all}")
+    });
+}
+
+#[test]
+fn questions_about_many() {
+    linear("links and holders", 50, |n| {
+        let all = lines(n, |i| {
+            format!(
+                "kind k{i} {{\n    redis store {{ memory = 64MiB }}\n    out url = store.url\n}}\nk{i} c{i} {{}}\n\
+                 worker w{i} {{\n    run = image(\"x:1\")\n    env = {{ C = c{i}.url }}\n}}"
+            )
+        });
+        format!(
+            "{all}\npolicy held(c: redis) {{ require = length(holders(c)) == 1 }}\n\
+             policy holds(w: worker) {{ require = length(links(w)) == 1 }}\n\
+             policy known(l: link) {{ require = l.to is redis }}"
+        )
+    });
+}
+
+#[test]
+fn references_to_what_is_made_of_others() {
+    linear("references to uses of kinds", 50, |n| {
+        let all = lines(n, |i| {
+            format!(
+                "store c{i} {{}}\nworker w{i} {{\n    run = image(\"x:1\")\n    reach = [c{i}]\n}}"
+            )
+        });
+        format!(
+            "kind store {{\n    redis a {{ memory = 64MiB }}\n    redis b {{ memory = 64MiB }}\n}}\n{all}"
+        )
+    });
+}
+
+/// What grows with each step is made anew with each step: the cost is that of all that is made.
+#[test]
+fn maps_and_lists_that_grow() {
+    let costs: Vec<usize> = [50, 100, 200]
+        .into_iter()
+        .map(|n| {
+            let all = lines(n, |i| {
+                format!(
+                    "let m{j} = m{i} with {{ k{i} = {i} }}\nlet l{j} = l{i} + [{i}]",
+                    j = i + 1
+                )
+            });
+            let text = format!(
+                "let m0: Map<Int> = {{}}\nlet l0: [Int] = []\n{all}\nlet x = length(m{n}) + length(l{n}){USE}"
+            );
+            cost(&text, Is::Right)
+        })
+        .collect();
+    for pair in costs.windows(2) {
+        assert!(
+            pair[1] < pair[0] * 9 / 2,
+            "growing maps and lists: {costs:?} bytes"
+        );
+    }
 }

@@ -113,6 +113,44 @@ fn kinds_that_double_are_stopped() {
     assert_eq!(codes(&text), ["E0504"]);
 }
 
+/// A chain of kinds, each holding the one before, is followed as deep as the specification says;
+/// what goes deeper is told, and not left out in silence.
+#[test]
+fn kinds_in_kinds_end() {
+    let chain = |depth: usize| {
+        let mut text = HEAD.to_owned();
+        text.push_str("kind k0 { redis a {} }\n");
+        for n in 1..depth {
+            let _ = writeln!(text, "kind k{n} {{ k{} a {{}} }}", n - 1);
+        }
+        let _ = writeln!(text, "k{} all {{}}", depth - 1);
+        text
+    };
+    assert_eq!(codes(&chain(32)), Vec::<&str>::new());
+    let graph = database(project(&chain(32))).graph("dev").unwrap();
+    assert_eq!(graph.nodes.len(), 1);
+    assert_eq!(codes(&chain(33)), ["E0504"]);
+    assert_eq!(codes(&chain(70)), ["E0504"]);
+}
+
+/// What is wide is not high: a list as long as a program can want is no special case.
+#[test]
+fn ten_thousand_entries_are_a_plain_value() {
+    let list: String = (0..10_000).fold(String::new(), |mut list, i| {
+        let _ = writeln!(list, "    {i},");
+        list
+    });
+    let map: String = (0..10_000).fold(String::new(), |mut map, i| {
+        let _ = writeln!(map, "    \"k{i}\" = {{ a = [{i}], b = \"${{x}}-{i}\" }}");
+        map
+    });
+    let text = format!(
+        "{HEAD}let x = \"x\"\nlet l = [\n{list}]\nlet m: Map<{{ a: [Int], b: String }}> = {{\n{map}}}\n\
+         redis cache {{ memory = (length(l) + length(m)) * 1KiB }}\n"
+    );
+    assert_eq!(codes(&text), Vec::<&str>::new());
+}
+
 #[test]
 fn lists_in_lists_end() {
     let mut text = HEAD.to_owned();

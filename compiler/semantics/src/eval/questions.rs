@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::value::Kind;
+use super::world::Ends;
 use super::{Cx, Data, Entries, Eval, InstId, Origin, Val};
 use crate::diag::Span;
 use crate::library::Builtin;
@@ -85,24 +86,27 @@ impl<'db> Eval<'db> {
             Some(Data::Node(to)) => inside(self, *to),
             _ => BTreeSet::new(),
         };
-        let Some(world) = self.world(inst.world) else {
+        let Some(world) = self.worlds.get_mut(inst.world) else {
             return poison;
         };
+        let ends = world.ends.get_or_insert_with(|| Ends::new(&world.links));
         let new = |data| Val::new(data, cx.origin(span));
-        let links = world.links.iter();
+        let at = |number: usize| world.links.get(number);
         let values: Vec<Val<'db>> = match builtin {
-            Builtin::Links => links
-                .enumerate()
-                .filter(|(_, l)| of.contains(&l.from))
-                .map(|(i, _)| new(Data::Link(inst.world, i)))
+            Builtin::Links => ends
+                .from(of.iter())
+                .into_iter()
+                .map(|number| new(Data::Link(inst.world, number)))
                 .collect(),
             Builtin::Holders => {
-                let holders = links.filter(|l| of.contains(&l.to) && !of.contains(&l.from));
+                let holders = ends.to(of.iter()).into_iter().filter_map(at);
+                let holders = holders.filter(|l| !of.contains(&l.from));
                 let unique: BTreeSet<InstId> = holders.map(|l| l.from).collect();
                 unique.into_iter().map(|id| new(Data::Node(id))).collect()
             }
             _ => {
-                let grants = links.filter(|l| of.contains(&l.from) && to.contains(&l.to));
+                let grants = ends.from(of.iter()).into_iter().filter_map(at);
+                let grants = grants.filter(|l| to.contains(&l.to));
                 let unique: BTreeSet<Arc<str>> = grants.filter_map(|l| l.grant.clone()).collect();
                 unique.into_iter().map(|g| new(Data::Text(g))).collect()
             }

@@ -37,6 +37,8 @@ pub struct Instance<'db> {
     pub decl: &'db DeclStmt,
     /// The declaration in whose contents it stands.
     pub parent: Option<InstId>,
+    /// How many declarations that one stands in, itself counted.
+    pub depth: usize,
     /// The variables around it.
     pub locals: Locals<'db>,
 }
@@ -98,6 +100,46 @@ pub struct Omitted {
     pub used: bool,
 }
 
+/// The links of each declaration, by their numbers: those that begin at it and those that end
+/// there.
+#[derive(Debug, Default)]
+pub struct Ends {
+    from: FxHashMap<InstId, Vec<usize>>,
+    to: FxHashMap<InstId, Vec<usize>>,
+}
+
+impl Ends {
+    /// Of these links.
+    pub fn new(links: &[super::LinkVal]) -> Self {
+        let mut ends = Self::default();
+        for (number, link) in links.iter().enumerate() {
+            ends.from.entry(link.from).or_default().push(number);
+            ends.to.entry(link.to).or_default().push(number);
+        }
+        ends
+    }
+
+    /// The links that begin at one of these, in their order.
+    pub fn from<'a>(&self, of: impl Iterator<Item = &'a InstId>) -> Vec<usize> {
+        Self::all(&self.from, of)
+    }
+
+    /// The links that end at one of these, in their order.
+    pub fn to<'a>(&self, of: impl Iterator<Item = &'a InstId>) -> Vec<usize> {
+        Self::all(&self.to, of)
+    }
+
+    fn all<'a>(
+        map: &FxHashMap<InstId, Vec<usize>>,
+        of: impl Iterator<Item = &'a InstId>,
+    ) -> Vec<usize> {
+        let found = of.filter_map(|inst| map.get(inst)).flatten();
+        let mut all: Vec<usize> = found.copied().collect();
+        all.sort_unstable();
+        all
+    }
+}
+
 /// What an app is in one environment.
 #[derive(Debug)]
 pub struct World<'db> {
@@ -113,6 +155,8 @@ pub struct World<'db> {
     pub members: Vec<(String, Locals<'db>)>,
     /// The declarations.
     pub instances: Vec<Rc<Instance<'db>>>,
+    /// What stands directly in each of them, in the order in which it was found.
+    children: Vec<Vec<u32>>,
     /// By path.
     pub paths: BTreeMap<Arc<str>, InstId>,
     /// The fields of the declarations, by their numbers.
@@ -131,6 +175,8 @@ pub struct World<'db> {
     expanded: FxHashMap<(Option<InstId>, ItemId), bool>,
     /// The links, once all is evaluated.
     pub links: Vec<super::LinkVal>,
+    /// The numbers of the links of each declaration, once somebody asks for them.
+    pub ends: Option<Ends>,
     /// Are they known?
     pub linked: bool,
 }
@@ -150,6 +196,7 @@ impl<'db> World<'db> {
             chain: vec![env],
             members: Vec::new(),
             instances: Vec::new(),
+            children: Vec::new(),
             paths: BTreeMap::new(),
             fields: Vec::new(),
             cells: FxHashMap::default(),
@@ -160,6 +207,7 @@ impl<'db> World<'db> {
             found: FxHashMap::default(),
             expanded: FxHashMap::default(),
             links: Vec::new(),
+            ends: None,
             linked: false,
         }
     }
@@ -182,6 +230,27 @@ impl<'db> World<'db> {
     /// A declaration by its number.
     pub fn instance(&self, inst: InstId) -> Option<&Rc<Instance<'db>>> {
         self.instances.get(inst.number as usize)
+    }
+
+    /// A declaration and all that stands in it, however deep, in the order in which they were
+    /// found.
+    pub fn inside(&self, inst: InstId) -> Vec<InstId> {
+        let mut all = vec![inst];
+        let mut at = 0;
+        while let Some(next) = all.get(at).copied() {
+            at += 1;
+            let children = self
+                .children
+                .get(next.number as usize)
+                .into_iter()
+                .flatten();
+            all.extend(children.map(|number| InstId {
+                number: *number,
+                ..next
+            }));
+        }
+        all.sort_unstable();
+        all
     }
 
     /// The state of a cell; `None` where it has none yet.
@@ -313,6 +382,7 @@ impl<'db> Eval<'db> {
         let parent = owner
             .and_then(|o| self.world(cx.world)?.instance(o))
             .cloned();
+        let depth = parent.as_ref().map_or(0, |p| p.depth + 1);
         let mut tokens = parent.as_ref().map_or_else(Vec::new, |p| p.tokens.clone());
         let mut path = parent.map_or_else(String::new, |p| format!("{}.", p.path));
         let path = &mut path;
@@ -322,7 +392,10 @@ impl<'db> Eval<'db> {
             path.push_str(&format!("[{key}]"));
             tokens.push(key.clone());
         }
-        if tokens.len() > MAX_NESTING * 2 {
+        if depth > MAX_NESTING {
+            let message = format!("kinds stand more than {MAX_NESTING} deep in each other here");
+            let spot = self.spot(cx, decl.name_span);
+            self.error(cx, Diag::error("E0504", spot, message));
             return;
         }
         if let Some(w) = self.worlds.get_mut(cx.world)
@@ -339,6 +412,7 @@ impl<'db> Eval<'db> {
             item: cx.item,
             decl,
             parent: owner,
+            depth,
             locals: locals.clone(),
         };
         self.add_instance(instance, key, cx, decl);
@@ -394,6 +468,10 @@ impl<'db> Eval<'db> {
             .fields
             .push(vec![Cell::New; instance.head.fields.len()].into());
         world.instances.push(Rc::new(instance));
+        world.children.push(Vec::new());
+        if let Some(around) = owner.and_then(|o| world.children.get_mut(o.number as usize)) {
+            around.push(id.number);
+        }
         world.paths.insert(path, id);
         let slot = DeclRef {
             item: cx.item,

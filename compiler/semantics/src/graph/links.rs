@@ -87,25 +87,16 @@ pub fn within(eval: &Eval<'_>, world: usize, inst: InstId) -> Vec<InstId> {
     let Some(w) = eval.world(world) else {
         return Vec::new();
     };
-    let is_inside = |mut id: InstId| loop {
-        if id == inst {
-            return true;
-        }
-        match w.instance(id).and_then(|i| i.parent) {
-            Some(parent) => id = parent,
-            None => return false,
-        }
+    let external = |id: &InstId| {
+        eval.kind_of(*id)
+            .is_some_and(|kind| kind_head(eval.db, kind).external)
     };
-    if eval
-        .kind_of(inst)
-        .is_some_and(|k| kind_head(eval.db, k).external)
-    {
+    if external(&inst) {
         return vec![inst];
     }
-    nodes(eval, world)
-        .into_iter()
-        .filter(|id| is_inside(*id))
-        .collect()
+    let mut inside = w.inside(inst);
+    inside.retain(external);
+    inside
 }
 
 /// The declarations that backends make real.
