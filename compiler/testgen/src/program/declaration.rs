@@ -350,8 +350,31 @@ impl Maker<'_, '_> {
     /// The environments; the first extends nothing.
     pub(super) fn environments(&mut self) -> Vec<String> {
         let mut items = Vec::new();
-        for n in 0..=self.choices.below(2) {
+        let last = self.choices.below(2);
+        let left_out = self.spared(&["worker", "cron"]);
+        let owned_by_the_first = self.spared(&["redis", "postgres"]);
+        let renamed = self
+            .choices
+            .chance(20)
+            .then(|| self.declared.first().cloned());
+        if let Some(Some(declared)) = renamed {
+            items.push(format!("moved {} to {}", self.fresh("gone"), declared.name));
+        }
+        for n in 0..=last {
             let mut lines = Vec::new();
+            if n == last
+                && let Some(name) = &left_out
+            {
+                lines.push(format!("omit = [{name}]"));
+            }
+            if n == 1
+                && let Some(name) = &owned_by_the_first
+            {
+                lines.push(format!("place = {{ {name} = in(env0, {name}) }}"));
+            }
+            if self.choices.chance(20) {
+                lines.push("each postgres { protect = true }".to_owned());
+            }
             if n == 0 || self.choices.chance(30) {
                 lines.push("target = local {}".to_owned());
             } else {
@@ -381,6 +404,22 @@ impl Maker<'_, '_> {
             self.environments.push("preview[7]".to_owned());
         }
         items
+    }
+
+    /// One of what is declared of these kinds, sometimes; from now on nothing else is said of it.
+    fn spared(&mut self, kinds: &[&str]) -> Option<String> {
+        if !self.choices.chance(40) {
+            return None;
+        }
+        let fits = |d: &Declared| kinds.contains(&d.kind);
+        let count = self.declared.iter().filter(|d| fits(d)).count();
+        let which = self.choices.below(count.max(1));
+        let found = (0..)
+            .zip(&self.declared)
+            .filter(|(_, d)| fits(d))
+            .nth(which);
+        let at: usize = found.map(|(at, _)| at)?;
+        Some(self.declared.remove(at).name)
     }
 
     fn settings(&mut self) -> Vec<String> {
