@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use plat_model::{Graph, Place};
 use plat_syntax::{Diagnostic, Severity, TextRange};
+use rayon::prelude::*;
 use salsa::{Durability, Setter as _};
 
 use crate::app::app;
@@ -21,6 +22,9 @@ use crate::project::{PackageInput, Project};
 
 /// Enough for the longest chain of definitions that is allowed, taken as it is used.
 pub(crate) const STACK: usize = 256 * 1024 * 1024;
+
+/// So few files are done with before other threads have begun.
+const FILES_ALONE: usize = 4;
 
 /// The compiler's state: inputs, and all that was computed from them.
 #[salsa::db]
@@ -274,10 +278,16 @@ impl Database {
 
     /// What is wrong in the sources, before anything is evaluated.
     fn source_diagnostics(&self) -> Vec<Diagnostic> {
+        let files = self.own_files();
+        // Names are looked up in all files: they are read before any is checked.
+        self.each_file(&files, |db, file| {
+            parsed(db, file);
+        });
+        let found = self.each_file(&files, Self::file_diagnostics);
         let mut all = self.structure();
+        all.extend(found.into_iter().flatten());
         let mut unread = Unread::default();
-        for file in self.own_files() {
-            all.extend(self.file_diagnostics(file));
+        for file in files {
             unread.add(self, file);
         }
         if !all.is_empty() {
@@ -286,6 +296,24 @@ impl Database {
             all.retain(|d| !unread.explains(d, text(d)));
         }
         all
+    }
+
+    /// Does something with each file, on as many threads as the machine has; the results are in
+    /// the order of the files. What the threads compute they find in each other's queries.
+    fn each_file<T: Send>(
+        &self,
+        files: &[SourceFile],
+        work: impl Fn(&Self, SourceFile) -> T + Sync + Send,
+    ) -> Vec<T> {
+        if files.len() < FILES_ALONE {
+            return files.iter().map(|file| work(self, *file)).collect();
+        }
+        let handles = files.par_iter().with_min_len(FILES_ALONE / 2);
+        handles
+            .map_with(self.clone(), |db, file| {
+                stacker::grow(STACK, || work(db, *file))
+            })
+            .collect()
     }
 
     /// What is wrong in the environments that need no key.

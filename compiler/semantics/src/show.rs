@@ -43,10 +43,10 @@ pub fn site(db: &dyn Db, site: SiteKey) -> (String, String) {
     (path, site_text(db, site.item, site.span))
 }
 
-/// Where lines begin, per file, and the named parts, per item.
+/// The name of each file and where its lines begin, and the named parts of each item.
 #[derive(Default)]
 struct Lines {
-    starts: BTreeMap<String, Vec<u32>>,
+    starts: BTreeMap<u64, (String, Vec<u32>)>,
     parts: BTreeMap<u64, Parts>,
 }
 
@@ -59,18 +59,17 @@ impl Lines {
 
     fn place(&mut self, db: &dyn Db, item: ItemId, span: Span) -> Place {
         let file = item.file(db);
-        let shown = display_path(db, file).to_string();
         let offset = file_range(db, item, span.into()).start;
-        let starts = self
+        let (shown, starts) = self
             .starts
-            .entry(shown.clone())
-            .or_insert_with(|| line_starts(db, file));
+            .entry(file.as_id().as_bits())
+            .or_insert_with(|| (display_path(db, file).to_string(), line_starts(db, file)));
         let line = starts.partition_point(|start| *start <= offset).max(1);
         let start = starts.get(line - 1).copied().unwrap_or(0);
         let text = file.text(db);
         let before = text.get(start as usize..offset as usize).unwrap_or("");
         Place {
-            file: shown,
+            file: shown.clone(),
             line: u32::try_from(line).unwrap_or(u32::MAX),
             column: u32::try_from(before.chars().count() + 1).unwrap_or(u32::MAX),
         }
@@ -94,6 +93,10 @@ fn site_text(db: &dyn Db, item: ItemId, span: Span) -> String {
         return String::new();
     };
     let raw = plat_syntax::TextRange::from(span).slice(tree.text());
+    // Most are a word or a number.
+    if raw.len() <= MAX_TEXT && !raw.contains(char::is_whitespace) {
+        return raw.to_owned();
+    }
     let words: Vec<&str> = raw.split_whitespace().collect();
     let text = words.join(" ");
     if text.chars().count() <= MAX_TEXT {

@@ -1,9 +1,11 @@
 //! Broken programs: whatever is wrong with a text, there are diagnostics with places in it, and no
 //! panic.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
-use crate::common::{database, project};
+use crate::common::{database, project, render};
 
 const TOWN: &str = include_str!("../../syntax/tests/fixtures/northstar/town/town.plat");
 const SHOP: &str = include_str!("../../../examples/shop/shop.plat");
@@ -156,5 +158,49 @@ proptest! {
     fn words_in_any_order_never_panic(words in prop::collection::vec(0usize..1000, 0..60)) {
         let words: Vec<&str> = words.iter().map(|w| WORDS[w % WORDS.len()]).collect();
         checked(&format!("app x\nenv dev {{ target = local {{}} }}\n{}", words.join(" ")));
+    }
+}
+
+/// Files are checked on several threads: which of them comes first changes nothing, neither where
+/// definitions of many files go in circles nor where all is right.
+#[test]
+fn threads_change_nothing() {
+    let files = 12;
+    let circles: Vec<String> = (0..files)
+        .map(|i| {
+            let next = (i + 1) % files;
+            let other = (i + 5) % files;
+            format!(
+                "app big\nlet a{i} = [a{next}]\nlet b{i} = b{next} + c{other}\nlet c{i} = missing{i}\n\
+                 kind k{i} {{ k{next} inner {{}}\n out x = inner.x }}\ntype T{i} = T{next}\n\
+                 fn f{i}(n: Int): Int = f{next}(n) + f{other}(n)\n"
+            )
+        })
+        .collect();
+    let right: Vec<String> = (0..files)
+        .map(|i| {
+            let next = (i + 1) % files;
+            format!(
+                "app big\nlet a{i} = {i}\nkind k{i} {{ size: Bytes\n redis store {{ memory = size }}\n \
+                 out url = store.url }}\nk{next} one{i} {{ size = (a{next} + 1) * 1MiB }}\n\
+                 worker w{i} {{ run = image(\"x:1\"), env = {{ URL = one{next}.url }} }}\n"
+            )
+        })
+        .collect();
+    for texts in [circles, right] {
+        let said = || {
+            let mut text = String::from("//- /env.plat\napp big\nenv dev { target = local {} }\n");
+            for (i, file) in texts.iter().enumerate() {
+                let _ = write!(text, "//- /part{i}.plat\n{file}");
+            }
+            let db = database(project(&text));
+            let found = db.diagnostics();
+            let graph = db.graph("dev").map(|g| serde_json::to_string(&g).unwrap());
+            (render(&db, &found), graph)
+        };
+        let first = said();
+        for _ in 0..15 {
+            assert_eq!(first, said());
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::value::{Kind, Piece};
-use super::{Cx, Data, Eval, Val};
+use super::{CellKey, Cx, Data, Eval, Val};
 use crate::check::lower;
 use crate::data::package_path;
 use crate::db::package_info;
@@ -255,34 +255,48 @@ impl<'db> Eval<'db> {
             inst: None,
             kind: Kind::Default,
         };
-        let (holds, wanted) = match condition {
+        // What a condition compares with is the same for all values.
+        let key = CellKey::Condition(at.item, at.node);
+        let holds = match condition {
             Condition::Unknown => return true,
             Condition::Range(range) => {
-                let range = self.eval(range, &inner, &None);
-                let holds = self.within(value, &range, cx, span);
-                (holds, format!("it must lie within {}", self.show(&range)))
+                let range = self.cell(&inner, range.span, key, |this| {
+                    this.eval(range, &inner, &None)
+                });
+                self.within(value, &range, cx, span)
             }
             Condition::Function(function) => {
-                let function = self.eval(function, &inner, &None);
+                let function = self.cell(&inner, function.span, key, |this| {
+                    this.eval(function, &inner, &None)
+                });
                 let result = self.apply(&function, vec![value.clone()], cx, span);
-                let holds = match result.data {
+                match result.data {
                     Data::Bool(b) => Some(b),
                     _ => None,
-                };
-                let text = self.source(at.item, condition_span(condition));
-                (holds, format!("`{text}` must be true of it"))
+                }
             }
-            Condition::Matches(pattern) => {
-                let holds = value.text().map(|text| {
-                    regex_lite::Regex::new(&format!("^(?:{pattern})$"))
-                        .is_ok_and(|regex| regex.is_match(&text))
+            Condition::Matches(pattern) => value.text().map(|text| {
+                let regex = self.regexes.entry(at).or_insert_with(|| {
+                    // That it is one was checked.
+                    regex_lite::Regex::new(&format!("^(?:{pattern})$")).ok()
                 });
-                (holds, format!("it must match `{pattern}`"))
-            }
+                regex.as_ref().is_some_and(|regex| regex.is_match(&text))
+            }),
         };
         match holds {
             Some(true) => true,
             Some(false) => {
+                let wanted = match condition {
+                    Condition::Range(range) => {
+                        let range = self.eval(range, &inner, &None);
+                        format!("it must lie within {}", self.show(&range))
+                    }
+                    Condition::Matches(pattern) => format!("it must match `{pattern}`"),
+                    Condition::Function(_) | Condition::Unknown => {
+                        let text = self.source(at.item, condition_span(condition));
+                        format!("`{text}` must be true of it")
+                    }
+                };
                 let shown = self.show(value);
                 let (message, wanted) = match self.condition_name(at) {
                     Some(name) => (format!("{shown} is no `{name}`"), Some(wanted)),

@@ -28,10 +28,12 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use crate::db::{Db, ItemId};
 use crate::diag::{Diag, Span};
 use crate::ir::{Expr, ExprKind, LocalId};
-use crate::types::kind_head;
+use crate::types::{NodeRef, kind_head};
 
 pub use entries::Entries;
 pub use env::{Checked, EnvKey, Held, evaluate, graph, show_let, target_name};
@@ -121,6 +123,8 @@ pub enum CellKey {
     Out(InstId, Arc<str>),
     /// The default at a node of an item.
     Default(ItemId, u32),
+    /// What the condition at a node of an item compares with.
+    Condition(ItemId, u32),
 }
 
 /// The evaluator.
@@ -132,6 +136,8 @@ pub struct Eval<'db> {
     /// What is wrong.
     pub diags: Vec<Diag>,
     seen: BTreeSet<(&'static str, u64, Span, String)>,
+    /// The patterns of conditions; `None` for those that are none, which has been reported.
+    regexes: FxHashMap<NodeRef, Option<regex_lite::Regex>>,
     steps: u64,
     made: u64,
     depth: u32,
@@ -149,6 +155,7 @@ impl<'db> Eval<'db> {
             worlds: Vec::new(),
             diags: Vec::new(),
             seen: BTreeSet::new(),
+            regexes: FxHashMap::default(),
             steps: 0,
             made: 0,
             depth: 0,
@@ -381,6 +388,7 @@ impl<'db> Eval<'db> {
             }
             CellKey::KindLet(inst, name) | CellKey::Out(inst, name) => of(*inst, name),
             CellKey::Default(item, _) => format!("a default of {}", item.name(self.db)),
+            CellKey::Condition(item, _) => format!("a condition of {}", item.name(self.db)),
         }
     }
 
