@@ -25,10 +25,11 @@ macro_rules! std_files {
 }
 
 /// The files of the package `std`, sorted by path. Every `pub` item of any of them is in the
-/// prelude.
+/// prelude, but for those in `objects/`: they are read only where somebody uses their module.
 pub const FILES: &[StdFile] = std_files![
     "edges.plat",
     "environment.plat",
+    "objects/kubernetes/objects.plat",
     "resources.plat",
     "targets/aws.plat",
     "targets/kubernetes.plat",

@@ -316,6 +316,8 @@ pub fn prelude(db: &dyn Db) -> Scope {
         .iter()
         .copied()
         .filter(|file| file.package(db).as_ref() == STD)
+        // The objects of targets are many, and most programs speak of none.
+        .filter(|file| !file.path(db).starts_with("objects/"))
         .collect();
     scope_of_files(db, &files)
 }

@@ -14,6 +14,7 @@ mod outs;
 mod pods;
 mod postgres;
 mod probes;
+mod raw;
 mod resources;
 mod scale;
 mod settings;
@@ -62,6 +63,7 @@ pub fn lower(target: &TargetId, graph: &Graph, facts: &Facts) -> Result<Lowered,
     }
     lowering.queues();
     lowering.policies();
+    lowering.patches();
     lowering.namespace();
     let Told {
         mut notes,
@@ -104,9 +106,9 @@ struct Lowering<'a> {
 /// An object that is being added.
 struct Put<'a> {
     /// `Deployment`, …
-    kind: &'static str,
+    kind: &'a str,
     /// `apps/v1`, …
-    version: &'static str,
+    version: &'a str,
     /// Its name, which is that of its id too unless `id` says another.
     name: String,
     /// The name in its id.
@@ -124,7 +126,7 @@ struct Put<'a> {
 }
 
 impl<'a> Put<'a> {
-    fn new(kind: &'static str, version: &'static str, name: &str, body: Json) -> Self {
+    fn new(kind: &'a str, version: &'a str, name: &str, body: Json) -> Self {
         Self {
             kind,
             version,
@@ -189,6 +191,7 @@ impl<'a> Lowering<'a> {
                 "secret" => self.secret(&mut fields),
                 "route" => self.route(&mut fields),
                 "external" => self.external(&mut fields),
+                "raw_object" => self.raw_object(&mut fields),
                 // Others read what it says.
                 "config" => {}
                 kind => fields.refuse(

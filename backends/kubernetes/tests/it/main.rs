@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod objects;
 mod policies;
 mod program;
 mod properties;

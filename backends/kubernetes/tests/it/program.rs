@@ -87,7 +87,8 @@ pub fn shown(text: &str) -> String {
 }
 
 /// The programs that all of the tests of manifests go over.
-pub const PROGRAMS: [&str; 2] = [
+pub const PROGRAMS: [&str; 3] = [
     include_str!("programs/shop.plat"),
     include_str!("programs/corners.plat"),
+    include_str!("programs/raw.plat"),
 ];

@@ -31,6 +31,33 @@ fn what_is_not_built_is_refused_at_its_field() {
 }
 
 #[test]
+fn what_can_not_be_said_in_its_own_words_is_refused() {
+    let mut text = String::new();
+    let patch = |what: &str| format!("service a {{ run = image(\"x:1\"), raw = [{what}] }}");
+    let object = |what: &str| format!("raw_object o {{ object = {what} }}");
+    for declared in [
+        patch("kubernetes.patch(\"StatefulSet\", {})"),
+        patch("kubernetes.patch(\"apps/v2/Deployment\", {})"),
+        patch("kubernetes.patch(\"Deployment\", { metadata = { name = \"b\" } })"),
+        patch(
+            "kubernetes.patch(\"Deployment\", { metadata = { labels = { \"plat/app\" = \"b\" } } })",
+        ),
+        patch("kubernetes.patch(\"v1/Thing\", { size = 1GiB })"),
+        patch("kubernetes.object(\"Service\", {})"),
+        object("kubernetes.patch(\"Service\", {})"),
+        object("kubernetes.object(\"v1/Secret\", { data = { key = \"eA==\" } })"),
+        object("kubernetes.object(\"ConfigMap\", { metadata = { namespace = \"other\" } })"),
+        format!(
+            "service a {{ run = image(\"x:1\") }}\n{}",
+            object("kubernetes.object(\"Service\", { metadata = { name = \"a\" } })")
+        ),
+    ] {
+        text += &format!("{declared}\n{}\n", shown(&with(&declared)));
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
 fn an_image_of_a_directory_needs_a_base_and_a_registry() {
     let program = "app x\nservice a { run = process([\"x\"], dir: \"./app\") }\nenv prod { target = kubernetes { context = \"c\" } }\n";
     let graph = crate::program::graph(program);

@@ -13,6 +13,11 @@ fn the_corners() {
 }
 
 #[test]
+fn what_is_said_in_its_own_words() {
+    insta::assert_snapshot!(shown(PROGRAMS[2]));
+}
+
+#[test]
 fn the_same_bytes_each_time() {
     for program in PROGRAMS {
         assert_eq!(shown(program), shown(program));

@@ -88,8 +88,8 @@ impl<'a> Lowering<'a> {
                 "volume" => self.volume(&mut fields),
                 "secret" => self.secret(&mut fields),
                 "route" => self.route(&mut fields),
-                // Others read what these say; nothing runs.
-                "external" | "config" => {}
+                // Others read what these say; nothing runs. A raw object is another target's.
+                "external" | "config" | "raw_object" => {}
                 kind => fields.refuse(
                     "",
                     format!("a `{kind}` is not built yet on this machine"),
@@ -162,7 +162,7 @@ impl<'a> Lowering<'a> {
         Some(match node.kind.name.as_str() {
             "service" | "worker" if only_read => return None,
             "service" | "worker" => format!("process/{path}"),
-            "external" | "config" | "route" => return None,
+            "external" | "config" | "route" | "raw_object" => return None,
             kind => format!("{kind}/{path}"),
         })
     }

@@ -115,6 +115,10 @@ impl<'db> Checker<'db> {
         call: ast::Call<'db>,
         args: &[ast::Arg<'db>],
     ) -> (ExprKind, Ty) {
+        let target = self.target_namespace(access.base());
+        if let (Some(target), Some(function)) = (target, access.name()) {
+            return self.raw_call(target, function, call.node(), args);
+        }
         let name = access.name().map_or("", ast::Name::text);
         if let Some(builtin) = Builtin::named(name) {
             return self.call_builtin(builtin, access.base(), call.node(), args, None);
@@ -185,6 +189,9 @@ impl<'db> Checker<'db> {
         node: Node<'db>,
         args: &[ast::Arg<'db>],
     ) -> (ExprKind, Ty) {
+        if self.is_said_to_nobody(variant, &case.name, node) {
+            return (ExprKind::Poison, Ty::Unknown);
+        }
         let values = self.arguments(&case.name, &case.params, node, args);
         (ExprKind::Case(variant, index, values), Ty::Named(variant))
     }

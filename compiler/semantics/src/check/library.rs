@@ -125,7 +125,7 @@ impl<'db> Checker<'db> {
                 vec![self.infer_opt(values.first().copied(), None).0],
                 origin_type(),
             ),
-            B::Fails | B::Merge => (Vec::new(), Ty::Unknown),
+            B::Fails | B::Merge | B::WithoutNone => (Vec::new(), Ty::Unknown),
         }
     }
 

@@ -25,6 +25,7 @@ mod operator;
 mod pattern;
 mod place;
 mod policy;
+mod raw;
 mod record;
 mod recursion;
 mod usefulness;

@@ -350,4 +350,26 @@ let web_port = 8080
 ```
 "#,
     },
+    Explanation {
+        code: "E0217",
+        title: "an object that the target does not have",
+        text: r#"What is said to a target in its own words names one of its objects. Those that are known here are typed; another one is written with its API before it, and taken as it is.
+
+```plat
+service api {
+    run = image("ghcr.io/acme/api:1.0.0")
+    raw = [kubernetes.patch("Deploymnet", { spec = { minReadySeconds = 10 } })]
+}
+```
+
+Repaired:
+
+```plat
+service api {
+    run = image("ghcr.io/acme/api:1.0.0")
+    raw = [kubernetes.patch("Deployment", { spec = { minReadySeconds = 10 } })]
+}
+```
+"#,
+    },
 ];

@@ -134,6 +134,7 @@ impl<'db> Eval<'db> {
                 Data::Map(entries) => new(Data::list(entries.values().cloned().collect())),
                 _ => new(Data::Poison),
             },
+            B::WithoutNone => without_none(&first, 0),
             B::Merge => match (&first.data, second.map(|s| s.data)) {
                 (Data::Map(base), Some(Data::Map(more))) => {
                     let mut entries = base.clone();
@@ -414,6 +415,33 @@ impl<'db> Eval<'db> {
             _ => new(Data::Poison),
         }
     }
+}
+
+/// The value, and in it no field, entry or element that is `none`.
+fn without_none<'db>(value: &Val<'db>, depth: u32) -> Val<'db> {
+    // Types nest, and values as deep as they do.
+    if depth > 128 {
+        return value.clone();
+    }
+    let data = match &value.data {
+        Data::Map(entries) => {
+            let given = entries.iter().filter(|(_, v)| !v.is_none());
+            Data::Map(
+                given
+                    .map(|(k, v)| (k.clone(), without_none(v, depth + 1)))
+                    .collect(),
+            )
+        }
+        Data::List(values) => Data::list(
+            values
+                .iter()
+                .filter(|v| !v.is_none())
+                .map(|v| without_none(v, depth + 1))
+                .collect(),
+        ),
+        data => data.clone(),
+    };
+    Val::new(data, value.origin.clone())
 }
 
 fn at(texts: &[Arc<str>], index: usize) -> &str {

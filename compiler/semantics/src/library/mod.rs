@@ -57,6 +57,8 @@ pub enum Builtin {
     Fails,
     /// The entries of both maps; not written by anybody.
     Merge,
+    /// The value with nothing in it that is `none`; not written by anybody.
+    WithoutNone,
 }
 
 impl Builtin {

@@ -1,0 +1,199 @@
+//! `kubernetes.patch("Deployment", { … })`: what is said to a target in its own words.
+//!
+//! The objects of a target are types of the module `std.objects.TARGET`, which is read only where
+//! something is said to that target; what has a `/` in its name is of an API that is not known here,
+//! and taken as it is.
+
+use std::sync::Arc;
+
+use plat_syntax::Node;
+use plat_syntax::ast;
+
+use super::Checker;
+use crate::db::{ItemId, ModuleId, module_files};
+use crate::diag::Diag;
+use crate::ir::{Expr, ExprKind};
+use crate::library::Builtin;
+use crate::names::{STD, TypeEntry, prelude, scope};
+use crate::types::{RecordField, Ty, TypeBody, type_def};
+
+/// The type of what is said to a target in its own words: its cases are the functions.
+const RAW: &str = "Raw";
+
+impl<'db> Checker<'db> {
+    /// The target that `kubernetes` in `kubernetes.patch(…)` means, if it means one.
+    pub(super) fn target_namespace(&self, base: Option<ast::Expr<'db>>) -> Option<ItemId> {
+        let Some(ast::Expr::NameRef(name)) = base else {
+            return None;
+        };
+        let text = name.text();
+        if self.locals.iter().any(|(local, ..)| local.as_ref() == text)
+            || self.names.value(text).is_some()
+        {
+            return None;
+        }
+        let kind = self.names.kind_named(text)?;
+        super::is_target(self.db, kind).then_some(kind)
+    }
+
+    /// A call of a function of a target.
+    pub(super) fn raw_call(
+        &mut self,
+        target: ItemId,
+        function: ast::Name<'db>,
+        node: Node<'db>,
+        args: &[ast::Arg<'db>],
+    ) -> (ExprKind, Ty) {
+        let poison = (ExprKind::Poison, Ty::Unknown);
+        let target_name = target.name(self.db).clone();
+        let Some(TypeEntry::Item(raw)) = prelude(self.db).types.get(RAW).map(|d| d.what.clone())
+        else {
+            return poison;
+        };
+        let TypeBody::Variant(cases) = &type_def(self.db, raw).body else {
+            return poison;
+        };
+        let case = (0u32..)
+            .zip(cases)
+            .find(|(_, c)| c.name.as_ref() == function.text());
+        let Some((index, _)) = case else {
+            let names: Vec<&str> = cases.iter().map(|c| c.name.as_ref()).collect();
+            let spot = self.spot(function.node());
+            let message = format!("`{target_name}` has no function `{}`", function.text());
+            self.diags.push(
+                Diag::error("E0212", spot, message)
+                    .note(format!("it has {}", names.join(" and ")))
+                    .suggest(function.text(), spot, &names),
+            );
+            return poison;
+        };
+        if let Some(name) = args.iter().find_map(|arg| arg.name()) {
+            let message = format!("`{}` takes no names before its values", function.text());
+            self.error("E0213", name.node(), message);
+            return poison;
+        }
+        let [object, body] = args else {
+            let message = format!(
+                "`{target_name}.{}` takes the name of an object and what it says",
+                function.text()
+            );
+            self.error("E0307", node, message);
+            return poison;
+        };
+        let named = match object.value() {
+            Some(ast::Expr::StringLit(text)) => text.plain(),
+            _ => None,
+        };
+        let Some(named) = named else {
+            let message = "the name of the object is written out, as a text without `${…}`";
+            self.error("E0217", object.node(), message);
+            return poison;
+        };
+        let Ok(ty) = self.object_type(&target_name, &named, object.node()) else {
+            return poison;
+        };
+        let purpose = format!("`{named}`");
+        let body = self.for_purpose(purpose, |c| match &ty {
+            Some(ty) => c.check(body.value(), ty),
+            None => c.free_body(body),
+        });
+        let text = |text: &str| {
+            Some(Expr {
+                kind: ExprKind::Text(Arc::from(text)),
+                span: object.node().range().into(),
+            })
+        };
+        let span = body.span;
+        let body = Expr {
+            kind: ExprKind::Builtin(Builtin::WithoutNone, vec![body]),
+            span,
+        };
+        let parts = vec![text(&target_name), text(&named), Some(body)];
+        (ExprKind::Case(raw, index, parts), Ty::Named(raw))
+    }
+
+    /// Is it a case of what is said to a target, written without one? Then nothing would hold it to
+    /// the types of that target.
+    pub(super) fn is_said_to_nobody(
+        &mut self,
+        variant: ItemId,
+        case: &str,
+        node: Node<'db>,
+    ) -> bool {
+        let is_std = variant.file(self.db).package(self.db).as_ref() == STD;
+        if !is_std || variant.name(self.db).as_ref() != RAW {
+            return false;
+        }
+        let message = format!("`{case}` stands behind the target that it is said to");
+        let diag =
+            Diag::error("E0212", self.spot(node), message).help(format!("`kubernetes.{case}(…)`"));
+        self.diags.push(diag);
+        true
+    }
+
+    /// The type of an object of a target; none where nothing is known of it.
+    fn object_type(&mut self, target: &str, named: &str, at: Node<'_>) -> Result<Option<Ty>, ()> {
+        let dir = format!("objects/{target}");
+        let module = ModuleId::new(self.db, Arc::<str>::from(STD), Arc::<str>::from(dir));
+        if module_files(self.db, module).is_empty() || named.contains('/') {
+            return Ok(None);
+        }
+        let types = &scope(self.db, module).types;
+        // Of the types there, some are only parts of objects.
+        let is_object = |entry: &TypeEntry| match entry {
+            TypeEntry::Item(item) => {
+                let fields = Ty::Named(*item).plain(self.db).1;
+                let of_its_own =
+                    |field: &RecordField| field.name.as_ref() == "kind" && field.default.is_some();
+                matches!(fields, Ty::Record(fields) if fields.iter().any(of_its_own))
+                    .then_some(*item)
+            }
+            _ => None,
+        };
+        if let Some(item) = types.get(named).and_then(|def| is_object(&def.what)) {
+            return Ok(Some(Ty::Named(item)));
+        }
+        let spot = self.spot(at);
+        let names: Vec<&str> = types
+            .iter()
+            .filter(|(_, def)| is_object(&def.what).is_some())
+            .map(|(name, _)| name.as_ref())
+            .collect();
+        let mut diag = Diag::error(
+            "E0217",
+            spot,
+            format!("`{target}` has no object `{named}` that is known here"),
+        );
+        diag = match crate::suggest::nearest(named, names.iter().copied()) {
+            Some(near) => diag.help(format!("did you mean `{near}`?")).fix(
+                format!("write `{near}`"),
+                spot,
+                format!("\"{near}\""),
+            ),
+            None => diag.help(format!(
+                "write its API before it: `\"example.com/v1/{named}\"`; then it is taken as it is"
+            )),
+        };
+        self.diags.push(diag);
+        Err(())
+    }
+
+    /// What is said of an object that nothing is known of: anything but secrets and what is not known yet.
+    fn free_body(&mut self, body: &ast::Arg<'db>) -> Expr {
+        let (value, ty) = self.infer_opt(body.value(), None);
+        let labels = self.labels_written(&ty);
+        if labels.secret {
+            self.error(
+                "E0401",
+                body.node(),
+                "a secret may not flow into an object of the target",
+            );
+        } else if labels.later {
+            let message = "an object of the target must be known before anything is applied";
+            self.error("E0403", body.node(), message);
+        } else {
+            return value;
+        }
+        Expr::poison(value.span)
+    }
+}
