@@ -15,6 +15,7 @@ use s3s_fs::FileSystem;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{Error, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -101,6 +102,46 @@ struct Bucket {
     root: PathBuf,
     keys: Keys,
     service: S3Service,
+    turns: Turns,
+}
+
+/// Whose turn it is. The library looks at a condition (`If-Match`, `If-None-Match`) and then
+/// writes; in between another could write too, and both would be told that they won. So a
+/// conditional write has its object to itself, and all other requests share it. An object shares
+/// its turns with those that fall together with it, which only costs them time.
+#[derive(Clone)]
+struct Turns(Arc<Vec<tokio::sync::RwLock<()>>>);
+
+/// A turn that ends when it is dropped.
+#[expect(
+    dead_code,
+    reason = "the guards are kept for what their end does, and never read"
+)]
+enum Turn<'a> {
+    Alone(tokio::sync::RwLockWriteGuard<'a, ()>),
+    Shared(tokio::sync::RwLockReadGuard<'a, ()>),
+}
+
+impl Turns {
+    fn new() -> Self {
+        Self(Arc::new((0..64).map(|_| Default::default()).collect()))
+    }
+
+    async fn take<B>(&self, request: &Request<B>) -> Option<Turn<'_>> {
+        let mut hasher = DefaultHasher::new();
+        request.uri().path().hash(&mut hasher);
+        let place = usize::try_from(hasher.finish() % 64).unwrap_or_default();
+        let lock = self.0.get(place)?;
+        let headers = request.headers();
+        let conditional = headers.contains_key(http::header::IF_MATCH)
+            || headers.contains_key(http::header::IF_NONE_MATCH);
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        Some(if conditional && !reads {
+            Turn::Alone(lock.write().await)
+        } else {
+            Turn::Shared(lock.read().await)
+        })
+    }
 }
 
 impl Buckets {
@@ -159,6 +200,7 @@ impl Bucket {
             root: wanted.root.clone(),
             keys,
             service: builder.build(),
+            turns: Turns::new(),
         })
     }
 }
@@ -187,6 +229,7 @@ async fn answer(
         };
         return Ok(error(status, code, message));
     };
+    let _turn = bucket.turns.take(&request).await;
     Ok(bucket
         .service
         .call(request.map(s3s::Body::from))

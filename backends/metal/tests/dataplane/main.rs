@@ -13,5 +13,6 @@ mod objectstore;
 mod postgres;
 mod proxy;
 mod redis;
+mod state;
 mod support;
 mod tools;
