@@ -266,9 +266,15 @@ impl Store for Noting {
     async fn write(&self, name: &str, bytes: &[u8], expect: &Expect) -> Result<(), StoreError> {
         self.store.write(name, bytes, expect).await
     }
-    async fn append(&self, name: &str, at: u64, bytes: &[u8]) -> Result<(), StoreError> {
+    async fn append(
+        &self,
+        name: &str,
+        at: u64,
+        last: &[u8],
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
         self.added.lock().unwrap().push(bytes.to_vec());
-        self.store.append(name, at, bytes).await
+        self.store.append(name, at, last, bytes).await
     }
     async fn remove(&self, name: &str) -> Result<(), StoreError> {
         self.store.remove(name).await

@@ -14,13 +14,13 @@ use crate::plan::Plan;
 use crate::recover::replay;
 use crate::sabotage::{self, Flaw};
 use crate::sealed;
-use crate::state::{Release, ReleaseHead, State};
+use crate::state::{Release, State};
 use crate::store::{Blob, Expect, LOG as JOURNAL, Store, StoreError};
 
 const STATE: &str = "state.json";
 const LEASE: &str = "lease.json";
 /// How many releases keep their graph.
-const RELEASES: usize = 50;
+pub(crate) const RELEASES: usize = 50;
 /// How many plans are kept to be applied by their short digest.
 const PLANS: usize = 20;
 /// For how long a sign of life counts where nobody can look at the process, in milliseconds.
@@ -187,6 +187,7 @@ impl Ledger {
             state_tag: None,
             generation: 0,
             journal_len: 0,
+            journal_end: Vec::new(),
             seq: 0,
         };
         // From here on the slower of two writers is out: the state, then the journal, move.
@@ -279,6 +280,8 @@ pub(crate) struct Held {
     state_tag: Option<Digest>,
     generation: u64,
     journal_len: u64,
+    /// The last record of the journal, as it stands there: it is this holder's own.
+    journal_end: Vec<u8>,
     seq: u64,
 }
 
@@ -323,6 +326,7 @@ impl Held {
                 other => other?,
             }
             self.journal_len = journal.len() as u64;
+            self.journal_end = self.encoded(&took)?;
             replay(&mut state, &read.journal.records);
             return Ok((Digest::of(&bytes), state));
         }
@@ -345,6 +349,7 @@ impl Held {
     pub(crate) async fn record(&mut self, events: Vec<Event>) -> Result<(), StateError> {
         let mut seq = self.seq;
         let mut bytes = Vec::new();
+        let mut last = Vec::new();
         for event in events {
             seq += 1;
             let record = Record {
@@ -352,11 +357,18 @@ impl Held {
                 fence: self.lease.fence,
                 event,
             };
-            bytes.extend(self.encoded(&record)?);
+            last = self.encoded(&record)?;
+            bytes.extend_from_slice(&last);
+        }
+        if bytes.is_empty() {
+            return Ok(());
         }
         let store = &self.ledger.store;
-        store.append(JOURNAL, self.journal_len, &bytes).await?;
+        store
+            .append(JOURNAL, self.journal_len, &self.journal_end, &bytes)
+            .await?;
         self.journal_len += bytes.len() as u64;
+        self.journal_end = last;
         self.seq = seq;
         Ok(())
     }
@@ -383,7 +395,10 @@ impl Held {
         };
         let journal = self.encoded(&took)?;
         let old = self.ledger.store.read(JOURNAL).await?;
-        if old.as_ref().map(|b| b.bytes.len() as u64) != Some(self.journal_len) {
+        let ours = |b: &Blob| {
+            b.bytes.len() as u64 == self.journal_len && b.bytes.ends_with(&self.journal_end)
+        };
+        if !old.as_ref().is_some_and(ours) {
             return Err(StateError::LeaseLost);
         }
         let expected = expect(old.as_ref().map(Blob::tag).as_ref());
@@ -392,30 +407,53 @@ impl Held {
             .write(JOURNAL, &journal, &expected)
             .await?;
         self.journal_len = journal.len() as u64;
+        self.journal_end = journal;
         self.seq += 1;
         Ok(())
     }
 
-    /// Keeps the graph of a release, and drops the oldest; `heads` are those the state will have.
-    pub(crate) async fn keep_release(
-        &self,
-        release: &Release,
-        heads: &mut Vec<ReleaseHead>,
-    ) -> Result<(), StateError> {
+    /// Keeps the graph of a release. It counts once [`Self::commit`] has written its head, and is
+    /// written on condition all the same: a slower writer, long after it lost the lease, may be
+    /// about to keep another under this number.
+    pub(crate) async fn keep_release(&self, release: &Release) -> Result<(), StateError> {
         let name = release_name(release.head.number);
         let bytes = self
             .ledger
             .sealed("release", Release::FORMAT, &name, release)?;
-        self.ledger
-            .store
-            .write(&name, &bytes, &Expect::Anything)
-            .await?;
-        heads.push(release.head.clone());
-        while heads.len() > RELEASES {
-            let old = heads.remove(0);
-            self.ledger.store.remove(&release_name(old.number)).await?;
+        let store = &self.ledger.store;
+        for _ in 0..20 {
+            let there = store.read(&name).await?;
+            if there.is_some() {
+                // Of an apply that was cut off before its head was written; or of whoever took the
+                // lease since, and then it is theirs. In this order: who takes it after this look
+                // writes after it too, and moves what is written here on condition.
+                self.look_whether_held().await?;
+            }
+            let expected = expect(there.as_ref().map(Blob::tag).as_ref());
+            match store.write(&name, &bytes, &expected).await {
+                Err(StoreError::Moved { .. }) => {}
+                other => return Ok(other?),
+            }
         }
-        Ok(())
+        Err(StateError::LeaseLost)
+    }
+
+    /// Removes the files of releases whose heads the state no longer has. One that stays behind is
+    /// in nobody's way.
+    pub(crate) async fn drop_releases(&self, numbers: &[u64]) {
+        for number in numbers {
+            let _ = self.ledger.store.remove(&release_name(*number)).await;
+        }
+    }
+
+    /// Whoever takes the lease moves the state first.
+    async fn look_whether_held(&self) -> Result<(), StateError> {
+        let state = self.ledger.store.read(STATE).await?;
+        if state.as_ref().map(Blob::tag) == self.state_tag {
+            Ok(())
+        } else {
+            Err(StateError::LeaseLost)
+        }
     }
 
     /// Gives a sign of life.

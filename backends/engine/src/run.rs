@@ -16,7 +16,7 @@ use crate::engine::Engine;
 use crate::error::StateError;
 use crate::interrupt::Interrupts;
 use crate::journal::Event as Journalled;
-use crate::ledger::{Held, TTL};
+use crate::ledger::{Held, RELEASES, TTL};
 use crate::object::ObjectId;
 use crate::pace::Pace;
 use crate::plan::{Action, Goal, OpId, Operation, Plan, Precondition};
@@ -549,10 +549,14 @@ impl<'a> Run<'a> {
             facts: self.plan.facts.clone(),
         };
         let written = async {
-            let mut heads = self.state.releases.clone();
-            self.held.keep_release(&release, &mut heads).await?;
-            self.state.releases = heads;
-            self.held.commit(&self.state).await
+            self.held.keep_release(&release).await?;
+            let heads = &mut self.state.releases;
+            heads.push(release.head.clone());
+            let old = heads.len().saturating_sub(RELEASES);
+            let old: Vec<u64> = heads.drain(..old).map(|head| head.number).collect();
+            self.held.commit(&self.state).await?;
+            self.held.drop_releases(&old).await;
+            Ok(())
         };
         match written.await {
             Ok(()) => self.outcome.release = Some(number),

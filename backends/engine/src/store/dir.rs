@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+    DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -252,11 +252,22 @@ fn write(root: &Path, path: &Path, bytes: &[u8], expect: &Expect) -> Result<(), 
     written
 }
 
-fn append(root: &Path, path: &Path, at: u64, bytes: &[u8]) -> Result<(), Trouble> {
+fn append(root: &Path, path: &Path, at: u64, last: &[u8], bytes: &[u8]) -> Result<(), Trouble> {
     let _lock = lock(root, path)?;
     let new = !path.exists();
-    let mut file = open_private(OpenOptions::new().create(true).append(true), path)?;
+    let mut file = open_private(
+        OpenOptions::new().read(true).create(true).append(true),
+        path,
+    )?;
     if file.metadata()?.len() != at {
+        return Err(Trouble::Moved);
+    }
+    let mut end = vec![0; last.len()];
+    let Some(before) = at.checked_sub(last.len() as u64) else {
+        return Err(Trouble::Moved);
+    };
+    file.read_exact_at(&mut end, before)?;
+    if end != last {
         return Err(Trouble::Moved);
     }
     if let Err(error) = file.write_all(bytes).and_then(|()| file.sync_data()) {
@@ -329,10 +340,16 @@ impl Store for DirStore {
         .await
     }
 
-    async fn append(&self, name: &str, at: u64, bytes: &[u8]) -> Result<(), StoreError> {
-        let bytes = bytes.to_vec();
+    async fn append(
+        &self,
+        name: &str,
+        at: u64,
+        last: &[u8],
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
+        let (last, bytes) = (last.to_vec(), bytes.to_vec());
         self.blocking(name, "writing", move |root, path| {
-            append(root, path, at, &bytes)
+            append(root, path, at, &last, &bytes)
         })
         .await
     }

@@ -37,13 +37,20 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Moved`] when it is not as expected, else that it can't be written.
     async fn write(&self, name: &str, bytes: &[u8], expect: &Expect) -> Result<(), StoreError>;
 
-    /// Adds to the end of a file that is exactly `at` bytes long; one that is not there is 0
-    /// bytes long. When this returns, it is there for good; when it is cut off, a part of it
-    /// may be.
+    /// Adds to the end of a file that is exactly `at` bytes long and ends with `last`; one that is
+    /// not there is 0 bytes long. The length alone says too little: what others wrote anew
+    /// meanwhile can be as long. When this returns, it is there for good; when it is cut off, a
+    /// part of it may be.
     ///
     /// # Errors
-    /// [`StoreError::Moved`] when the file has another length, else that it can't be written.
-    async fn append(&self, name: &str, at: u64, bytes: &[u8]) -> Result<(), StoreError>;
+    /// [`StoreError::Moved`] when the file has another end, else that it can't be written.
+    async fn append(
+        &self,
+        name: &str,
+        at: u64,
+        last: &[u8],
+        bytes: &[u8],
+    ) -> Result<(), StoreError>;
 
     /// Removes a file; no error if there is none.
     ///

@@ -234,13 +234,13 @@ fn an_append_that_comes_after_another_took_over_is_not_told_as_done() {
     run(async {
         let flaky = Flaky::default();
         let slow = flaky.store();
-        slow.append("journal", 0, b"one\n").await.unwrap();
+        slow.append("journal", 0, b"", b"one\n").await.unwrap();
         // It is on its way for longer than the slow one waits, and than the other needs.
         let tricks = [Trick::Late(40), Trick::Fails, Trick::Fails];
         flaky.tricks.lock().unwrap().extend(tricks);
         let late = tokio::time::timeout(
             std::time::Duration::from_millis(150),
-            slow.append("journal", 4, b"two\n"),
+            slow.append("journal", 4, b"", b"two\n"),
         );
         assert!(late.await.is_err(), "it is not known what came of it");
         flaky.tricks.lock().unwrap().clear();
@@ -249,13 +249,13 @@ fn an_append_that_comes_after_another_took_over_is_not_told_as_done() {
         assert_eq!(read.bytes, b"one\n");
         let tag = Expect::Tag(read.tag());
         other.write("journal", b"new\n", &tag).await.unwrap();
-        other.append("journal", 4, b"more\n").await.unwrap();
+        other.append("journal", 4, b"", b"more\n").await.unwrap();
         for _ in 0..60 {
             let read = other.read("journal").await.unwrap().unwrap();
             assert_eq!(read.bytes, b"new\nmore\n");
         }
         assert!(flaky.late.lock().unwrap().is_empty(), "it has arrived");
-        let again = slow.append("journal", 4, b"two\n").await;
+        let again = slow.append("journal", 4, b"", b"two\n").await;
         assert!(matches!(again, Err(StoreError::Moved { .. })), "{again:?}");
     });
 }

@@ -14,6 +14,7 @@ mod bucket;
 mod crash;
 mod markdown;
 mod memory;
+mod model;
 mod plans;
 mod releases;
 mod runs;

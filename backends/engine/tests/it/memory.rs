@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use plat_engine::{Alive, Blob, Expect, Holder, Host, Store, StoreError};
 
+use crate::model::{Answer, Call};
 use crate::world::Crash;
 
 /// What goes wrong with a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Spoiled {
     /// It is done, and told as failed.
     LosesAnswer,
@@ -28,6 +29,8 @@ pub struct Memory {
     pub room: Arc<Mutex<Option<usize>>>,
     /// What goes wrong with the next writes.
     pub spoiled: Arc<Mutex<VecDeque<Spoiled>>>,
+    /// What was asked for, and what was told.
+    pub calls: Arc<Mutex<Vec<(Call, Answer)>>>,
 }
 
 impl Memory {
@@ -37,7 +40,23 @@ impl Memory {
             crash: Crash::never(),
             room: Arc::default(),
             spoiled: Arc::default(),
+            calls: Arc::default(),
         }
+    }
+
+    fn called<T>(&self, how: &'static str, name: &str, told: &Result<T, StoreError>) {
+        let what = match name {
+            "journal" => "journal",
+            "state.json" => "state.json",
+            "lease.json" => "lease.json",
+            _ => "releases",
+        };
+        let answer = match told {
+            Ok(_) => Answer::Done,
+            Err(StoreError::Moved { .. }) => Answer::Moved,
+            Err(StoreError::Failed { .. }) => Answer::Failed,
+        };
+        self.calls.lock().unwrap().push(((how, what), answer));
     }
 
     pub fn crashing(&self, crash: &Arc<Crash>) -> Self {
@@ -102,14 +121,16 @@ impl Store for Memory {
     async fn read(&self, name: &str) -> Result<Option<Blob>, StoreError> {
         self.crash.point().await;
         let files = self.files.lock().unwrap();
-        Ok(files.get(name).map(|bytes| Blob {
+        let read = Ok(files.get(name).map(|bytes| Blob {
             bytes: bytes.clone(),
-        }))
+        }));
+        self.called("read", name, &read);
+        read
     }
 
     async fn write(&self, name: &str, bytes: &[u8], expect: &Expect) -> Result<(), StoreError> {
         self.crash.point().await;
-        self.spoilt(name, || {
+        let written = self.spoilt(name, || {
             let mut files = self.files.lock().unwrap();
             let now = files.get(name).map(|bytes| {
                 Blob {
@@ -128,17 +149,25 @@ impl Store for Memory {
             self.takes(name, bytes)?;
             files.insert(name.into(), bytes.to_vec());
             Ok(())
-        })?;
+        });
+        self.called("write", name, &written);
+        written?;
         self.crash.point().await;
         Ok(())
     }
 
-    async fn append(&self, name: &str, at: u64, bytes: &[u8]) -> Result<(), StoreError> {
+    async fn append(
+        &self,
+        name: &str,
+        at: u64,
+        last: &[u8],
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
         self.crash.point().await;
-        self.spoilt(name, || {
+        let written = self.spoilt(name, || {
             let mut files = self.files.lock().unwrap();
             let file = files.entry(name.into()).or_default();
-            if file.len() as u64 != at {
+            if file.len() as u64 != at || !file.ends_with(last) {
                 return Err(StoreError::Moved { place: name.into() });
             }
             self.takes(name, bytes)?;
@@ -149,7 +178,9 @@ impl Store for Memory {
                 file.extend(bytes);
             }
             Ok(())
-        })?;
+        });
+        self.called("append", name, &written);
+        written?;
         self.crash.point().await;
         // All of it is there, and nobody hears of it.
         self.crash.point().await;

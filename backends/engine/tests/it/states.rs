@@ -246,10 +246,10 @@ async fn conditions_hold_between_two_writers_of_a_directory() {
     });
     let ended = futures::future::join_all(many).await;
     assert_eq!(ended.iter().filter(|e| e.is_ok()).count(), 1);
-    store.append("log", 0, b"one").await.unwrap();
-    let moved = store.append("log", 0, b"two").await;
+    store.append("log", 0, b"", b"one").await.unwrap();
+    let moved = store.append("log", 0, b"", b"two").await;
     assert!(matches!(moved, Err(StoreError::Moved { .. })));
-    store.append("log", 3, b"two").await.unwrap();
+    store.append("log", 3, b"", b"two").await.unwrap();
     let log = store.read("log").await.unwrap().unwrap();
     assert_eq!(log.bytes, b"onetwo");
     assert_eq!(store.read("none").await.unwrap(), None);

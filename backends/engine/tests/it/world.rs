@@ -49,6 +49,11 @@ impl Gate {
         }
     }
 
+    /// Whether somebody waits at it.
+    pub fn is_waited_at(&self) -> bool {
+        !self.waiting.lock().unwrap().is_empty()
+    }
+
     async fn pass(&self) {
         std::future::poll_fn(|context| {
             if self.passed.load(Ordering::SeqCst) < self.allowed.load(Ordering::SeqCst) {

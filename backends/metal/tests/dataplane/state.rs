@@ -1,4 +1,5 @@
-//! The engine's state in a bucket of a real S3 server.
+//! The engine's state in a bucket of an S3 server that is a process of its own: ours, made of the
+//! library s3s. The S3 API is asked by another library, `object_store`.
 
 use crate::support::{PATIENCE, Running, dir, free_port, internal};
 use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
@@ -102,13 +103,13 @@ async fn conditions_hold_between_processes() {
     }
 
     // The journal: what is added, and who writes it anew.
-    first.append("journal", 0, b"one\n").await.unwrap();
-    first.append("journal", 4, b"two\n").await.unwrap();
+    first.append("journal", 0, b"", b"one\n").await.unwrap();
+    first.append("journal", 4, b"", b"two\n").await.unwrap();
     let slow = open();
     let read = slow.read("journal").await.unwrap().unwrap();
     assert_eq!(read.bytes, b"one\ntwo\n");
     let other = open();
-    let moved = other.append("journal", 4, b"out\n").await;
+    let moved = other.append("journal", 4, b"", b"out\n").await;
     assert!(is_moved(&moved), "{moved:?}");
     let read = other.read("journal").await.unwrap().unwrap();
     other
@@ -116,14 +117,14 @@ async fn conditions_hold_between_processes() {
         .await
         .unwrap();
     for late in [&first, &slow] {
-        let moved = late.append("journal", 8, b"late\n").await;
+        let moved = late.append("journal", 8, b"", b"late\n").await;
         assert!(is_moved(&moved), "{moved:?}");
         let moved = late
             .write("journal", b"mine\n", &Expect::Tag(read.tag()))
             .await;
         assert!(is_moved(&moved), "{moved:?}");
     }
-    other.append("journal", 4, b"more\n").await.unwrap();
+    other.append("journal", 4, b"", b"more\n").await.unwrap();
     let read = slow.read("journal").await.unwrap().unwrap();
     assert_eq!(read.bytes, b"new\nmore\n");
 
@@ -156,7 +157,7 @@ async fn of_many_that_add_to_the_journal_at_once_each_place_has_one() {
                     .await
                     .unwrap()
                     .map_or(0, |b| b.bytes.len());
-                match store.append("journal", at as u64, &line).await {
+                match store.append("journal", at as u64, b"", &line).await {
                     Ok(()) => mine.push(line),
                     Err(StoreError::Moved { .. }) => {}
                     Err(error) => panic!("{error}"),
@@ -213,7 +214,13 @@ async fn a_server_that_restarts_is_waited_for_and_one_that_refuses_is_told() {
         format!("{what} {place}: {why}\n{}", next.unwrap_or_default())
     };
     let wrong = store(&settings, "state", "another-secret");
-    insta::assert_snapshot!(said(wrong.read("state.json").await.unwrap_err()), @"");
+    insta::assert_snapshot!(said(wrong.read("state.json").await.unwrap_err()), @"
+    reading s3://state/shop/state.json: it is refused
+    give a key that may read, write, list and delete there, in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+    ");
     let missing = store(&settings, "nowhere", "platc-secret");
-    insta::assert_snapshot!(said(missing.read("state.json").await.unwrap_err()), @"");
+    insta::assert_snapshot!(said(missing.read("state.json").await.unwrap_err()), @"
+    reading s3://state/shop/state.json: there is no such bucket
+    make it, private and with versions kept, or name another in the environment's `state`
+    ");
 }

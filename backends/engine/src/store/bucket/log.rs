@@ -46,6 +46,12 @@ pub(super) struct End {
     len: u64,
 }
 
+/// The end of the journal, and the bytes that it ends with: what was last added, or all of it.
+pub(super) struct Known {
+    end: End,
+    bytes: Vec<u8>,
+}
+
 impl Log {
     pub(super) fn into_blob(self) -> Option<Blob> {
         let there = self.version.is_some() || !self.bytes.is_empty();
@@ -63,14 +69,25 @@ impl BucketStore {
         self.path(&format!("{PIECES}/{epoch:020}/{len:020}"))
     }
 
-    fn log_ends(&self, end: Option<End>) {
-        *self.log.lock().unwrap_or_else(PoisonError::into_inner) = end;
+    fn log_ends(&self, known: Option<(End, &[u8])>) {
+        let known = known.map(|(end, bytes)| Known {
+            end,
+            bytes: bytes.to_vec(),
+        });
+        *self.log.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    /// Where the journal ends, if that is known and it ends so.
+    fn known_end(&self, at: u64, last: &[u8]) -> Option<End> {
+        let known = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.as_ref()?;
+        (known.end.len == at && known.bytes.ends_with(last)).then_some(known.end)
     }
 
     pub(super) async fn read_log(&self) -> Result<Log, Trouble> {
         for _ in 0..TRIES {
             if let Some(log) = self.try_read_log().await? {
-                self.log_ends(Some(log.end));
+                self.log_ends(Some((log.end, &log.bytes)));
                 return Ok(log);
             }
         }
@@ -112,23 +129,30 @@ impl BucketStore {
         }))
     }
 
-    pub(super) async fn append_to_log(&self, at: u64, bytes: &[u8]) -> Result<(), Trouble> {
+    pub(super) async fn append_to_log(
+        &self,
+        at: u64,
+        last: &[u8],
+        bytes: &[u8],
+    ) -> Result<(), Trouble> {
         if bytes.is_empty() {
             return Ok(());
         }
-        let known = *self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let end = match known {
-            Some(end) if end.len == at => end,
-            _ => self.read_log().await?.end,
+        let end = match self.known_end(at, last) {
+            Some(end) => end,
+            None => {
+                let log = self.read_log().await?;
+                if log.end.len != at || !log.bytes.ends_with(last) {
+                    return Err(Trouble::Moved);
+                }
+                log.end
+            }
         };
-        if end.len != at {
-            return Err(Trouble::Moved);
-        }
         // Until it is known what came of it, it is not known where the journal ends.
         self.log_ends(None);
         self.put(&self.piece(end), bytes, PutMode::Create).await?;
         let len = at + bytes.len() as u64;
-        self.log_ends(Some(End { len, ..end }));
+        self.log_ends(Some((End { len, ..end }, bytes)));
         Ok(())
     }
 
@@ -154,7 +178,7 @@ impl BucketStore {
         let mode = version.map_or(PutMode::Create, PutMode::Update);
         self.put(&self.path(LOG), &beginning, mode).await?;
         let len = bytes.len() as u64;
-        self.log_ends(Some(End { epoch, len }));
+        self.log_ends(Some((End { epoch, len }, bytes)));
         self.tidy(epoch).await;
         Ok(())
     }

@@ -50,7 +50,7 @@ pub struct BucketStore {
     /// The version of what was last read or written, by name.
     known: Mutex<BTreeMap<String, (Digest, UpdateVersion)>>,
     /// The end of the journal, as it was last read or written.
-    log: Mutex<Option<log::End>>,
+    log: Mutex<Option<log::Known>>,
     /// Whether the store was seen to hold to conditions.
     holds: tokio::sync::OnceCell<()>,
 }
@@ -421,13 +421,19 @@ impl Store for BucketStore {
             .map_err(|trouble| self.error("writing", name, trouble))
     }
 
-    async fn append(&self, name: &str, at: u64, bytes: &[u8]) -> Result<(), StoreError> {
+    async fn append(
+        &self,
+        name: &str,
+        at: u64,
+        last: &[u8],
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
         let written = async {
             self.holds_to_conditions().await?;
             if name != LOG {
                 return Err(failed("only the journal is added to", None));
             }
-            self.append_to_log(at, bytes).await
+            self.append_to_log(at, last, bytes).await
         };
         written
             .await
