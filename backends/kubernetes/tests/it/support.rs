@@ -18,10 +18,8 @@ fn what_is_not_built_is_refused_at_its_field() {
         "service a { run = process([\"x\"], dir: \"./app\", base: \"b\", prepare: [\"make\"]) }",
         "bucket b {}",
         "job j { run = image(\"x:1\"), runs = always }",
-        "cron c { run = image(\"x:1\"), schedule = \"0 0 * * * *\" }",
         "service a { run = image(\"x:1\"), needs = [hsm] }",
         "service a { run = image(\"x:1\"), ports = { game = udp(7777) }, ready = tcp(port: \"game\") }",
-        "service a { run = image(\"x:1\"), ready = http(\"/\", port: \"other\") }",
         "secret s\nservice a { run = image(\"x:1\"), env = { X = base64(s) } }",
         "service a { run = image(\"x:1\") }\nroute r { host = \"h\", paths = { \"/old\" = redirect(\"/new\"), \"/api\" = to(a, strip: true) } }",
     ] {

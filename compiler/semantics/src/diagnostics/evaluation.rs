@@ -436,4 +436,28 @@ worker payments {
 ```
 "#,
     },
+    Explanation {
+        code: "E0516",
+        title: "the same, claimed twice",
+        text: r#"Some things can be had by one declaration of an environment alone: a host and a path lead to one place. Of two that claim the same, which one answers would be left to chance. A kind lists what it has for itself in its `let claims`.
+
+```plat
+service api { run = image("ghcr.io/acme/api:1.0.0") }
+service web { run = image("ghcr.io/acme/web:1.0.0") }
+
+route one { host = "shop.example.com", paths = { "/" = web, "/api" = api } }
+route two { host = "shop.example.com", paths = { "/api" = web } }
+```
+
+Repaired:
+
+```plat
+service api { run = image("ghcr.io/acme/api:1.0.0") }
+service web { run = image("ghcr.io/acme/web:1.0.0") }
+
+route one { host = "shop.example.com", paths = { "/" = web, "/api" = api } }
+route two { host = "shop.example.com", paths = { "/api/v2" = web } }
+```
+"#,
+    },
 ];

@@ -1,6 +1,7 @@
 //! Conversions, texts with holes, conditions of types.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::value::{Kind, Piece};
 use super::{CellKey, Cx, Data, Eval, Val};
@@ -275,13 +276,10 @@ impl<'db> Eval<'db> {
                     _ => None,
                 }
             }
-            Condition::Matches(pattern) => value.text().map(|text| {
-                let regex = self.regexes.entry(at).or_insert_with(|| {
-                    // That it is one was checked.
-                    regex_lite::Regex::new(&format!("^(?:{pattern})$")).ok()
-                });
-                regex.as_ref().is_some_and(|regex| regex.is_match(&text))
-            }),
+            // That it is a pattern was checked.
+            Condition::Matches(pattern) => value
+                .text()
+                .and_then(|text| self.matches_whole(pattern, &text).ok()),
         };
         match holds {
             Some(true) => true,
@@ -291,10 +289,12 @@ impl<'db> Eval<'db> {
                         let range = self.eval(range, &inner, &None);
                         format!("it must lie within {}", self.show(&range))
                     }
-                    Condition::Matches(pattern) => format!("it must match `{pattern}`"),
+                    Condition::Matches(pattern) => {
+                        self.what_it_is(at, format!("it must match `{pattern}`"))
+                    }
                     Condition::Function(_) | Condition::Unknown => {
                         let text = self.source(at.item, condition_span(condition));
-                        format!("`{text}` must be true of it")
+                        self.what_it_is(at, format!("`{text}` must be true of it"))
                     }
                 };
                 let shown = self.show(value);
@@ -321,6 +321,30 @@ impl<'db> Eval<'db> {
             }
             None => false,
         }
+    }
+
+    /// What a pattern or a function is for is better said by the documentation of its type.
+    fn what_it_is(&self, at: NodeRef, otherwise: String) -> String {
+        let tree = crate::db::tree(self.db, at.item).as_ref();
+        let docs = tree.filter(|_| self.condition_name(at).is_some());
+        let docs = docs.and_then(|tree| tree.item().docs());
+        let first = docs.and_then(|docs| docs.lines().next().map(str::to_owned));
+        first.unwrap_or(otherwise)
+    }
+
+    /// Does a pattern match a text as a whole? Each pattern is read once.
+    ///
+    /// # Errors
+    /// It is no pattern, and why.
+    pub(crate) fn matches_whole(&mut self, pattern: &str, text: &str) -> Result<bool, String> {
+        if let Some(regex) = self.patterns.get(pattern) {
+            return Ok(regex.is_match(text));
+        }
+        let regex = regex_lite::Regex::new(&format!("^(?:{pattern})$"));
+        let regex = regex.map_err(|problem| problem.to_string())?;
+        let holds = regex.is_match(text);
+        self.patterns.insert(Arc::from(pattern), regex);
+        Ok(holds)
     }
 
     /// The name of the type whose condition it is, if it has one: `Port`.

@@ -136,8 +136,6 @@ pub struct Eval<'db> {
     /// What is wrong.
     pub diags: Vec<Diag>,
     seen: BTreeSet<(&'static str, u64, Span, String)>,
-    /// The patterns of conditions; `None` for those that are none, which has been reported.
-    regexes: FxHashMap<NodeRef, Option<regex_lite::Regex>>,
     steps: u64,
     made: u64,
     depth: u32,
@@ -145,6 +143,8 @@ pub struct Eval<'db> {
     /// What is being evaluated, for the story of a circle.
     demands: Vec<(CellKey, Cx, Span)>,
     stopped: bool,
+    /// The patterns that were asked of texts, read.
+    patterns: FxHashMap<Arc<str>, regex_lite::Regex>,
 }
 
 impl<'db> Eval<'db> {
@@ -155,13 +155,13 @@ impl<'db> Eval<'db> {
             worlds: Vec::new(),
             diags: Vec::new(),
             seen: BTreeSet::new(),
-            regexes: FxHashMap::default(),
             steps: 0,
             made: 0,
             depth: 0,
             calls: Vec::new(),
             demands: Vec::new(),
             stopped: false,
+            patterns: FxHashMap::default(),
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use plat_model::Decimal;
 use plat_syntax::ast::BinaryOp;
+use salsa::plumbing::AsId as _;
 
 use super::value::Piece;
 use super::{Cx, Data, Entries, Eval, Locals, Val};
@@ -315,6 +316,75 @@ impl<'db> Eval<'db> {
                 _ => Some(false),
             },
         }
+    }
+
+    /// A text that values have in common which are equal, and others don't.
+    pub(crate) fn key(&self, value: &Val<'db>) -> String {
+        let mut key = String::new();
+        self.write_key(value, &mut key);
+        key
+    }
+
+    fn write_key(&self, value: &Val<'db>, key: &mut String) {
+        use std::fmt::Write as _;
+        // With its length before it a text can't be taken for what follows.
+        let text = |key: &mut String, text: &str| {
+            let _ = write!(key, "{}:{text}", text.len());
+        };
+        if let Some((number, dim)) = amount(value) {
+            let _ = write!(key, "#{number} {dim};");
+            return;
+        }
+        match &value.data {
+            Data::Bool(b) => {
+                let _ = write!(key, "{b};");
+            }
+            Data::Text(t) => text(key, t),
+            Data::Range(ends) => {
+                key.push('.');
+                self.write_key(&ends.0, key);
+                self.write_key(&ends.1, key);
+            }
+            Data::List(values) => {
+                key.push('[');
+                for value in values.iter() {
+                    self.write_key(value, key);
+                }
+                key.push(']');
+            }
+            Data::Map(entries) => self.write_entries(entries, key),
+            Data::Case(ty, case, parts) => {
+                let _ = write!(key, "@{}", ty.as_id().as_bits());
+                text(key, case);
+                self.write_entries(parts, key);
+            }
+            // Across environments, a declaration is the one of the same path.
+            Data::Node(inst) => {
+                key.push('&');
+                text(key, self.path(*inst));
+            }
+            Data::Env(env) => {
+                let _ = write!(key, "e{};", env.as_id().as_bits());
+            }
+            Data::Here(world) => {
+                let env = self.world(*world).map_or(0, |w| w.env.as_id().as_bits());
+                let _ = write!(key, "e{env};");
+            }
+            Data::Link(world, number) => {
+                let _ = write!(key, "l{world} {number};");
+            }
+            // What is not known yet, and what is not compared: one that looks alike is the same.
+            _ => text(key, &self.show_long(value)),
+        }
+    }
+
+    fn write_entries(&self, entries: &Entries<'db>, key: &mut String) {
+        key.push('{');
+        for (name, value) in entries.iter() {
+            key.push_str(&format!("{}:{name}", name.len()));
+            self.write_key(value, key);
+        }
+        key.push('}');
     }
 
     pub(super) fn entries_equal(

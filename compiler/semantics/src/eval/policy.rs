@@ -8,7 +8,7 @@ use crate::app::app;
 use crate::check::lower;
 use crate::db::ItemId;
 use crate::diag::Diag;
-use crate::ir::{PolicyBody, Subject};
+use crate::ir::{Expr, ExprKind, PolicyBody, Subject};
 use crate::types::{kind_head, name_spot};
 
 /// How often a policy was asked in an environment, and what came of it.
@@ -77,11 +77,48 @@ impl<'db> Eval<'db> {
                         let message = said.unwrap_or_else(|| {
                             format!("`{}` requires `{text}`", kind.name(self.db))
                         });
-                        let spot = self.spot(&cx, require.condition.span);
-                        self.error(&cx, Diag::error("E0513", spot, message));
+                        self.not_met(&cx, inst, &require.condition, message);
                     }
                 }
             }
+        }
+    }
+
+    /// What a kind requires does not hold: told at the first of the inputs that it reads which was
+    /// given, as that is what can be changed; else at the declaration.
+    fn not_met(&mut self, cx: &Cx, inst: InstId, condition: &Expr, message: String) {
+        let spot = self.spot(cx, condition.span);
+        let diag = Diag::error("E0513", spot, message);
+        let mut inputs: Vec<Arc<str>> = Vec::new();
+        condition.walk(&mut |inner| {
+            if let ExprKind::Input(name) = &inner.kind {
+                inputs.push(name.clone());
+            }
+        });
+        let Some(instance) = self.world(cx.world).and_then(|w| w.instance(inst)).cloned() else {
+            return;
+        };
+        let outside = Cx {
+            item: instance.item,
+            inst: instance.parent,
+            ..*cx
+        };
+        let given = inputs.iter().find_map(|name| {
+            let value = self.field(&outside, instance.decl.name_span, inst, name);
+            let site = value.origin.0.site;
+            let given = !matches!(site.kind, Kind::Default | Kind::Derived);
+            given.then_some(crate::diag::Spot {
+                item: site.item,
+                range: site.span,
+            })
+        });
+        match given {
+            // Inside of another kind it is that one's use that is to be changed.
+            Some(given) if instance.parent.is_none() => {
+                let diag = diag.moved_to(given).related(spot, "here, in the kind");
+                self.error(&outside, diag);
+            }
+            _ => self.error(cx, diag),
         }
     }
 

@@ -61,6 +61,71 @@ pub(super) fn names_collide(eval: &mut Eval<'_>, world: usize) {
     }
 }
 
+/// The `let` of a kind that lists what one declaration has for itself alone: of two declarations of
+/// an environment that claim the same, neither could be told apart.
+const CLAIMS: &str = "claims";
+
+/// No two declarations may claim the same.
+pub(super) fn claims_collide(eval: &mut Eval<'_>, world: usize) {
+    let mut seen: BTreeMap<(u64, Arc<str>), InstId> = BTreeMap::new();
+    let all: Vec<InstId> = eval
+        .world(world)
+        .map(|w| w.ids().collect())
+        .unwrap_or_default();
+    for inst in all {
+        let Some(instance) = eval.world(world).and_then(|w| w.instance(inst)).cloned() else {
+            continue;
+        };
+        if !lower(eval.db, instance.kind).lets.contains_key(CLAIMS) {
+            continue;
+        }
+        let span = instance.decl.name_span;
+        let within = Cx {
+            world,
+            item: instance.item,
+            inst: Some(inst),
+            kind: Kind::Declared,
+        };
+        let claims = eval.kind_let(&Arc::from(CLAIMS), &within, span);
+        let Data::List(claims) = claims.data else {
+            continue;
+        };
+        for claim in claims.iter().filter_map(Val::text) {
+            let key = (instance.kind.as_id().as_bits(), claim.clone());
+            let Some(first) = seen.insert(key, inst) else {
+                continue;
+            };
+            let Some(other) = eval.world(world).and_then(|w| w.instance(first)).cloned() else {
+                continue;
+            };
+            let cx = Cx {
+                inst: instance.parent,
+                ..within
+            };
+            let kind = instance.kind.name(eval.db);
+            let message = if first == inst {
+                format!("`{}` has `{claim}` twice", instance.path)
+            } else {
+                format!(
+                    "`{claim}` is that of two `{kind}`s: `{}` and `{}`",
+                    other.path, instance.path
+                )
+            };
+            let there = crate::diag::Spot {
+                item: other.item,
+                range: other.decl.name_span,
+            };
+            let diag = Diag::error("E0516", eval.spot(&cx, span), message);
+            let diag = if first == inst {
+                diag
+            } else {
+                diag.related(there, "the other one")
+            };
+            eval.error(&cx, diag);
+        }
+    }
+}
+
 /// What a target refuses, why, and what it offers instead.
 pub(super) struct Refusal {
     what: Arc<str>,

@@ -23,7 +23,7 @@ use crate::db::{ItemId, main_package};
 use crate::diag::Diag;
 use crate::eval::{Cx, Entries, Eval, Held, InstId, Kind, LinkVal, Origin, SiteKey, Sites, Val};
 use crate::types::Ty;
-use checks::{names_collide, refusals, supported};
+use checks::{claims_collide, names_collide, refusals, supported};
 pub use links::link_vals;
 pub use links::within;
 use links::{fields_of, nodes, ordered};
@@ -149,6 +149,7 @@ impl Build {
             self.hold_placed(eval, &path, &placed);
         }
         names_collide(eval, self.world);
+        claims_collide(eval, self.world);
         self.check_support(eval, &ground);
         eval.need_links(self.world);
         let links = std::mem::take(eval.links_of(self.world)?);
@@ -177,6 +178,7 @@ impl Build {
             all.insert(path, node);
         }
         names_collide(eval, self.world);
+        claims_collide(eval, self.world);
         self.check_support(eval, &ground);
         let links = self.links(eval);
         hosts::literal_hosts(eval, self.world);

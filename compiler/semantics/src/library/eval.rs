@@ -195,22 +195,23 @@ impl<'db> Eval<'db> {
         span: Span,
     ) -> Val<'db> {
         let all: Vec<&Val<'db>> = std::iter::once(text).chain(pattern).collect();
-        let mut bad = None;
+        let mut known = None;
         let result = self.texts(&all, cx, span, |t| {
-            match regex_lite::Regex::new(&format!("^(?:{})$", at(t, 1))) {
-                Ok(regex) => Data::Bool(regex.is_match(at(t, 0))),
-                Err(problem) => {
-                    bad = Some(problem.to_string());
-                    Data::Poison
-                }
-            }
+            known = Some((at(t, 0).to_owned(), at(t, 1).to_owned()));
+            Data::Poison
         });
-        if let Some(problem) = bad {
-            let message = format!("this is no pattern: {problem}");
-            let diag = Diag::error("E0512", self.spot(cx, span), message);
-            self.error(cx, diag);
+        let Some((text, pattern)) = known else {
+            return result;
+        };
+        match self.matches_whole(&pattern, &text) {
+            Ok(holds) => Val::new(Data::Bool(holds), result.origin),
+            Err(problem) => {
+                let message = format!("this is no pattern: {problem}");
+                let diag = Diag::error("E0512", self.spot(cx, span), message);
+                self.error(cx, diag);
+                result
+            }
         }
-        result
     }
 
     fn join_call(
@@ -399,11 +400,11 @@ impl<'db> Eval<'db> {
                 new(Data::list(out))
             }
             B::Unique => {
-                // By their shown form, which is one for equal values: linear, not quadratic.
+                // By a key that equal values share: linear, not quadratic.
                 let mut seen = std::collections::BTreeSet::new();
                 let mut out = Vec::new();
                 for v in values.iter() {
-                    if seen.insert(self.show(v)) {
+                    if seen.insert(self.key(v)) {
                         out.push(v.clone());
                     }
                 }
