@@ -218,6 +218,7 @@ impl<'db> Checker<'db> {
         let mut depth = 0;
         let mut at = start.clone();
         let mut in_value = false;
+        let mut closed: Option<Diag> = None;
         for segment in segments {
             if in_value {
                 let (step, next) = self.step_below(&at, *segment)?;
@@ -248,12 +249,19 @@ impl<'db> Checker<'db> {
                     };
                     let step = Step::Name(Arc::from(name.text()));
                     if let Some(field) = kind_head(self.db, kind).field(name.text()) {
+                        if let Some(diag) = closed.take().filter(|_| !field.open) {
+                            self.diags.push(diag);
+                            return None;
+                        }
                         steps.push(step);
                         at = field.ty.clone();
                         in_value = true;
                         self.in_map = false;
                     } else {
-                        at = self.content(kind, *name)?;
+                        let (inner, foreign) = self.content(kind, *name)?;
+                        // The first one that is another package's is what is told.
+                        closed = closed.or(foreign);
+                        at = inner;
                         steps.push(step);
                         depth += 1;
                     }
@@ -273,8 +281,13 @@ impl<'db> Checker<'db> {
         Some((steps, depth, at))
     }
 
-    /// A declaration in the contents of a kind.
-    pub(super) fn content(&mut self, kind: ItemId, name: ast::Name<'_>) -> Option<Ty> {
+    /// A declaration in the contents of a kind, and what is to be said if that kind is another
+    /// package's and the path ends at a field that is not marked `open`.
+    pub(super) fn content(
+        &mut self,
+        kind: ItemId,
+        name: ast::Name<'_>,
+    ) -> Option<(Ty, Option<Diag>)> {
         let text = name.text();
         let spot = self.spot(name.node());
         let inner = decls(self.db, kind);
@@ -283,17 +296,17 @@ impl<'db> Checker<'db> {
             Some((index, _)) => {
                 let foreign =
                     kind.file(self.db).package(self.db) != self.item.file(self.db).package(self.db);
-                if foreign {
+                let closed = foreign.then(|| {
                     let message = format!(
-                        "`{text}` is inside of `{}`, which is another package's: only its inputs can be set",
+                        "`{text}` is inside of `{}`, which is another package's: only its inputs can be set, and what is marked `open`",
                         kind.name(self.db)
                     );
-                    self.diags.push(Diag::error("E0604", spot, message));
-                    return None;
-                }
+                    Diag::error("E0604", spot, message)
+                });
                 let decl = DeclRef { item: kind, index };
                 // Whether it is there is seen when the environment is evaluated.
-                Some(super::decl_type(self.db, decl, &[]).without_none(self.db))
+                let ty = super::decl_type(self.db, decl, &[]).without_none(self.db);
+                Some((ty, closed))
             }
             None => {
                 let head = kind_head(self.db, kind);

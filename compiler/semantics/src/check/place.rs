@@ -62,7 +62,11 @@ impl<'db> Checker<'db> {
                         self.error("E0215", whole, message);
                         return None;
                     }
-                    let next = self.content(kind, *name)?;
+                    let (next, closed) = self.content(kind, *name)?;
+                    if let Some(diag) = closed {
+                        self.diags.push(diag);
+                        return None;
+                    }
                     path.push(Step::Name(Arc::from(name.text())));
                     next
                 }
