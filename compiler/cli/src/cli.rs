@@ -353,8 +353,11 @@ pub struct Check {
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Print the diagnostics as JSON
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sarif")]
     pub json: bool,
+    /// Print the diagnostics as SARIF 2.1.0
+    #[arg(long)]
+    pub sarif: bool,
     /// The day that waivers are held to, in UTC [default: today]
     #[arg(long, value_name = "DATE", value_parser = crate::today::parse)]
     pub today: Option<NaiveDate>,

@@ -25,6 +25,7 @@ mod progress;
 mod project;
 mod report;
 mod revision;
+mod sarif;
 mod shim;
 mod suggest;
 mod targets;

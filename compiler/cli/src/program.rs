@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use plat_engine::Scope;
-use plat_model::{Graph, TargetId};
+use plat_model::{Graph, NodeKind, TargetId};
 use plat_semantics::{
-    Database, EnvironmentInfo, PackageInput, PolicyOutcome, Project, Source, TestOutcome,
-    parse_manifest,
+    CaseShape, Database, EnvironmentInfo, OutShape, PackageInput, PolicyOutcome, Project, Source,
+    TestOutcome, parse_manifest,
 };
 use plat_syntax::{Diagnostic, Label, Severity};
 
@@ -385,6 +385,16 @@ impl Program {
         } else {
             Ok(graph)
         }
+    }
+
+    /// The cases of every variant, for those who show values.
+    pub fn cases(&self) -> Vec<CaseShape> {
+        self.database.cases()
+    }
+
+    /// What the declarations of a kind give to others.
+    pub fn outs(&self, kind: &NodeKind) -> Vec<OutShape> {
+        self.database.outs(&kind.package, &kind.name)
     }
 
     /// The environments that are no families.

@@ -31,7 +31,8 @@ impl Sources {
         self.texts.insert(file.to_owned(), tame(text));
     }
 
-    fn text(&self, file: &str) -> &str {
+    /// The text of a file, empty where there is none.
+    pub fn text(&self, file: &str) -> &str {
         self.texts.get(file).map_or("", String::as_str)
     }
 }

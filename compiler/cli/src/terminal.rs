@@ -244,15 +244,20 @@ impl Paint {
     }
 }
 
-/// Text of somebody else on its way to a terminal: what would move the cursor or change colours
-/// becomes `?`, letter for letter.
+/// Text of somebody else on its way to a terminal: what would move the cursor or change colours is
+/// written as the language escapes it, `\u{1b}`.
 pub fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
     let bad = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || is_bidi(c);
     if text.contains(bad) {
-        text.chars()
-            .map(|c| if bad(c) { '?' } else { c })
-            .collect::<String>()
-            .into()
+        let mut shown = String::with_capacity(text.len() + 8);
+        for c in text.chars() {
+            if bad(c) {
+                shown.extend(c.escape_unicode());
+            } else {
+                shown.push(c);
+            }
+        }
+        shown.into()
     } else {
         text.into()
     }

@@ -304,3 +304,47 @@ fn nobody_to_ask_is_an_error_that_says_so() {
         ran.err
     );
 }
+
+#[test]
+fn a_check_for_tools_is_sarif() {
+    let place = shop();
+    place.write("app.plat", SHOP.replace("scale = 2", "scal = 2").as_bytes());
+    let sarif: serde_json::Value =
+        serde_json::from_str(&place.run(&["check", "--sarif"]).fails().out).unwrap();
+    assert_snapshot!(serde_json::to_string_pretty(&sarif).unwrap());
+    place.write("app.plat", SHOP.as_bytes());
+    let sarif: serde_json::Value =
+        serde_json::from_str(&place.run(&["check", "--sarif"]).ok().out).unwrap();
+    assert_eq!(sarif["runs"][0]["results"], serde_json::json!([]));
+}
+
+#[test]
+fn why_writes_values_as_people_do_and_tells_what_a_declaration_gives() {
+    let place = shop();
+    let mut all = String::new();
+    for path in [
+        "api.scale",
+        "api",
+        "db",
+        "db.url",
+        "db.port",
+        "api.run",
+        "public.paths",
+    ] {
+        let ran = place.run(&["why", "dev", path]).ok();
+        all.push_str(&format!("$ platc why dev {path}\n{}\n", ran.out));
+    }
+    assert_snapshot!(all);
+    let json: serde_json::Value =
+        serde_json::from_str(&place.run(&["why", "dev", "db.url", "--json"]).ok().out).unwrap();
+    assert_eq!(json["out"]["type"], "secret later String");
+    assert_eq!(json["read_by"], serde_json::json!(["api.env.DATABASE_URL"]));
+}
+
+/// A character that can't be seen is told by its number, and does nothing to the terminal.
+#[test]
+fn what_cannot_be_seen_is_shown_as_an_escape() {
+    let text = "app a\nredis cache {}\nenv dev { target = local {} }\npolicy p(r: redis) { require = r.keep, message = \"a\\u{0}b\\u{1b}[2J\" }\n";
+    let ran = Place::app(text).run(&["check"]).fails();
+    assert!(ran.err.contains(r"a\u{0}b\u{1b}[2J"), "{}", ran.err);
+}

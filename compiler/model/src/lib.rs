@@ -31,4 +31,5 @@ pub use graph::{
 pub use origin::{Origin, OriginId, OriginTable, Place, Site, SiteKind};
 pub use path::{FieldPath, NodePath, external_name};
 pub use quantity::{Decimal, ParseDecimalError, Quantity};
+pub use show::CaseForm;
 pub use value::{Data, Hole, Piece, Value};

@@ -1,8 +1,46 @@
 //! How values look to people: in plans, `why` and errors.
 
-use std::fmt;
+use std::fmt::{self, Display as _};
 
-use crate::{Data, Hole, Piece, Value};
+use crate::{Data, Fields, Hole, Piece, Value};
+
+/// How a case of a variant is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaseForm {
+    /// Whether its name is: one that is made from a plain value goes without.
+    pub named: bool,
+    /// The parts that are written, in this order, and whether each is called by its name.
+    pub parts: Vec<(String, bool)>,
+}
+
+impl CaseForm {
+    /// Every part that holds something, by its name: all there is to say without its type.
+    fn whole(fields: &Fields) -> Self {
+        let given = fields.iter().filter(|(_, value)| !value.is_none());
+        Self {
+            named: true,
+            parts: given.map(|(name, _)| (name.clone(), true)).collect(),
+        }
+    }
+}
+
+type Form<'a> = &'a dyn Fn(&str, &Fields) -> CaseForm;
+
+impl Value {
+    /// In the notation of the language, on one line, with each case of a variant in the form that
+    /// `form` gives for its name and parts: `2` where the whole of it is `fixed(count: 2)`.
+    pub fn written(&self, form: &dyn Fn(&str, &Fields) -> CaseForm) -> String {
+        Written(&self.data, form).to_string()
+    }
+}
+
+struct Written<'a>(&'a Data, Form<'a>);
+
+impl fmt::Display for Written<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_data(self.0, f, self.1)
+    }
+}
 
 impl fmt::Display for Value {
     /// In the notation of the language, on one line. A hole is shown as `${producer.out}`.
@@ -13,68 +51,86 @@ impl fmt::Display for Value {
 
 impl fmt::Display for Data {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => f.write_str("none"),
-            Self::Bool(b) => b.fmt(f),
-            Self::Int(n) => n.fmt(f),
-            Self::Decimal(n) => n.fmt(f),
-            Self::Quantity(q) => f.write_str(&q.text),
-            Self::String(s) => write!(f, "\"{}\"", escape(s)),
-            Self::Text(pieces) => {
-                if let [Piece::Hole(hole)] = pieces.as_slice() {
-                    return hole.fmt(f);
-                }
-                f.write_str("\"")?;
-                for piece in pieces {
-                    match piece {
-                        Piece::Literal(s) => f.write_str(&escape(s))?,
-                        Piece::Hole(hole) => write!(f, "${{{hole}}}")?,
-                    }
-                }
-                f.write_str("\"")
+        write_data(self, f, &|_, fields| CaseForm::whole(fields))
+    }
+}
+
+fn write_data(data: &Data, f: &mut fmt::Formatter<'_>, form: Form<'_>) -> fmt::Result {
+    match data {
+        Data::None => f.write_str("none"),
+        Data::Bool(b) => b.fmt(f),
+        Data::Int(n) => n.fmt(f),
+        Data::Decimal(n) => n.fmt(f),
+        Data::Quantity(q) => f.write_str(&q.text),
+        Data::String(s) => write!(f, "\"{}\"", escape(s)),
+        Data::Text(pieces) => {
+            if let [Piece::Hole(hole)] = pieces.as_slice() {
+                return hole.fmt(f);
             }
-            Self::Range(lo, hi) => write!(f, "{lo}..{hi}"),
-            Self::List(items) => {
-                f.write_str("[")?;
-                for (i, item) in items.iter().enumerate() {
-                    if i > 0 {
-                        f.write_str(", ")?;
-                    }
-                    item.fmt(f)?;
-                }
-                f.write_str("]")
-            }
-            Self::Map(entries) if entries.is_empty() => f.write_str("{}"),
-            Self::Map(entries) => {
-                f.write_str("{ ")?;
-                for (i, (name, value)) in entries.iter().enumerate() {
-                    if i > 0 {
-                        f.write_str(", ")?;
-                    }
-                    if is_identifier(name) {
-                        write!(f, "{name} = {value}")?;
-                    } else {
-                        write!(f, "\"{}\" = {value}", escape(name))?;
-                    }
-                }
-                f.write_str(" }")
-            }
-            Self::Variant { case, fields } => {
-                f.write_str(case)?;
-                let shown = fields.iter().filter(|(_, v)| !v.is_none());
-                for (i, (name, value)) in shown.enumerate() {
-                    f.write_str(if i == 0 { "(" } else { ", " })?;
-                    write!(f, "{name}: {value}")?;
-                }
-                if fields.values().any(|v| !v.is_none()) {
-                    f.write_str(")")
-                } else {
-                    Ok(())
+            f.write_str("\"")?;
+            for piece in pieces {
+                match piece {
+                    Piece::Literal(s) => f.write_str(&escape(s))?,
+                    Piece::Hole(hole) => write!(f, "${{{hole}}}")?,
                 }
             }
-            Self::Node(path) => path.fmt(f),
-            Self::Out { node, out } => write!(f, "{node}.{out}"),
+            f.write_str("\"")
         }
+        Data::Range(lo, hi) => {
+            write_data(&lo.data, f, form)?;
+            f.write_str("..")?;
+            write_data(&hi.data, f, form)
+        }
+        Data::List(items) => {
+            f.write_str("[")?;
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    f.write_str(", ")?;
+                }
+                write_data(&item.data, f, form)?;
+            }
+            f.write_str("]")
+        }
+        Data::Map(entries) if entries.is_empty() => f.write_str("{}"),
+        Data::Map(entries) => {
+            f.write_str("{ ")?;
+            for (i, (name, value)) in entries.iter().enumerate() {
+                if i > 0 {
+                    f.write_str(", ")?;
+                }
+                if is_identifier(name) {
+                    write!(f, "{name} = ")?;
+                } else {
+                    write!(f, "\"{}\" = ", escape(name))?;
+                }
+                write_data(&value.data, f, form)?;
+            }
+            f.write_str(" }")
+        }
+        Data::Variant { case, fields } => {
+            let CaseForm { named, parts } = form(case, fields);
+            if named {
+                f.write_str(case)?;
+            }
+            let parts = parts.iter().filter_map(|(name, by_name)| {
+                let value = fields.get(name)?;
+                Some((by_name.then_some(name), value))
+            });
+            let mut any = false;
+            for (i, (name, value)) in parts.enumerate() {
+                any = true;
+                if named || i > 0 {
+                    f.write_str(if i == 0 { "(" } else { ", " })?;
+                }
+                if let Some(name) = name {
+                    write!(f, "{name}: ")?;
+                }
+                write_data(&value.data, f, form)?;
+            }
+            f.write_str(if named && any { ")" } else { "" })
+        }
+        Data::Node(path) => path.fmt(f),
+        Data::Out { node, out } => write!(f, "{node}.{out}"),
     }
 }
 

@@ -6,7 +6,8 @@
 //! Architecture invariants:
 //! - It knows no backend, no terminal and no language server, does no I/O and reads no clock.
 //! - It knows no kind by name: kinds are plat, in `std`. The few words of `std` that the language
-//!   itself speaks of are `environment` and `target`, and the fields `name` and `after`.
+//!   itself speaks of are `environment` and `target`, the fields `name` and `after`, and a kind's
+//!   `let`s `claims` and `known_as`.
 //! - Identity is a stable path (`ItemId` in `db.rs`), never an offset; places are resolved only when
 //!   something is shown. No secret value is ever here: only references to who holds it.
 //! - Diagnostics are values in query results. One mistake gives one error.
@@ -16,6 +17,7 @@
 
 mod api;
 mod app;
+mod catalog;
 mod check;
 mod consequences;
 mod data;
@@ -37,6 +39,7 @@ mod types;
 mod units;
 
 pub use api::{Database, EnvironmentInfo};
+pub use catalog::{CaseShape, OutShape};
 pub use diagnostics::{explain, explanations};
 pub use manifest::{is_package_name, parse_manifest};
 pub use outcomes::{PolicyOutcome, TestOutcome};

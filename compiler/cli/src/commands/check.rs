@@ -6,6 +6,7 @@ use crate::cli::{Check, Global};
 use crate::failure::{Outcome, Stop};
 use crate::program;
 use crate::report::{self, Counts};
+use crate::sarif::{self, Found};
 use crate::suggest::{count, listed};
 use crate::terminal::Terminal;
 use crate::today::today;
@@ -25,6 +26,7 @@ pub fn run(check: &Check, global: &Global, terminal: &Terminal) -> Result<Outcom
     };
     let mut failed = false;
     let mut reports = Vec::new();
+    let mut findings = Vec::new();
     for package in &packages {
         let program = program::read(package.as_deref(), terminal)?;
         let mut diagnostics = program.diagnostics();
@@ -37,6 +39,14 @@ pub fn run(check: &Check, global: &Global, terminal: &Terminal) -> Result<Outcom
                 &diagnostics,
                 &program.sources(&diagnostics),
             ));
+            continue;
+        }
+        if check.sarif {
+            findings.push(Found {
+                package: program.name().to_owned(),
+                sources: program.sources(&diagnostics),
+                diagnostics,
+            });
             continue;
         }
         program.show(&diagnostics, terminal);
@@ -56,6 +66,9 @@ pub fn run(check: &Check, global: &Global, terminal: &Terminal) -> Result<Outcom
             };
             terminal.say(format!("{}: {checked}{nothing}", program.name()));
         }
+    }
+    if check.sarif {
+        terminal.print_json(&sarif::log(&findings))?;
     }
     match reports.as_mut_slice() {
         [] => {}

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use plat_model::{Data, Graph, NodePath, OriginId, Site, SiteKind, TargetId, Value};
+use plat_model::{
+    CaseForm, Data, Fields, Graph, NodeKind, NodePath, OriginId, Site, SiteKind, TargetId, Value,
+};
+use plat_semantics::{CaseShape, OutShape};
 use serde_json::json;
 
 use crate::cli::{Global, Why};
@@ -27,13 +30,75 @@ pub fn run(why: &Why, global: &Global, terminal: &Terminal) -> Result<Outcome, S
     };
     let program = program::load(global.dir.as_deref(), terminal)?;
     let graph = program.graph(env, terminal)?;
-    let found = find(&graph, path)?;
+    let outs = |kind: &NodeKind| program.outs(kind);
+    let found = find(&graph, &outs, path)?;
+    let shown = Shown {
+        graph: &graph,
+        cases: program.cases(),
+    };
     if why.json {
-        terminal.print_json(&as_json(&graph, path, &found))?;
+        terminal.print_json(&as_json(&shown, path, &found))?;
     } else {
-        terminal.print(as_text(&graph, path, &found, terminal.out()))?;
+        terminal.print(as_text(&shown, path, &found, terminal.out()))?;
     }
     Ok(Outcome::Done)
+}
+
+/// Values as a person would write them.
+struct Shown<'a> {
+    graph: &'a Graph,
+    cases: Vec<CaseShape>,
+}
+
+impl Shown<'_> {
+    fn value(&self, value: &Value) -> String {
+        value.written(&|case, fields| self.form(case, fields))
+    }
+
+    /// Without the name of a case that is made from a plain value, without the name of the first
+    /// part, and without the parts that are as their type has them when nobody says anything.
+    fn form(&self, case: &str, fields: &Fields) -> CaseForm {
+        let given = |name: &String| fields.get(name).is_some_and(|value| !value.is_none());
+        let shape = self.cases.iter().find(|shape| {
+            let mut parts = shape.parts.iter();
+            shape.name == case
+                && shape.parts.len() == fields.iter().len()
+                && parts.all(|(name, _)| fields.get(name).is_some())
+        });
+        let Some(shape) = shape else {
+            let all = fields.iter().map(|(name, _)| name.clone());
+            return CaseForm {
+                named: true,
+                parts: all.filter(given).map(|name| (name, true)).collect(),
+            };
+        };
+        let said = |(name, optional): &(String, bool)| {
+            given(name)
+                && !(*optional
+                    && fields
+                        .get(name)
+                        .is_some_and(|value| self.is_default(value, &shape.of)))
+        };
+        let parts: Vec<&(String, bool)> = shape.parts.iter().filter(|part| said(part)).collect();
+        let first = shape.parts.first().map(|(name, _)| name);
+        let alone = parts.len() == 1 && parts.first().map(|(name, _)| name) == first;
+        CaseForm {
+            named: !(shape.implicit && alone),
+            parts: parts
+                .into_iter()
+                .map(|(name, _)| (name.clone(), Some(name) != first))
+                .collect(),
+        }
+    }
+
+    /// Is it what the type itself says of a part that nobody gives?
+    fn is_default(&self, value: &Value, of: &str) -> bool {
+        let site = chain(self.graph, value.origin).first();
+        site.is_some_and(|site| {
+            let within = site.path.strip_prefix(of);
+            site.kind == SiteKind::Default && within.is_some_and(|rest| rest.starts_with('.'))
+        })
+    }
 }
 
 /// What stands at a path.
@@ -46,10 +111,18 @@ enum Found<'a> {
         what: String,
         origin: OriginId,
         fields: Vec<(&'a str, &'a Value)>,
+        /// What it gives to others.
+        outs: Vec<OutShape>,
     },
+    /// What a declaration gives to others, which the target knows.
+    Out { out: OutShape, node: &'a NodePath },
 }
 
-fn find<'a>(graph: &'a Graph, path: &str) -> Result<Found<'a>, Failure> {
+fn find<'a>(
+    graph: &'a Graph,
+    outs: &dyn Fn(&NodeKind) -> Vec<OutShape>,
+    path: &str,
+) -> Result<Found<'a>, Failure> {
     let steps = steps(path)?;
     let (first, rest) = match steps.split_first() {
         Some((first, rest)) => (first.as_str(), rest),
@@ -72,16 +145,32 @@ fn find<'a>(graph: &'a Graph, path: &str) -> Result<Found<'a>, Failure> {
         }
     }
     if let Some((name, node, next)) = node {
-        let fields = &node.fields;
         let rest = self::steps(next)?;
+        let mut outs = outs(&node.kind);
+        if let Some(first) = rest
+            .first()
+            .filter(|first| node.fields.get(first).is_none())
+            && let Some(at) = outs.iter().position(|out| out.name == **first)
+        {
+            let out = outs.swap_remove(at);
+            return Ok(Found::Out { out, node: name });
+        }
         let what = format!("{} {name}", node.kind.name);
-        return below(&what, name.as_str(), node.origin, fields.iter(), &rest);
+        let fields = node.fields.iter();
+        return below(&what, name.as_str(), node.origin, fields, outs, &rest);
     }
     match first {
         "target" => {
             if let Some(target) = graph.targets.get(&TargetId::main()) {
                 let what = format!("target {}", target.kind);
-                return below(&what, "target", target.origin, target.fields.iter(), rest);
+                return below(
+                    &what,
+                    "target",
+                    target.origin,
+                    target.fields.iter(),
+                    Vec::new(),
+                    rest,
+                );
             }
         }
         "environment" => {
@@ -92,6 +181,7 @@ fn find<'a>(graph: &'a Graph, path: &str) -> Result<Found<'a>, Failure> {
                 "environment",
                 environment.origin,
                 environment.fields.iter(),
+                Vec::new(),
                 rest,
             );
         }
@@ -120,6 +210,7 @@ fn below<'a>(
     name: &str,
     origin: OriginId,
     fields: impl Iterator<Item = (&'a String, &'a Value)>,
+    outs: Vec<OutShape>,
     rest: &[String],
 ) -> Result<Found<'a>, Failure> {
     let fields: Vec<(&str, &Value)> = fields.map(|(k, v)| (k.as_str(), v)).collect();
@@ -128,9 +219,11 @@ fn below<'a>(
             what: what.to_owned(),
             origin,
             fields,
+            outs,
         });
     };
-    let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+    let given = outs.iter().map(|out| out.name.as_str());
+    let names: Vec<&str> = fields.iter().map(|(name, _)| *name).chain(given).collect();
     let found = fields.iter().find(|(name, _)| name == first);
     let (_, mut value) = *found.ok_or_else(|| missing(name, first, &names))?;
     let mut at = format!("{name}.{first}");
@@ -211,17 +304,33 @@ fn chain(graph: &Graph, origin: OriginId) -> &[Site] {
         .map_or(&[], |origin| origin.chain.as_slice())
 }
 
-fn as_text(graph: &Graph, path: &str, found: &Found<'_>, paint: Paint) -> String {
+fn as_text(shown: &Shown<'_>, path: &str, found: &Found<'_>, paint: Paint) -> String {
+    let graph = shown.graph;
     match found {
         Found::Value(value) => {
-            let mut text = format!("{path} = {}\n\n", paint.bold(value));
+            let value_text = paint.bold(shown.value(value));
+            let mut text = format!("{path} = {value_text}\n\n");
             text.push_str(&sites(chain(graph, value.origin), paint));
+            text
+        }
+        Found::Out { out, node } => {
+            let mut text = format!("{path}: {}\n", paint.bold(&out.ty));
+            let grants = out.grants.as_deref();
+            let _ = writeln!(
+                text,
+                "  what {node} gives{}",
+                grants.map_or_else(String::new, |g| format!("; reading it grants {g}"))
+            );
+            for link in readers(graph, node, out) {
+                let _ = writeln!(text, "  read by {}", paint.hint(link));
+            }
             text
         }
         Found::Whole {
             what,
             origin,
             fields,
+            outs,
         } => {
             let place = graph
                 .origins
@@ -235,7 +344,7 @@ fn as_text(graph: &Graph, path: &str, found: &Found<'_>, paint: Paint) -> String
                 .max()
                 .unwrap_or(0);
             for (name, value) in fields {
-                let shown = shortened(&value.to_string(), LONGEST_VALUE);
+                let shown = shortened(&shown.value(value), LONGEST_VALUE);
                 let site = chain(graph, value.origin).first();
                 let from = site
                     .map(|s| format!("{}  {}", s.place, word(s)))
@@ -247,9 +356,34 @@ fn as_text(graph: &Graph, path: &str, found: &Found<'_>, paint: Paint) -> String
                     paint.dim(from)
                 );
             }
+            if !outs.is_empty() {
+                text.push_str("gives\n");
+            }
+            let widest = outs.iter().map(|out| out.name.chars().count()).max();
+            let types = outs.iter().map(|out| out.ty.chars().count()).max();
+            let (widest, types) = (widest.unwrap_or(0), types.unwrap_or(0));
+            for out in outs {
+                let grants = out.grants.as_deref();
+                let grants = grants.map_or_else(String::new, |g| format!("grants {g}"));
+                let line = format!(
+                    "  {:widest$}: {:types$}  {}",
+                    out.name,
+                    out.ty,
+                    paint.dim(grants)
+                );
+                let _ = writeln!(text, "{}", line.trim_end());
+            }
             text
         }
     }
+}
+
+/// Who reads an out, and in which field: `api.env.DATABASE_URL`.
+fn readers(graph: &Graph, node: &NodePath, out: &OutShape) -> Vec<String> {
+    let links = graph.links.iter();
+    let own = links.filter(|link| link.to == *node && link.out == out.name);
+    own.map(|link| format!("{}.{}", link.from, link.field))
+        .collect()
 }
 
 /// Who set it, and whom that overrode.
@@ -302,11 +436,21 @@ fn shortened(text: &str, most: usize) -> String {
     format!("{cut}…")
 }
 
-fn as_json(graph: &Graph, path: &str, found: &Found<'_>) -> serde_json::Value {
+fn given(out: &OutShape) -> serde_json::Value {
+    json!({
+        "name": out.name,
+        "type": out.ty,
+        "grants": out.grants,
+        "implicit": out.implicit,
+    })
+}
+
+fn as_json(shown: &Shown<'_>, path: &str, found: &Found<'_>) -> serde_json::Value {
+    let graph = shown.graph;
     let one = |value: &Value| {
         json!({
             "value": value,
-            "text": value.to_string(),
+            "text": shown.value(value),
             "chain": chain(graph, value.origin),
         })
     };
@@ -318,12 +462,21 @@ fn as_json(graph: &Graph, path: &str, found: &Found<'_>) -> serde_json::Value {
     });
     let found = match found {
         Found::Value(value) => one(value),
-        Found::Whole { fields, origin, .. } => {
+        Found::Out { out, node } => {
+            json!({ "out": given(out), "read_by": readers(graph, node, out) })
+        }
+        Found::Whole {
+            fields,
+            origin,
+            outs,
+            ..
+        } => {
             let fields: serde_json::Map<String, serde_json::Value> = fields
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), one(value)))
                 .collect();
-            json!({ "fields": fields, "chain": chain(graph, *origin) })
+            let outs: Vec<serde_json::Value> = outs.iter().map(given).collect();
+            json!({ "fields": fields, "outs": outs, "chain": chain(graph, *origin) })
         }
     };
     if let (Some(object), serde_json::Value::Object(found)) = (object.as_object_mut(), found) {

@@ -3,6 +3,7 @@
 use plat_syntax::ast::{self, BinaryOp};
 
 use super::Checker;
+use super::way::Label;
 use crate::diag::Diag;
 use crate::ir::{Expr, ExprKind, Pattern};
 use crate::types::{Ty, join};
@@ -59,24 +60,30 @@ impl<'db> Checker<'db> {
     }
 
     /// What decides on the shape of the graph must be known, and may not be secret.
-    pub(super) fn no_structure(&mut self, ty: &Ty, node: plat_syntax::Node<'_>, what: &str) {
+    pub(super) fn no_structure(&mut self, ty: &Ty, node: plat_syntax::Node<'db>, what: &str) {
         let labels = self.labels_of(ty);
-        if labels.secret {
-            let spot = self.spot(node);
+        let shown = ty.show(self.db);
+        let (code, message, said, label) = if labels.secret {
             let message = format!("{what} may not depend on a secret");
-            self.diags.push(
-                Diag::error("E0402", spot, message)
-                    .label(format!("this is `{}`", ty.show(self.db))),
-            );
+            (
+                "E0402",
+                message,
+                format!("this is `{shown}`"),
+                Label::Secret,
+            )
         } else if labels.later {
-            let spot = self.spot(node);
             let message = format!("{what} must be known before anything is applied");
-            self.diags
-                .push(Diag::error("E0403", spot, message).label(format!(
-                    "this is `{}`: known only after apply",
-                    ty.show(self.db)
-                )));
-        }
+            let said = format!("this is `{shown}`: known only after apply");
+            ("E0403", message, said, Label::Later)
+        } else {
+            return;
+        };
+        let diag = Diag::error(code, self.spot(node), message).label(said);
+        let diag = match self.once_more(node) {
+            Some(value) => self.with_way(diag, &value, label),
+            None => diag,
+        };
+        self.diags.push(diag);
     }
 
     pub(super) fn if_(&mut self, choice: ast::IfExpr<'db>, hint: Option<&Ty>) -> (ExprKind, Ty) {

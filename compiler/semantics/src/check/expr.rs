@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use plat_syntax::ast::{self, StringPart};
 
+use super::way::Label;
 use super::{Checker, decl_type, let_type};
 use crate::db::Space;
 use crate::diag::Diag;
@@ -156,7 +157,7 @@ impl<'db> Checker<'db> {
     /// A value inside of a text.
     fn as_text(&mut self, value: Expr, ty: &Ty) -> (Labels, Expr) {
         if self.in_message {
-            return (ty.plain(self.db).0, value);
+            return self.in_a_message(value, ty);
         }
         let all = Labels {
             secret: true,
@@ -166,6 +167,24 @@ impl<'db> Checker<'db> {
         let (labels, _) = self.text_labels(ty);
         let value = self.for_purpose("a text".to_owned(), |c| c.coerce(value, ty, &wanted));
         (labels, value)
+    }
+
+    /// A value inside of a message: everything can be written there, but nothing that is secret or
+    /// has it inside, for a message is printed.
+    fn in_a_message(&mut self, value: Expr, ty: &Ty) -> (Labels, Expr) {
+        let labels = self.labels_written(ty);
+        let whole = matches!(ty.plain(self.db).1, Ty::Instance(_));
+        if whole || !labels.secret {
+            // A declaration is written as its path.
+            return (Labels::default(), value);
+        }
+        let spot = self.spot_of(value.span);
+        let diag = Diag::error("E0401", spot, "a secret may not flow into a message")
+            .label(format!("this is `{}`", ty.show(self.db)))
+            .help("a message is printed: name what it is about, not what it holds");
+        let diag = self.with_way(diag, &value, Label::Secret);
+        self.diags.push(diag);
+        (Labels::default(), Expr::poison(value.span))
     }
 
     fn name(&mut self, name: ast::NameRef<'db>, hint: Option<&Ty>) -> (ExprKind, Ty) {

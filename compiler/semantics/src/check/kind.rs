@@ -72,7 +72,10 @@ impl<'db> Checker<'db> {
                     let (condition, message) = self.scoped(|c| {
                         let (condition, _) = c.condition(require.condition());
                         c.in_message = true;
-                        let message = require.message().map(|m| c.check(Some(m), &Ty::Unknown));
+                        let purpose = "a message".to_owned();
+                        let message = require.message();
+                        let message = message
+                            .map(|m| c.for_purpose(purpose, |c| c.check(Some(m), &Ty::String)));
                         c.in_message = false;
                         (condition, message)
                     });

@@ -12,7 +12,7 @@ use crate::types::{Labels, Ty, TypeBody, type_def};
 /// holds itself ends here.
 const DEPTH: u32 = 16;
 
-impl Checker<'_> {
+impl<'db> Checker<'db> {
     /// The labels of the value itself.
     pub(super) fn labels_of(&self, ty: &Ty) -> Labels {
         ty.plain(self.db).0
@@ -40,7 +40,7 @@ impl Checker<'_> {
 
     /// What decides on something must be known and not secret, down to its last part: comparing two
     /// records compares the secrets in them.
-    pub(super) fn nothing_labelled(&mut self, ty: &Ty, node: Node<'_>, what: &str) {
+    pub(super) fn nothing_labelled(&mut self, ty: &Ty, node: Node<'db>, what: &str) {
         let labels = self.labels_within(ty, false, 0);
         self.no_structure(&ty.clone().labelled(labels), node, what);
     }

@@ -30,6 +30,7 @@ mod record;
 mod recursion;
 mod usefulness;
 mod waive;
+mod way;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,6 +47,7 @@ pub(crate) use circles::{circle, parent_of, tells, told};
 pub(crate) use moved::{final_name, written};
 pub use moved::{rename_conflicts, renames};
 pub use recursion::recursive_calls;
+use way::Label;
 
 use crate::types::{Clash, Coercion, Converter, Ty, TypeBody, Word, kind_head, type_def};
 
@@ -157,6 +159,8 @@ pub struct Checker<'db> {
     in_message: bool,
     /// In a test, an expression may be wanted to fail.
     in_test: bool,
+    /// An expression is looked at a second time, for what its label came from.
+    once_more: bool,
 }
 
 impl<'db> Checker<'db> {
@@ -179,6 +183,7 @@ impl<'db> Checker<'db> {
             in_map: false,
             in_message: false,
             in_test: false,
+            once_more: false,
         }
     }
 
@@ -240,15 +245,15 @@ impl<'db> Checker<'db> {
                 span,
             },
             Err(clash) => {
-                self.clash(span, found, wanted, &clash);
+                self.clash(&value, found, wanted, &clash);
                 Expr::poison(span)
             }
         }
     }
 
-    fn clash(&mut self, span: Span, found: &Ty, wanted: &Ty, clash: &Clash) {
+    fn clash(&mut self, value: &Expr, found: &Ty, wanted: &Ty, clash: &Clash) {
         let db = self.db;
-        let spot = self.spot_of(span);
+        let spot = self.spot_of(value.span);
         let purpose = if self.purpose.is_empty() {
             "this place".to_owned()
         } else {
@@ -257,19 +262,19 @@ impl<'db> Checker<'db> {
         let (found_text, wanted_text) = (found.show(db), wanted.show(db));
         let diag = match clash {
             Clash::Type => self.type_clash(spot, found, wanted, &purpose),
-            Clash::Secret => Diag::error(
-                "E0401",
-                spot,
-                format!("a secret may not flow into {purpose}"),
-            )
-            .label(format!("this is `{found_text}`"))
-            .help("secrets go into environment values, files and other secrets"),
-            Clash::Later => Diag::error(
-                "E0403",
-                spot,
-                format!("{purpose} must be known before anything is applied"),
-            )
-            .label(format!("this is `{found_text}`: known only after apply")),
+            Clash::Secret => {
+                let message = format!("a secret may not flow into {purpose}");
+                let diag = Diag::error("E0401", spot, message)
+                    .label(format!("this is `{found_text}`"))
+                    .help("secrets go into environment values, files and other secrets");
+                self.with_way(diag, value, Label::Secret)
+            }
+            Clash::Later => {
+                let message = format!("{purpose} must be known before anything is applied");
+                let diag = Diag::error("E0403", spot, message)
+                    .label(format!("this is `{found_text}`: known only after apply"));
+                self.with_way(diag, value, Label::Later)
+            }
             Clash::NoField(name) => {
                 let names = record_names(db, wanted);
                 let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();

@@ -55,7 +55,10 @@ impl<'db> Checker<'db> {
                 "require" => body.require = Some(self.condition(field.value()).0),
                 "message" => {
                     self.in_message = true;
-                    body.message = Some(self.check(field.value(), &Ty::String));
+                    let purpose = "a message".to_owned();
+                    let message =
+                        self.for_purpose(purpose, |c| c.check(field.value(), &Ty::String));
+                    body.message = Some(message);
                     self.in_message = false;
                 }
                 "severity" => {

@@ -314,10 +314,21 @@ impl<'db> Checker<'db> {
     }
 
     pub(super) fn with(&mut self, with: ast::WithExpr<'db>, hint: Option<&Ty>) -> (ExprKind, Ty) {
-        let map_hint = hint.filter(|h| matches!(h.plain(self.db).1, Ty::Map(_) | Ty::Record(_)));
-        let (base, ty) = self.infer_opt(with.base(), map_hint);
+        let wanted = hint.map(|h| h.without_none(self.db));
+        let wanted = wanted.filter(|h| matches!(h.plain(self.db).1, Ty::Map(_) | Ty::Record(_)));
+        let (base, ty) = self.infer_opt(with.base(), wanted.as_ref());
         // What was inferred from literals may be changed to other ones.
         let ty = ty.widened();
+        // Where a Map is wanted, a record becomes one before it is changed: entries may be added.
+        let (base, ty) = match wanted {
+            Some(wanted)
+                if matches!(wanted.plain(self.db).1, Ty::Map(_))
+                    && matches!(ty.plain(self.db).1, Ty::Record(_)) =>
+            {
+                (self.coerce(base, &ty, &wanted), wanted)
+            }
+            _ => (base, ty),
+        };
         let (_, plain) = ty.plain(self.db);
         let changes = match with.changes() {
             Some(ast::Expr::Record(record)) => record,

@@ -33,7 +33,7 @@ use rustc_hash::FxHashMap;
 use crate::db::{Db, ItemId};
 use crate::diag::{Diag, Span};
 use crate::ir::{Expr, ExprKind, LocalId};
-use crate::types::{NodeRef, kind_head};
+use crate::types::kind_head;
 
 pub use entries::Entries;
 pub use env::{Checked, EnvKey, Held, evaluate, graph, show_let, target_name};
