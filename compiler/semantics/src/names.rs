@@ -316,10 +316,15 @@ pub fn prelude(db: &dyn Db) -> Scope {
         .iter()
         .copied()
         .filter(|file| file.package(db).as_ref() == STD)
-        // The objects of targets are many, and most programs speak of none.
-        .filter(|file| !file.path(db).starts_with("objects/"))
+        .filter(|file| !is_read_on_demand(db, *file))
         .collect();
     scope_of_files(db, &files)
+}
+
+/// Is it a file that is read only where something of its module is named? The objects of targets are
+/// many, and most programs speak of none: nothing may go over all files without passing these over.
+pub fn is_read_on_demand(db: &dyn Db, file: SourceFile) -> bool {
+    file.package(db).as_ref() == STD && file.path(db).starts_with("objects/")
 }
 
 /// What the `use`s of a file give: the name here, the module, and the name there.

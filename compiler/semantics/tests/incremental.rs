@@ -94,3 +94,21 @@ fn the_same_text_does_nothing() {
     let mut watched = Watched::new(SHOP);
     assert_eq!(watched.after("app", "main.plat", SHOP), Vec::new());
 }
+
+/// The objects of targets are many: they are read where something is said to one, and nowhere else.
+#[test]
+fn the_objects_of_a_target_are_read_where_something_is_said_to_it() {
+    let read = |text: &str| {
+        let watched = Watched::new(text);
+        let log = watched.log.lock().unwrap();
+        log.iter()
+            .filter(|entry| entry.starts_with("parsed("))
+            .count()
+    };
+    let said = SHOP.replace(
+        "worker other { ",
+        "worker other { raw = [kubernetes.patch(\"Deployment\", {})], ",
+    );
+    assert_ne!(said, SHOP);
+    assert_eq!(read(&said), read(SHOP) + 1);
+}

@@ -9,7 +9,7 @@ use salsa::plumbing::AsId as _;
 use super::lower;
 use crate::db::{Db, ItemId, Space, Workspace, items, tree};
 use crate::diag::Diag;
-use crate::names::{Names, ValueDef, decls, path_names};
+use crate::names::{Names, ValueDef, decls, is_read_on_demand, path_names};
 use crate::types::name_spot;
 
 /// What comes first of a circle, whatever the order in which its members are looked at: by file and
@@ -179,7 +179,8 @@ pub fn env_circles(db: &dyn Db) -> Vec<Diag> {
         return diags;
     };
     let base = |item: ItemId| Some(lower(db, item).env.as_ref()?.extends.as_ref()?.env);
-    for file in workspace.files(db) {
+    let files = workspace.files(db).iter();
+    for file in files.filter(|file| !is_read_on_demand(db, **file)) {
         for item in items(db, *file) {
             if item.space(db) != Space::Env {
                 continue;

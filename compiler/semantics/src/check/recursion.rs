@@ -9,6 +9,7 @@ use super::lower;
 use crate::db::{Db, ItemId, Space, Workspace, items};
 use crate::diag::{Diag, Span, Spot};
 use crate::ir::ExprKind;
+use crate::names::is_read_on_demand;
 
 /// The functions that a function or a `let` calls, and where.
 #[salsa::tracked]
@@ -33,7 +34,8 @@ pub fn recursive_calls(db: &dyn Db) -> Vec<Diag> {
     let Some(workspace) = Workspace::try_get(db) else {
         return diags;
     };
-    for file in workspace.files(db) {
+    let files = workspace.files(db).iter();
+    for file in files.filter(|file| !is_read_on_demand(db, **file)) {
         for item in items(db, *file) {
             if item.space(db) == Space::Value {
                 follow(db, *item, &mut state, &mut diags);
