@@ -223,3 +223,42 @@ fn destroy_leaves_nothing() {
     let again = home.ok(&["-C", "hello", "destroy", "--yes"]);
     assert!(again.stderr.contains("nothing") || again.stdout.contains("nothing"));
 }
+
+/// `flock` hands the file it locks to what it runs: the lock must end with that, and not with the
+/// agent that it started. And whoever has no `USER`, as under a service manager, has a name yet.
+#[test]
+fn an_agent_keeps_nothing_of_whoever_started_it() {
+    let home = hello();
+    let lock = home.path().join("lock");
+    let ours = home.command(&["-C", "hello", "apply", "--yes"]);
+    let mut locked = std::process::Command::new("flock");
+    locked
+        .arg(&lock)
+        .arg(ours.get_program())
+        .args(ours.get_args());
+    for (name, value) in ours.get_envs() {
+        match value {
+            Some(value) => locked.env(name, value),
+            None => locked.env_remove(name),
+        };
+    }
+    for name in ["USER", "LOGNAME", "GITHUB_ACTOR", "GITLAB_USER_LOGIN"] {
+        locked.env_remove(name);
+    }
+    let ran = locked.current_dir(home.path()).output().unwrap();
+    assert!(
+        ran.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    answers(&home, "hello.localhost", "/");
+    std::fs::File::open(&lock).unwrap().try_lock().unwrap();
+
+    let releases = home.ok(&["-C", "hello", "releases"]).stdout;
+    let id = std::process::Command::new("id")
+        .arg("-un")
+        .output()
+        .unwrap();
+    let name = String::from_utf8_lossy(&id.stdout).trim().to_owned();
+    assert!(releases.contains(&format!(" {name}@")), "{releases}");
+}

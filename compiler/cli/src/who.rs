@@ -8,7 +8,10 @@ pub fn applies() -> String {
         return actor;
     }
     let user = said("USER").or_else(|| said("LOGNAME"));
-    let user = user.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string());
+    // A service manager sets neither; then the list of users says, and else the number does.
+    let user = user
+        .or_else(|| whoami::username().ok().filter(|name| !name.is_empty()))
+        .unwrap_or_else(|| rustix::process::getuid().as_raw().to_string());
     let machine = rustix::system::uname();
     format!("{user}@{}", machine.nodename().to_string_lossy())
 }

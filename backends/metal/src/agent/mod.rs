@@ -37,6 +37,7 @@ mod workload;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
@@ -176,6 +177,29 @@ pub enum AgentError {
 fn io_error(doing: impl Into<String>) -> impl FnOnce(io::Error) -> AgentError {
     let doing = doing.into();
     move |why| AgentError::Io { doing, why }
+}
+
+/// Closes all descriptors but the three standard ones. What whoever started the agent had open (a
+/// locked file, the end of a pipe) would else stay open for as long as the agent lives, and so a
+/// lock held, long after its holder is gone. To be called before this process opens anything.
+///
+/// # Errors
+/// `/proc` can't be read.
+pub fn let_go_of_inherited() -> std::io::Result<()> {
+    let mut open = Vec::new();
+    for entry in fs::read_dir("/proc/self/fd")? {
+        let name = entry?.file_name();
+        open.extend(name.to_str().and_then(|name| name.parse::<i32>().ok()));
+    }
+    for fd in open.into_iter().filter(|fd| *fd > 2) {
+        // SAFETY: only asked whether it is open; that of the directory read above is not any more.
+        let listed = unsafe { BorrowedFd::borrow_raw(fd) };
+        if rustix::io::fcntl_getfd(listed).is_ok() {
+            // SAFETY: it is open, and nothing of this process owns it, since none was opened yet.
+            unsafe { rustix::io::close(fd) };
+        }
+    }
+    Ok(())
 }
 
 /// Runs the agent of `dirs` until it has nothing to keep and nobody asked for a while, or a

@@ -15,6 +15,10 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// Runs one of them until it ends.
 pub fn run(internal: &Internal) -> Result<Outcome, Stop> {
+    if matches!(internal.what, InternalCommand::Agent) {
+        agent::let_go_of_inherited()
+            .map_err(|error| failure::io("closing what was inherited", &error))?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
