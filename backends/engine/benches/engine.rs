@@ -216,7 +216,7 @@ async fn plans(sizes: &[usize]) {
         row.push(best(&backend, || engine.plan(&first, &words)).await);
         row.push(best(&backend, || engine.plan(&one, &words)).await);
         row.push(best(&backend, || engine.plan(&all, &words)).await);
-        row.push(best(&backend, || engine.plan_destroy(&words)).await);
+        row.push(best(&backend, || engine.plan_destroy(&words, &[])).await);
         print!("{n:>8}");
         for (rest, reading, lowering) in row {
             let cell = format!("{:.1} (+{:.1}, {:.1})", ms(rest), ms(reading), ms(lowering));

@@ -99,6 +99,8 @@ pub trait Backend: Send + Sync {
     /// - The precondition is checked by the target itself where it can, else just before.
     /// - A `context.fence` lower than the highest one seen for the scope is refused as
     ///   [`OpErrorKind::Conflict`].
+    /// - What the object leaves to others ([`Object::leave`]) is not written on what is there, and of
+    ///   what another manager holds only [`Operation::take`] is taken over.
     /// - The future may be dropped at any await; calling again later must finish the work.
     ///
     /// # Errors
@@ -270,8 +272,9 @@ pub struct Present {
     pub uid: String,
     /// Changes whenever anybody changes the thing.
     pub version: String,
-    /// The digest of the spec it has now ([`Object::digest`] when it is as asked for); a change
-    /// by somebody else shows in it.
+    /// The digest of the spec it has now, as what it was last asked to be sees it
+    /// ([`Object::digest_of`]; [`Object::digest`] when it is as asked for); a change by somebody
+    /// else shows in it.
     pub spec: Digest,
     /// The token of the operation that last made or changed it, where the target keeps it.
     pub token: Option<Token>,
@@ -290,7 +293,7 @@ pub struct Present {
     pub object: Option<Box<Object>>,
 }
 
-/// Who changed a thing, and when.
+/// What others did to a thing: who changed it last, when, and what they hold of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changed {
     /// Who, as the target names it: a field manager, a user.
@@ -299,6 +302,20 @@ pub struct Changed {
     /// When, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
+    /// The parts of its spec that others hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldField>,
+}
+
+/// A part of a spec that another manager than plat holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldField {
+    /// Where in the spec, as in [`Object::on_change`].
+    pub path: String,
+    /// Who holds it, as the target names it.
+    pub by: String,
+    /// What it is now; `None` where there is nothing, and where it may be a secret.
+    pub value: Option<serde_json::Value>,
 }
 
 /// How a thing is.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use plat_model::{Graph, TargetId};
+use plat_model::{Graph, Hold, TargetId};
 
 use crate::backend::{
     Backend, Facts, Note, Observation, Observed, Recalled, Refusal, SecretReturn,
@@ -54,7 +54,8 @@ impl Engine {
     /// # Errors
     /// What is refused, or what can't be read.
     pub async fn plan(&self, graph: &Graph, words: &Words) -> Result<Plan, EngineError> {
-        let wanted = self.lower(graph, None).await?;
+        let mut wanted = self.lower(graph, None).await?;
+        wanted.held.clone_from(&graph.held);
         self.make(Goal::Apply, Some(graph), wanted, words).await
     }
 
@@ -95,13 +96,17 @@ impl Engine {
         self.make(Goal::Apply, Some(graph), wanted, words).await
     }
 
-    /// Plans to take everything away, but data that `words` don't name.
+    /// Plans to take everything away, but data that `words` don't name, and nothing where other
+    /// environments hold a part of it.
     ///
     /// # Errors
     /// What is refused, or what can't be read.
-    pub async fn plan_destroy(&self, words: &Words) -> Result<Plan, EngineError> {
-        self.make(Goal::Destroy, None, Wanted::default(), words)
-            .await
+    pub async fn plan_destroy(&self, words: &Words, held: &[Hold]) -> Result<Plan, EngineError> {
+        let wanted = Wanted {
+            held: held.to_vec(),
+            ..Wanted::default()
+        };
+        self.make(Goal::Destroy, None, wanted, words).await
     }
 
     /// Plans to take on record what carries the label of this environment and is not on it: what
@@ -166,6 +171,7 @@ impl Engine {
             seen: &seen,
             words,
             notes: wanted.notes,
+            held: &wanted.held,
             returns: wanted.returns_to.is_some(),
         })
         .map_err(EngineError::Refused)?;
@@ -173,6 +179,9 @@ impl Engine {
         plan.returns_to = wanted.returns_to;
         plan.secrets = wanted.secrets;
         plan.problems = self.check(&plan).await;
+        let conflicting: Vec<_> = conflicting(&plan).collect();
+        plan.problems.extend(conflicting);
+        plan.problems.sort();
         Ok(plan.sealed())
     }
 
@@ -333,6 +342,29 @@ impl Engine {
     }
 }
 
+/// What others hold keeps a plan from being applied until each field has its word.
+fn conflicting(plan: &Plan) -> impl Iterator<Item = crate::Problem> {
+    plan.conflicts
+        .iter()
+        .filter(|c| !c.taken)
+        .map(|conflict| crate::Problem {
+            stops: true,
+            node: conflict.node.clone(),
+            place: plan
+                .desired
+                .get(&conflict.object)
+                .and_then(|o| o.place.clone()),
+            message: format!(
+                "`{}` of {} is held by {}, with another value than the source says",
+                conflict.path, conflict.label, conflict.by
+            ),
+            next: Some(format!(
+                "take over this one field: `--take {}`",
+                conflict.word()
+            )),
+        })
+}
+
 /// What is to be, lowered.
 #[derive(Default)]
 struct Wanted {
@@ -342,6 +374,8 @@ struct Wanted {
     facts: BTreeMap<TargetId, Facts>,
     returns_to: Option<u64>,
     secrets: Vec<SecretReturn>,
+    /// What other environments use of it.
+    held: Vec<Hold>,
 }
 
 /// On the way back what ran stays as it ran: it is neither made again nor taken away.

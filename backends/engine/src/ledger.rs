@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use crate::recover::replay;
 use crate::sabotage::{self, Flaw};
 use crate::sealed;
-use crate::state::{Release, State};
+use crate::state::{Release, ReleaseHead, State};
 use crate::store::{Blob, Expect, LOG as JOURNAL, Store, StoreError};
 
 const STATE: &str = "state.json";
@@ -116,7 +116,10 @@ impl Ledger {
                 }
                 state
             }
-            None => State::new(self.scope.clone()),
+            None => State {
+                releases: self.kept_heads().await?,
+                ..State::new(self.scope.clone())
+            },
         };
         let journal = match &journal_blob {
             Some(blob) => {
@@ -133,6 +136,23 @@ impl Ledger {
             journal,
             journal_tag: journal_blob.as_ref().map(Blob::tag),
         })
+    }
+
+    /// The heads of the releases whose files are there, in order: what is known of them where the
+    /// state is lost. What can't be read of them is left out.
+    async fn kept_heads(&self) -> Result<Vec<ReleaseHead>, StateError> {
+        let mut heads = Vec::new();
+        for name in self.store.list("releases").await? {
+            let name = format!("releases/{name}");
+            let Some(blob) = self.store.read(&name).await? else {
+                continue;
+            };
+            let kept: Result<Release, _> = self.opened("release", Release::FORMAT, &name, &blob);
+            heads.extend(kept.ok().map(|release| release.head));
+        }
+        heads.sort_by_key(|head| head.number);
+        heads.dedup_by_key(|head| head.number);
+        Ok(heads)
     }
 
     async fn lease(&self) -> Result<(Option<Lease>, Expect), StateError> {
@@ -166,8 +186,14 @@ impl Ledger {
                     holder: Box::new(holder.clone()),
                 });
             }
+            let fence = match &lease {
+                // A target may remember the number of a state that was lost: none there ever was
+                // came near to the time.
+                None if read.state_tag.is_none() => host.now(),
+                _ => lease.map_or(0, |l| l.fence).max(read.state.fence),
+            };
             let lease = Lease {
-                fence: lease.map_or(0, |l| l.fence).max(read.state.fence) + 1,
+                fence: fence + 1,
                 holder: Some(host.me(command)),
                 renewed: host.now(),
                 ttl: TTL,

@@ -10,60 +10,91 @@
 //!
 //! # The rules, where each is held, and which tests hold it there
 //!
-//! Tests are those of `tests/it/`, by module and name.
+//! Tests are those of `tests/it/`, by module and name; `rules.rs` there holds this list to them. Of
+//! the commands themselves the same is shown by `tests/tests/` of the whole system.
 //!
 //! 1. *The plan is the program that apply runs.* [`Plan`] holds the whole DAG; [`Engine::apply`]
 //!    takes nothing else and never plans. As a file: [`plan_to_bytes`], sealed with a digest
 //!    (`sealed.rs`), and signed where a key is given (`sign.rs`). Tests:
-//!    `plans::a_plan_file_is_read_back_and_an_edited_one_is_not`, `sealed::tests`, `sign::tests`.
+//!    `plans::a_plan_file_is_read_back_and_an_edited_one_is_not`,
+//!    `plans::the_same_input_gives_the_same_bytes`.
 //! 2. *Each operation carries its live precondition*: [`Precondition`], looked at again for the
 //!    whole plan before anything is begun (`apply.rs`, [`EngineError::Stale`]), and by the target
 //!    with each operation. Test: `runs::a_stale_plan_is_refused_and_says_what_moved`.
 //! 3. *Write-ahead journal*: `journal.rs`, and `recover.rs`, which finds out what came of what was
-//!    cut off. A step keeps its [`Token`] however often it is planned (`planner/order.rs`).
+//!    cut off. A step keeps its [`Token`] however often it is planned (`planner/order.rs`). Tests:
+//!    `story::every_story_ends_well`,
+//!    `crash::an_apply_that_is_stopped_anywhere_is_finished_by_the_next`,
+//!    `runs::a_lost_answer_leaves_no_orphan`.
 //! 4. *Lease, fencing, compare-and-swap*: `lease.rs`, `ledger.rs`, and [`Store`], whose conditional
 //!    writes are all that fencing needs. The token of the lease goes to the target in
-//!    [`OpContext::fence`]. What window remains is the backend's to say.
-//! 5. *Later values and stages*: outs are recorded and handed on in [`OpContext::outs`]. Not yet:
-//!    plans of several stages, which need a target whose outs are known only after apply.
+//!    [`OpContext::fence`]. What window remains is the backend's to say. `model.rs` of the tests is
+//!    the protocol as a model, gone through as a whole; the real code is run along its ways. Tests:
+//!    `model::of_two_writers_no_two_win_whatever_the_store_does`,
+//!    `model::of_three_writers_no_two_win`, `model::each_condition_is_needed`,
+//!    `two::the_real_code_goes_the_ways_of_the_model`, `two::whatever_the_order_no_two_win`,
+//!    `crash::a_slow_holder_cannot_write_after_it_lost_the_lease`.
+//! 5. *Later values and stages*: what is known only after an apply is a hole in a spec. What needs
+//!    it waits for what gives it, and the hole is filled when its turn has come
+//!    ([`OpContext::outs`]), so that the stages of a plan are those of its DAG, and all of them
+//!    were approved: no value that is known later decides which objects there are, since the
+//!    language knows it as `later`. Test: `runs::what_is_known_only_after_apply_is_handed_on`.
 //! 6. *Secrets by reference*: a graph has holes, [`SecretStore`] gives names and keyed digests,
-//!    and [`SecretValue`] goes one way.
-//! 7. *Ownership is explicit*: [`Scope`] and the label that [`Backend::observe`] goes by. Not yet:
-//!    conflicts over single fields, which only a target with several writers has.
+//!    and [`SecretValue`] goes one way. Test: `schema::no_secret_value_can_be_written`.
+//! 7. *Ownership is explicit*: [`Scope`] and the label that [`Backend::observe`] goes by. What
+//!    another manager holds is a [`Conflict`], with who holds it; nothing is applied until each
+//!    field has its word ([`Words::take`]), and a backend takes over no other ([`Operation::take`]).
+//!    What other environments use of this one ([`plat_model::Hold`]) stays. Tests:
+//!    `plans::what_others_hold_is_taken_over_field_by_field`,
+//!    `releases::what_another_environment_uses_stays`.
 //! 8. *A failed read is unknown*: [`Observed::Unknown`] blocks an object and all that waits for
 //!    it ([`Blocked`]). Tests: `plans::what_cannot_be_read_is_neither_absent_nor_unchanged`,
 //!    `releases::what_can_not_be_read_is_not_adopted`.
 //! 9. *Deleting is careful*: `planner/objects.rs`. Inventory, label and uid agree, or it stays;
 //!    `protect` stands in the state ([`Recorded::protect`]); data has its own word, and so has a
-//!    plan that takes most of an environment away: its number ([`Words`]). A rename is followed
-//!    (`moved`), or offered where one looks like one. Tests:
+//!    plan that takes more of an environment away than it says (`deletes`): its number ([`Words`]).
+//!    A rename is followed (`moved`), or offered where one looks like one. Tests:
+//!    `plans::another_thing_under_our_name_is_not_deleted`,
+//!    `plans::protection_outlives_the_declaration`,
+//!    `plans::data_is_not_lost_without_its_own_word`,
 //!    `releases::most_of_an_environment_goes_only_with_its_number`,
+//!    `releases::the_environment_says_how_much_one_plan_may_take_away`,
 //!    `shown::what_looks_like_a_rename_is_asked_about`,
 //!    `releases::what_takes_up_kept_data_is_not_called_new`.
 //! 10. *One versioned form of output*: [`PlanView`], documented in `docs/plan.schema.json`;
 //!     [`render_text`], [`render_markdown`] and [`render_sarif`] are made from it and from nothing
-//!     else. Tests: `schema`, `markdown`, `shown`.
+//!     else. Tests: `schema::plans_are_as_they_are_documented`,
+//!     `schema::every_documented_field_is_one_that_plans_have`,
+//!     `markdown::a_comment_fits_however_large_the_plan_is`.
 //! 11. *Reads in bulk, writes in parallel*: `engine.rs` and `run.rs`; as many at once as the
 //!     target bears (`pace.rs`), and what begins or ends together shares one write of the journal.
-//!     Test: `runs::as_many_run_at_once_as_the_target_bears`.
+//!     Tests: `plans::what_is_there_is_read_in_one_go`,
+//!     `runs::as_many_run_at_once_as_the_target_bears`, `runs::at_most_so_many_run_at_once`.
 //! 12. *Interrupts*: [`Interrupts`]. Tests: `runs::the_first_interrupt_lets_what_runs_end`,
-//!     `runs::the_second_interrupt_leaves_it_to_the_next_apply`, and of the commands themselves
-//!     `tests/tests/interrupts.rs`.
+//!     `runs::the_second_interrupt_leaves_it_to_the_next_apply`.
 //! 13. *Readiness, then next*: what [`Backend::execute`] promises; the reason and the last lines of
-//!     the log are in [`OpError`].
+//!     the log are in [`OpError`]. Tests:
+//!     `runs::what_is_made_but_not_ready_is_on_record_and_gone_on_with`,
+//!     `runs::a_failure_holds_up_what_depends_on_it_and_nothing_else`.
 //! 14. *Releases*: each apply is one ([`Release`], with its graph and what lowering knew: images,
 //!     versions of secrets). [`Engine::plan_return`] goes back to one; jobs stay as they are. What
 //!     does not become ready goes back by itself where its object says so
 //!     ([`Object::goes_back`]): the way back is the `previous` of the operation, so nothing is
 //!     planned anew, and it is in the journal like any other. A target that goes back by itself
-//!     says so ([`OpError::back`]). Tests: `releases`.
+//!     says so ([`OpError::back`]). Tests: `releases::what_does_not_become_ready_goes_back_by_itself`,
+//!     `releases::stopped_at_any_call_of_a_way_back_the_next_apply_ends_it`.
 //! 15. *Identity is (app, environment, path)*: [`Scope`], [`ObjectId`]; what changing a field does
 //!     comes with the graph (`planner/semantic.rs`), and from the backend for its own specs
-//!     ([`OnChange`]).
+//!     ([`OnChange`]). Tests: `plans::where_a_declaration_stands_is_no_part_of_what_it_is`,
+//!     `plans::a_rename_is_a_move`, `plans::a_field_that_may_only_grow_does_not_shrink`,
+//!     `states::the_state_of_another_environment_is_refused`.
 //! 16. *Adoption leaves alone what the source doesn't say*: [`Action::Adopt`] changes the record
-//!     and nothing else; the backend's digest of an observed spec covers only what a spec says.
-//!     A lost state is rebuilt from what the target remembers ([`Engine::plan_adopt`]). Test:
-//!     `releases::a_lost_state_is_rebuilt_and_nothing_is_orphaned`. Not yet: `leave`.
+//!     and nothing else; the backend's digest of an observed spec covers only what a spec says. What
+//!     is left to somebody else is never written again ([`Object::leave`]). A lost state is rebuilt
+//!     from what the target remembers ([`Engine::plan_adopt`]), and the list of releases from their
+//!     files. Tests: `releases::a_lost_state_is_rebuilt_and_nothing_is_orphaned`,
+//!     `releases::of_a_lost_state_the_releases_are_found_again_and_gone_on_with`,
+//!     `plans::what_is_left_to_others_is_never_written`.
 //! 17. *Jobs run again only when what they are made of changed*: their spec is that, and they come
 //!     `after` like anything else. When data they stand on is made anew they are gone over again
 //!     (`planner/objects.rs`). Tests: `releases::a_rollback_brings_back_what_was_known_and_no_job_runs`,
@@ -103,10 +134,10 @@ mod view;
 
 pub use apply::{ApplyEvent, ApplyOptions, Outcome};
 pub use backend::{
-    Backend, BackendError, Changed, Done, Facts, Health, Inspect, LogLine, LogQuery, Lowered, Made,
-    NodeStatus, Note, NoteKind, Observation, Observed, OpContext, OpError, OpErrorKind, Present,
-    Problem, Progress, ProgressSink, Recalled, Refusal, RunState, SecretInfo, SecretReturn,
-    SecretStore, SecretValue,
+    Backend, BackendError, Changed, Done, Facts, Health, HeldField, Inspect, LogLine, LogQuery,
+    Lowered, Made, NodeStatus, Note, NoteKind, Observation, Observed, OpContext, OpError,
+    OpErrorKind, Present, Problem, Progress, ProgressSink, Recalled, Refusal, RunState, SecretInfo,
+    SecretReturn, SecretStore, SecretValue,
 };
 pub use engine::Engine;
 pub use error::{EngineError, StateError};
@@ -117,8 +148,8 @@ pub use lease::{Alive, Holder, Host, Lease, ThisMachine};
 pub use ledger::Ledger;
 pub use object::{HeldData, Object, ObjectId, OnChange, Scope, spec_digest};
 pub use plan::{
-    Action, Blocked, DataFate, DataWord, Drift, DriftKind, FieldChange, Goal, MadeFrom, NodeAction,
-    NodeChange, OpId, Operation, Plan, Precondition, SpecChange, Token, Words,
+    Action, Blocked, Conflict, DataFate, DataWord, Drift, DriftKind, FieldChange, Goal, MadeFrom,
+    NodeAction, NodeChange, OpId, Operation, Plan, Precondition, SpecChange, Token, Words,
 };
 pub use render::{Markdown, Style, marker, render_markdown, render_sarif, render_text};
 #[cfg(feature = "sabotage")]

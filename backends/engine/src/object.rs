@@ -6,6 +6,8 @@ use std::fmt;
 use plat_model::{Digest, Graph, NodePath, Place, TargetId};
 use serde::{Deserialize, Serialize};
 
+use crate::specdiff;
+
 /// Whose things these are: one app in one environment. Together with a path in the app it is
 /// the deployed identity of everything; no target and no state is shared between two scopes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -96,6 +98,11 @@ pub struct Object {
     /// Making or changing it runs something to its end: a job. A way back leaves it as it is.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_run: bool,
+    /// The parts of its spec that are left to somebody else for good, by path as in
+    /// [`Object::on_change`]: they are written when the object is made, since it must be something
+    /// then, and never again ([`Object::spec_over`]). What they are is neither drift nor a conflict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leave: Vec<String>,
     /// Where it does not become ready as it is to be, it goes back to what it was by itself.
     #[serde(default, skip_serializing_if = "is_false")]
     pub goes_back: bool,
@@ -124,6 +131,7 @@ impl Object {
             on_change: BTreeMap::new(),
             place: None,
             is_run: false,
+            leave: Vec::new(),
             goes_back: false,
         }
     }
@@ -132,7 +140,31 @@ impl Object {
     /// [`Present::spec`](crate::Present::spec) when the thing is as it was asked for. Keys are
     /// sorted first, so that it does not depend on the order they were inserted in.
     pub fn digest(&self) -> Digest {
-        spec_digest(&self.spec)
+        self.digest_of(&self.spec)
+    }
+
+    /// The digest of a spec as this object sees it: what is left to others does not count, and what
+    /// is left does.
+    pub fn digest_of(&self, spec: &serde_json::Value) -> Digest {
+        if self.leave.is_empty() {
+            return spec_digest(spec);
+        }
+        let mut ours = spec.clone();
+        for path in &self.leave {
+            specdiff::put(&mut ours, path, None);
+        }
+        spec_digest(&serde_json::json!({ "spec": ours, "leave": self.leave }))
+    }
+
+    /// The spec that a change writes over the one that is there: what is left to others is as they
+    /// have it.
+    #[must_use]
+    pub fn spec_over(&self, there: &serde_json::Value) -> serde_json::Value {
+        let mut spec = self.spec.clone();
+        for path in &self.leave {
+            specdiff::put(&mut spec, path, specdiff::part(there, path).cloned());
+        }
+        spec
     }
 }
 

@@ -45,6 +45,9 @@ pub struct Plan {
     pub blocked: Vec<Blocked>,
     /// Where the world differs from what was last applied, apart from what the source asks for.
     pub drift: Vec<Drift>,
+    /// What others hold of what the source says.
+    #[serde(default)]
+    pub conflicts: Vec<Conflict>,
     /// What changes, in the app's own words.
     pub changes: Vec<NodeChange>,
     /// What people should know.
@@ -175,6 +178,9 @@ pub struct Operation {
     /// made, also to whoever finds no more than the intent of it.
     #[serde(default)]
     pub protect: bool,
+    /// The parts of the spec that are taken over from whoever holds them; no others are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub take: Vec<String>,
     /// What becomes of the data that the object holds.
     pub data: DataFate,
     /// Which parts of the spec change, by path, sorted.
@@ -294,6 +300,39 @@ pub struct Blocked {
     pub why: String,
 }
 
+/// A part of a spec that the source says and another manager holds with another value. It is
+/// taken over by its own word only, else nothing of the plan is applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// Which object.
+    pub object: ObjectId,
+    /// Whose it is.
+    pub node: Option<NodePath>,
+    /// What it is, for people.
+    pub label: String,
+    /// Which part of its spec.
+    pub path: String,
+    /// Who holds it.
+    pub by: String,
+    /// What it is there.
+    pub theirs: Option<serde_json::Value>,
+    /// What the source says.
+    pub ours: serde_json::Value,
+    /// Whether the word for it was given: then it is taken over.
+    pub taken: bool,
+}
+
+impl Conflict {
+    /// The word by which it is taken over: `api:spec.replicas`.
+    pub fn word(&self) -> String {
+        let whose = self
+            .node
+            .as_ref()
+            .map_or(self.object.as_str(), NodePath::as_str);
+        format!("{whose}:{}", self.path)
+    }
+}
+
 /// A difference between the world and what was last applied to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drift {
@@ -394,6 +433,8 @@ pub struct Words {
     pub data: DataWord,
     /// How many declarations may go, where it is most of the environment.
     pub deletes: Option<usize>,
+    /// What is taken over from others, each by its [`Conflict::word`].
+    pub take: BTreeSet<String>,
 }
 
 /// The word for losing data.

@@ -58,7 +58,49 @@ pub(crate) fn effect<'a>(rules: &'a BTreeMap<String, OnChange>, path: &str) -> &
         .map_or(IN_PLACE, |(_, effect)| effect)
 }
 
-fn holds(outer: &str, inner: &str) -> bool {
+/// The part of a spec at a path; list items by number.
+pub(crate) fn part<'a>(spec: &'a Json, path: &str) -> Option<&'a Json> {
+    path.split('.').try_fold(spec, |at, name| match at {
+        Json::Object(map) => map.get(name),
+        Json::Array(items) => items.get(name.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
+/// Writes the part of a spec at a path, or takes it away; of a list an item stays, as null, so that
+/// the others keep their numbers. Where the path leads nowhere, nothing is changed.
+pub(crate) fn put(spec: &mut Json, path: &str, part: Option<Json>) {
+    let (outer, name) = path.rsplit_once('.').unwrap_or(("", path));
+    let names = outer.split('.').filter(|name| !name.is_empty());
+    let mut at = spec;
+    for name in names {
+        let next = match at {
+            Json::Object(map) => map.get_mut(name),
+            Json::Array(items) => name.parse().ok().and_then(|i: usize| items.get_mut(i)),
+            _ => None,
+        };
+        let Some(next) = next else {
+            return;
+        };
+        at = next;
+    }
+    match (at, part) {
+        (Json::Object(map), Some(part)) => {
+            map.insert(name.to_owned(), part);
+        }
+        (Json::Object(map), None) => {
+            map.remove(name);
+        }
+        (Json::Array(items), part) => {
+            if let Some(item) = name.parse().ok().and_then(|i: usize| items.get_mut(i)) {
+                *item = part.unwrap_or(Json::Null);
+            }
+        }
+        _ => {}
+    }
+}
+
+pub(crate) fn holds(outer: &str, inner: &str) -> bool {
     outer.is_empty()
         || inner == outer
         || inner

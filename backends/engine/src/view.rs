@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::{Note, Problem};
 use crate::plan::{
-    Action, Blocked, DataFate, Drift, Goal, NodeAction, NodeChange, OpId, Operation, Plan,
-    SpecChange,
+    Action, Blocked, Conflict, DataFate, Drift, Goal, NodeAction, NodeChange, OpId, Operation,
+    Plan, SpecChange,
 };
 use crate::planner;
 
@@ -36,6 +36,8 @@ pub struct PlanView {
     pub changes: Vec<ChangeView>,
     /// Where the world differs from what was last applied.
     pub drift: Vec<Drift>,
+    /// What others hold of what the source says.
+    pub conflicts: Vec<Conflict>,
     /// What could not be read, and what waits for it.
     pub blocked: Vec<Blocked>,
     /// What people should know.
@@ -187,6 +189,7 @@ impl PlanView {
             counts,
             changes,
             drift: Vec::new(),
+            conflicts: Vec::new(),
             blocked: Vec::new(),
             notes: Vec::new(),
             problems: Vec::new(),
@@ -220,6 +223,7 @@ impl PlanView {
             counts,
             changes,
             drift: plan.drift.clone(),
+            conflicts: plan.conflicts.clone(),
             blocked: plan.blocked.clone(),
             notes: plan.notes.clone(),
             problems: plan.problems.clone(),

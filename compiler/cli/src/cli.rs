@@ -476,6 +476,10 @@ pub struct Words {
     /// So many declarations may go, where that is most of the environment
     #[arg(long, value_name = "N")]
     pub deletes: Option<usize>,
+    /// This one field is taken over from whoever holds it; may be given again
+    // Not in the help until a target tells who else holds what.
+    #[arg(long, value_name = "NODE:FIELD", hide = true)]
+    pub take: Vec<String>,
 }
 
 /// In which form a plan is printed.

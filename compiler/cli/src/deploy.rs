@@ -139,7 +139,7 @@ impl Deployment {
             data,
             ..Words::default()
         };
-        self.wait(self.engine.plan_destroy(&words))
+        self.wait(self.engine.plan_destroy(&words, &[]))
             .map_err(|error| engine_failure(&error))
     }
 
@@ -243,6 +243,7 @@ fn said(words: &cli::Words) -> Words {
             DataWord::Of(words.data.iter().cloned().collect())
         },
         deletes: words.deletes,
+        take: words.take.iter().cloned().collect(),
     }
 }
 

@@ -29,7 +29,7 @@ const GROUPS: &[(&str, &[&str])] = &[
 ];
 
 /// The flags that no environment variable sets: each is a word to be said for one call.
-const SAID_ALOUD: &[&str] = &["data", "deletes", "help"];
+const SAID_ALOUD: &[&str] = &["data", "deletes", "take", "help"];
 
 /// Reads the command line.
 ///

@@ -10,7 +10,7 @@ mod semantic;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plat_model::{Digest, Graph, TargetId};
+use plat_model::{Decimal, Digest, Graph, Hold, TargetId};
 
 use crate::backend::{Note, Observation, Observed, Refusal};
 use crate::object::{Object, ObjectId, Scope};
@@ -41,6 +41,8 @@ pub(crate) struct Inputs<'a> {
     pub words: &'a Words,
     /// What lowering has to say.
     pub notes: Vec<Note>,
+    /// What other environments use of this one.
+    pub held: &'a [Hold],
     /// It goes back to a release.
     pub returns: bool,
 }
@@ -85,6 +87,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
         unchanged: decided.unchanged,
         blocked: ordered.blocked,
         drift: decided.drift,
+        conflicts: decided.conflicts,
         changes,
         notes,
         problems: Vec::new(),
@@ -93,19 +96,32 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
     })
 }
 
-/// From how many on it is asked whether so many are to go.
+/// From how many on it is asked whether so many are to go, where the environment says nothing.
 const MANY: usize = 10;
 
+/// The share of its declarations that the environment lets one plan take away, where it says so.
+fn share(graph: Option<&Graph>) -> Option<Decimal> {
+    graph?.environment.fields.get("deletes")?.as_amount()
+}
+
 /// A plan that takes most of an environment away is more often a mistake than meant: an empty
-/// file, a wrong branch. It needs the number as its word.
+/// file, a wrong branch. It needs the number as its word. How much that is the environment says
+/// (`deletes = 20%`); else it is more than half, and no fewer than ten.
 fn refuse_most_going(inputs: &Inputs<'_>, changes: &[NodeChange]) -> Result<(), Vec<Refusal>> {
     let going = changes
         .iter()
         .filter(|c| c.what == NodeAction::Destroy && !c.operations.is_empty())
         .count();
     let all = inputs.state.nodes().len();
+    let many = match share(inputs.graph) {
+        Some(share) => {
+            let most = share.checked_mul(Decimal::int(i128::try_from(all).unwrap_or(i128::MAX)));
+            most.is_some_and(|most| Decimal::int(i128::try_from(going).unwrap_or(0)) > most)
+        }
+        None => going >= MANY && going * 2 > all,
+    };
     let said = inputs.words.deletes == Some(going);
-    if inputs.goal != Goal::Apply || going < MANY || going * 2 <= all || said {
+    if inputs.goal != Goal::Apply || going == 0 || !many || said {
         return Ok(());
     }
     Err(vec![Refusal {

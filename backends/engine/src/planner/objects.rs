@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plat_model::{NodePath, Place};
+use plat_model::{Hold, NodePath, Place};
 
 use super::Inputs;
 use super::semantic::Nodes;
 use crate::backend::{Health, Note, NoteKind, Observed, Present, Refusal};
 use crate::object::{HeldData, Object, ObjectId, OnChange};
-use crate::plan::{Action, DataFate, Drift, DriftKind, Goal, Operation, Precondition, SpecChange};
+use crate::plan::{
+    Action, Conflict, DataFate, Drift, DriftKind, Goal, Operation, Precondition, SpecChange,
+};
 use crate::sabotage::{self, Flaw};
 use crate::specdiff;
 use crate::state::Recorded;
@@ -22,6 +24,7 @@ pub(super) struct Draft {
     pub precondition: Precondition,
     pub data: DataFate,
     pub again: bool,
+    pub take: Vec<String>,
     pub changes: Vec<SpecChange>,
     pub how: Option<String>,
 }
@@ -43,6 +46,7 @@ pub(super) struct Decided {
     pub blocked: BTreeMap<ObjectId, String>,
     pub unchanged: usize,
     pub drift: Vec<Drift>,
+    pub conflicts: Vec<Conflict>,
     pub notes: Vec<Note>,
 }
 
@@ -60,11 +64,13 @@ pub(super) fn decide(
             blocked: BTreeMap::new(),
             unchanged: 0,
             drift: Vec::new(),
+            conflicts: Vec::new(),
             notes: Vec::new(),
         },
     };
     for (id, object) in inputs.desired {
         decider.wanted(id, object);
+        decider.held_by_others(id, object);
     }
     decider.on_new_ground();
     let staying = decider.staying();
@@ -163,6 +169,41 @@ impl Decider<'_, '_> {
         }
     }
 
+    /// What others hold of it, where the source says something else.
+    fn held_by_others(&mut self, id: &ObjectId, object: &Object) {
+        let Observed::Present(present) = self.inputs.seen.of(id) else {
+            return;
+        };
+        let Some(changed) = present.changed else {
+            return;
+        };
+        for held in &changed.held {
+            let left = is_left(object, &held.path);
+            let Some(ours) = specdiff::part(&object.spec, &held.path).filter(|_| !left) else {
+                // What the source does not say is nobody's business.
+                continue;
+            };
+            if held.value.as_ref() == Some(ours) {
+                continue;
+            }
+            let mut conflict = Conflict {
+                object: id.clone(),
+                node: object.node.clone(),
+                label: object.label.clone(),
+                path: held.path.clone(),
+                by: held.by.clone(),
+                theirs: held.value.clone(),
+                ours: ours.clone(),
+                taken: false,
+            };
+            conflict.taken = self.inputs.words.take.contains(&conflict.word());
+            if let Some(draft) = self.out.drafts.get_mut(id).filter(|_| conflict.taken) {
+                draft.take.push(held.path.clone());
+            }
+            self.out.conflicts.push(conflict);
+        }
+    }
+
     fn drift_of(&mut self, object: &Object, recorded: &Recorded, present: &Present) {
         if recorded.uid != present.uid {
             self.drifted(object, DriftKind::Replaced, Some(present.summary.clone()));
@@ -218,6 +259,7 @@ impl Decider<'_, '_> {
                 precondition,
                 data: DataFate::Untouched,
                 again: false,
+                take: Vec::new(),
                 changes: Vec::new(),
                 how,
             },
@@ -232,7 +274,8 @@ impl Decider<'_, '_> {
 
     /// An object whose spec is not the one the thing has.
     fn changed(&mut self, object: &Object, recorded: &Recorded, present: &Present) {
-        let changes = specdiff::changes(&recorded.object.spec, &object.spec);
+        let mut changes = specdiff::changes(&recorded.object.spec, &object.spec);
+        changes.retain(|change| !is_left(object, &change.path));
         let mut replaced_by = Vec::new();
         let mut restart = None;
         for change in &changes {
@@ -259,11 +302,16 @@ impl Decider<'_, '_> {
             precondition: be(present),
             data: DataFate::Untouched,
             again: false,
+            take: Vec::new(),
             how: restart,
             changes,
         };
         if draft.changes.is_empty() {
-            draft.how = Some("put back as it was".to_owned());
+            draft.how = Some(if recorded.object.leave == object.leave {
+                "put back as it was".to_owned()
+            } else {
+                "what is left to others changes".to_owned()
+            });
         }
         if !replaced_by.is_empty() {
             replaced_by.sort();
@@ -345,6 +393,7 @@ impl Decider<'_, '_> {
             precondition: Precondition::BeAbsent,
             data: DataFate::Untouched,
             again: false,
+            take: Vec::new(),
             changes: Vec::new(),
             how: None,
         };
@@ -372,6 +421,18 @@ impl Decider<'_, '_> {
         }
         if recorded.protect {
             self.refuse_protected(object, "removed");
+            return;
+        }
+        if let Some(hold) = self.hold_on(object) {
+            let message = format!(
+                "`{}` of the environment {} uses it: it can't be removed",
+                hold.by, hold.environment
+            );
+            let offer = format!(
+                "Take that use away there and apply {0}, or destroy {0} first",
+                hold.environment
+            );
+            self.refuse(object, message, vec![offer]);
             return;
         }
         if let Some(new) = self.moved_with_data(object, &present) {
@@ -412,6 +473,13 @@ impl Decider<'_, '_> {
             }
         }
         self.out.drafts.insert(id.clone(), draft);
+    }
+
+    /// Who else uses what an object is made for.
+    fn hold_on(&self, object: &Object) -> Option<&Hold> {
+        let node = object.node.as_ref()?;
+        let mut holds = self.inputs.held.iter();
+        holds.find(|hold| hold.node == *node)
     }
 
     /// The node that an object's node moved to, when the object holds data that would stay
@@ -475,6 +543,7 @@ impl Decider<'_, '_> {
                         precondition: Precondition::BeAbsent,
                         data: DataFate::Destroyed,
                         again: false,
+                        take: Vec::new(),
                         changes: Vec::new(),
                         how: Some(format!("its data, kept at {}", kept.at)),
                     };
@@ -542,6 +611,11 @@ impl Decider<'_, '_> {
             offers,
         });
     }
+}
+
+/// Whether a part of its spec is left to others.
+fn is_left(object: &Object, path: &str) -> bool {
+    object.leave.iter().any(|left| specdiff::holds(left, path))
 }
 
 fn held<'a>(object: &'a Object, present: &'a Present) -> Option<&'a HeldData> {

@@ -140,6 +140,7 @@ fn operation(inputs: &Inputs<'_>, draft: Draft, id: OpId, mut after: Vec<OpId>) 
         after,
         token,
         again: draft.again,
+        take: draft.take,
         data: draft.data,
         changes: draft.changes,
         how: draft.how,

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::markdown_text::{code, html, plain};
 use crate::plan::{DataFate, Goal, NodeAction};
-use crate::render::{drift_text, healed, name_of, secret_text, summary_line};
+use crate::render::{conflict_text, drift_text, healed, name_of, secret_text, summary_line};
 use crate::view::{ChangeView, PlanView};
 
 /// How a plan is written as Markdown.
@@ -66,6 +66,7 @@ pub fn render_markdown(view: &PlanView, how: &Markdown) -> String {
         &drifted(view),
         how,
     );
+    page.list("**Held by others:**", &conflicts(view), how);
     page.list(
         "**Not known, so nothing is planned for them:**",
         &unknown(view),
@@ -244,6 +245,11 @@ fn drifted(view: &PlanView) -> Vec<String> {
 fn secrets(view: &PlanView) -> Vec<String> {
     let text = |s: &crate::view::SecretView| format!("{} {}", code(&s.name), secret_text(s.since));
     view.secrets.iter().map(text).collect()
+}
+
+fn conflicts(view: &PlanView) -> Vec<String> {
+    let text = |c| plain(&conflict_text(c));
+    view.conflicts.iter().map(text).collect()
 }
 
 fn unknown(view: &PlanView) -> Vec<String> {

@@ -11,7 +11,7 @@ pub use self::sarif::render_sarif;
 
 use self::page::{Line, Page, Role, columns};
 use crate::backend::{Note, NoteKind};
-use crate::plan::{Action, DataFate, Drift, DriftKind, Goal, NodeAction};
+use crate::plan::{Action, Conflict, DataFate, Drift, DriftKind, Goal, NodeAction};
 use crate::time::utc;
 use crate::view::{ChangeView, FieldView, OperationView, PlanView};
 
@@ -48,6 +48,7 @@ pub fn render_text(view: &PlanView, style: &Style) -> String {
     };
     writer.head(view);
     writer.drift(view);
+    writer.conflicts(view);
     for change in &view.changes {
         writer.change(change);
     }
@@ -120,6 +121,22 @@ impl Writer {
                 Line::new()
                     .push(Role::Change, "    ! ")
                     .push(Role::Plain, drift_text(drift))
+                    .folding(),
+            );
+        }
+        self.gap();
+    }
+
+    fn conflicts(&mut self, view: &PlanView) {
+        if view.conflicts.is_empty() {
+            return;
+        }
+        self.add(Line::new().push(Role::Plain, "  held by others:"));
+        for conflict in &view.conflicts {
+            self.add(
+                Line::new()
+                    .push(Role::Change, "    ! ")
+                    .push(Role::Plain, conflict_text(conflict))
                     .folding(),
             );
         }
@@ -398,6 +415,21 @@ fn drift_text(drift: &Drift) -> String {
         text.push_str(&format!(": {detail}"));
     }
     text
+}
+
+/// Who holds what, and what becomes of it, in a sentence.
+fn conflict_text(conflict: &Conflict) -> String {
+    let theirs = conflict.theirs.as_ref();
+    let theirs = theirs.map_or_else(|| "nothing".to_owned(), ToString::to_string);
+    let then = if conflict.taken {
+        "it is taken over"
+    } else {
+        "it is left, and nothing is applied"
+    };
+    format!(
+        "{} {}: {} has it at {theirs}, the source says {}; {then}",
+        conflict.label, conflict.path, conflict.by, conflict.ours
+    )
 }
 
 /// Which value a secret gets back.

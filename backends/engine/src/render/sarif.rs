@@ -7,7 +7,7 @@
 use plat_model::{Digest, Place};
 use serde_json::{Value as Json, json};
 
-use super::{drift_text, name_of};
+use super::{conflict_text, drift_text, name_of};
 use crate::backend::NoteKind;
 use crate::plan::{DataFate, NodeAction};
 use crate::view::PlanView;
@@ -19,7 +19,7 @@ struct Rule {
     level: &'static str,
 }
 
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 9] = [
     Rule {
         id: "plan/stops",
         says: "The plan can't be applied",
@@ -43,6 +43,11 @@ const RULES: [Rule; 8] = [
     Rule {
         id: "plan/drift",
         says: "Changed outside of the source",
+        level: "warning",
+    },
+    Rule {
+        id: "plan/conflict",
+        says: "Somebody else holds what the source says",
         level: "warning",
     },
     Rule {
@@ -116,6 +121,9 @@ pub fn render_sarif(view: &PlanView) -> Json {
             drift_text(drift),
             place.and_then(|c| c.place.as_ref()),
         );
+    }
+    for conflict in &view.conflicts {
+        add("plan/conflict", conflict_text(conflict), None);
     }
     for blocked in &view.blocked {
         add(

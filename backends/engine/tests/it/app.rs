@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plat_model::{
-    Change, Data, Environment, FieldPath, Fields, Graph, Moved, Node, NodeKind, NodePath, Origin,
-    OriginTable, Package, Place, Quantity, Site, SiteKind, Target, TargetId, Value,
+    Change, Data, Decimal, Environment, FieldPath, Fields, Graph, Hold, Moved, Node, NodeKind,
+    NodePath, Origin, OriginTable, Package, Place, Quantity, Site, SiteKind, Target, TargetId,
+    Value,
 };
 
 /// A graph from lines such as
@@ -12,7 +13,8 @@ use plat_model::{
 ///
 /// Each line is a node: its kind, its path, its fields. A number is an `Int`, `20GiB` bytes, all
 /// else a string; `needs` lists nodes; `prod:scale=4` is set by the environment `prod`. A line
-/// `moved a to b` is a rename; `budget 900` a budget.
+/// `moved a to b` is a rename, `budget 900` a budget, `deletes 20%` the share that one plan may take
+/// away, `held db staging api` what another environment uses.
 pub fn graph(text: &str) -> Graph {
     let mut builder = Builder {
         origins: OriginTable::default(),
@@ -54,6 +56,21 @@ pub fn graph(text: &str) -> Graph {
                 from: NodePath::new(*from),
                 to: NodePath::new(*to),
                 origin: builder.origin("moved", SiteKind::Declared, line_no, "shop.plat"),
+            }),
+            ["deletes", share] => {
+                let mut value = builder.value("0", "env dev", SiteKind::Declared, 2, "shop.plat");
+                let percent: i128 = share.trim_end_matches('%').parse().unwrap();
+                value.data = Data::Quantity(Quantity {
+                    dimension: "Percent".into(),
+                    amount: Decimal::ratio(percent, 100).unwrap(),
+                    text: (*share).to_owned(),
+                });
+                graph.environment.fields.insert("deletes".into(), value);
+            }
+            ["held", node, environment, by] => graph.held.push(Hold {
+                node: NodePath::new(*node),
+                environment: (*environment).to_owned(),
+                by: NodePath::new(*by),
             }),
             ["budget", amount] => {
                 let value = builder.value(

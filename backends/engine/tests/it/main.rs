@@ -17,6 +17,7 @@ mod memory;
 mod model;
 mod plans;
 mod releases;
+mod rules;
 mod runs;
 mod schema;
 mod shown;

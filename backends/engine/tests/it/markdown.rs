@@ -25,6 +25,7 @@ async fn eventful() -> PlanView {
         let by = plat_engine::Changed {
             by: Some("kubectl".into()),
             at: Some(1_700_000_000_000),
+            held: Vec::new(),
         };
         world.touched.insert("thing/hit".into(), by);
         world.problems = vec![plat_engine::Problem {

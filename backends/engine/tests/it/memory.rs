@@ -7,8 +7,18 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use plat_engine::{Alive, Blob, Expect, Holder, Host, Store, StoreError};
 
-use crate::model::{Answer, Call};
 use crate::world::Crash;
+
+/// What a writer asks of the store: how, and of which file.
+pub(crate) type Call = (&'static str, &'static str);
+
+/// What it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Answer {
+    Done,
+    Moved,
+    Failed,
+}
 
 /// What goes wrong with a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,18 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
-use crate::memory::Spoiled;
-
-/// What a writer asks of the store: how, and of which file.
-pub(crate) type Call = (&'static str, &'static str);
-
-/// What it is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Answer {
-    Done,
-    Moved,
-    Failed,
-}
+use crate::memory::{Answer, Call, Spoiled};
 
 /// A step: who makes its next call, what goes wrong with it, and whether, where it looks who holds
 /// the lease, its clock says that another's is over.

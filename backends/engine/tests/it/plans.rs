@@ -52,7 +52,7 @@ fn creates_come_after_what_they_need_and_deletes_before() {
             ["delete thing/api", "delete thing/mailer", "delete hub"]
         );
         let engine = bench.engine();
-        let destroy = engine.plan_destroy(&Words::default()).await.unwrap();
+        let destroy = engine.plan_destroy(&Words::default(), &[]).await.unwrap();
         assert_eq!(destroy.operations.len(), 4);
         let last = destroy.operations.last().unwrap();
         assert!(last.object.as_str() == "store/db" || last.object.as_str() == "hub");
@@ -177,13 +177,13 @@ fn what_a_backend_cannot_keep_is_refused_or_left() {
           If it may be lost, say so: `--data db`
         ");
         let engine = bench.engine();
-        let destroy = engine.plan_destroy(&Words::default()).await.unwrap();
+        let destroy = engine.plan_destroy(&Words::default(), &[]).await.unwrap();
         assert_eq!(steps(&destroy), ["delete thing/api"]);
         let all = Words {
             data: DataWord::All,
             ..Words::default()
         };
-        let destroy = engine.plan_destroy(&all).await.unwrap();
+        let destroy = engine.plan_destroy(&all, &[]).await.unwrap();
         assert_eq!(
             steps(&destroy),
             ["delete thing/api", "delete store/db", "delete hub"]
@@ -199,7 +199,7 @@ fn data_that_was_kept_is_taken_up_again() {
         let data = bench.fake.with(|w| w.things.values().next().unwrap().data);
         let destroy = bench
             .engine()
-            .plan_destroy(&Words::default())
+            .plan_destroy(&Words::default(), &[])
             .await
             .unwrap();
         let outcome = bench.apply(&destroy).await.unwrap();
@@ -223,15 +223,15 @@ fn kept_data_goes_when_the_word_is_given() {
         let bench = Bench::new();
         bench.up("store db").await;
         let engine = bench.engine();
-        let destroy = engine.plan_destroy(&Words::default()).await.unwrap();
+        let destroy = engine.plan_destroy(&Words::default(), &[]).await.unwrap();
         bench.apply(&destroy).await.unwrap();
-        let nothing = engine.plan_destroy(&Words::default()).await.unwrap();
+        let nothing = engine.plan_destroy(&Words::default(), &[]).await.unwrap();
         assert!(nothing.is_empty());
         let all = Words {
             data: DataWord::All,
             ..Words::default()
         };
-        let plan = engine.plan_destroy(&all).await.unwrap();
+        let plan = engine.plan_destroy(&all, &[]).await.unwrap();
         assert_eq!(steps(&plan), ["delete store/db"]);
         assert!(bench.apply(&plan).await.unwrap().is_complete());
         bench.fake.with(|w| {
@@ -239,7 +239,7 @@ fn kept_data_goes_when_the_word_is_given() {
             assert_eq!(w.destroyed.len(), 1);
             assert_eq!(w.violations, [""; 0]);
         });
-        assert!(engine.plan_destroy(&all).await.unwrap().is_empty());
+        assert!(engine.plan_destroy(&all, &[]).await.unwrap().is_empty());
     });
 }
 
@@ -256,7 +256,7 @@ fn protection_outlives_the_declaration() {
             data: DataWord::All,
             ..Words::default()
         };
-        refused(bench.engine().plan_destroy(&all).await);
+        refused(bench.engine().plan_destroy(&all, &[]).await);
         bench.up("store db protect=false").await;
         assert!(bench.plan("thing api").await.is_ok());
     });
@@ -422,6 +422,117 @@ fn a_plan_file_is_read_back_and_an_edited_one_is_not() {
 }
 
 #[test]
+fn what_is_left_to_others_is_never_written() {
+    run(async {
+        let bench = Bench::new();
+        bench.up("thing api scale=2 image=one leave=scale").await;
+        assert_eq!(
+            bench.fake.things()["thing/api"]["scale"],
+            2,
+            "it must be something"
+        );
+        let scale = |to: i64| {
+            bench.fake.with(|w| {
+                let api = w.things.get_mut(&"thing/api".into()).unwrap();
+                api.spec["scale"] = to.into();
+                api.version += 1;
+            });
+        };
+        // Theirs is neither drift nor a change, whatever the source says of it now.
+        scale(7);
+        for text in [
+            "thing api scale=2 image=one leave=scale",
+            "thing api scale=3 image=one leave=scale",
+        ] {
+            let plan = bench.plan(text).await.unwrap();
+            assert_eq!(
+                (plan.operations.as_slice(), plan.drift.as_slice()),
+                (&[][..], &[][..])
+            );
+        }
+        let plan = bench.up("thing api scale=3 image=two leave=scale").await;
+        let paths: Vec<_> = plan.operations[0]
+            .changes
+            .iter()
+            .map(|c| c.path.as_str())
+            .collect();
+        assert_eq!(paths, ["image"]);
+        let now = bench.fake.things()["thing/api"].clone();
+        assert_eq!(now, serde_json::json!({"scale": 7, "image": "two"}));
+        // Beside it everything is ours as before.
+        bench.fake.with(|w| {
+            let api = w.things.get_mut(&"thing/api".into()).unwrap();
+            api.spec["image"] = "three".into();
+            api.version += 1;
+        });
+        let plan = bench
+            .plan("thing api scale=3 image=two leave=scale")
+            .await
+            .unwrap();
+        assert_eq!((plan.operations.len(), plan.drift.len()), (1, 1));
+        // And what is no longer left is taken back.
+        bench.up("thing api scale=3 image=two").await;
+        assert_eq!(bench.fake.things()["thing/api"]["scale"], 3);
+        assert!(
+            bench
+                .plan("thing api scale=3 image=two")
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    });
+}
+
+#[test]
+fn what_others_hold_is_taken_over_field_by_field() {
+    run(async {
+        let bench = Bench::new();
+        bench.up("thing api scale=2 env.A=one").await;
+        bench.fake.with(|w| {
+            let api = w.things.get_mut(&"thing/api".into()).unwrap();
+            api.spec["scale"] = 7.into();
+            api.version += 1;
+            let held = |path: &str, value: serde_json::Value| plat_engine::HeldField {
+                path: path.into(),
+                by: "kubectl".into(),
+                value: Some(value),
+            };
+            let changed = plat_engine::Changed {
+                by: Some("kubectl".into()),
+                at: None,
+                // The source says the first, agrees with the second, and knows not of the third.
+                held: vec![
+                    held("scale", 7.into()),
+                    held("env.A", "\"one\"".into()),
+                    held("sidecar", 1.into()),
+                ],
+            };
+            w.touched.insert("thing/api".into(), changed);
+        });
+        let plan = bench.plan("thing api scale=2 env.A=one").await.unwrap();
+        assert_eq!(plan.conflicts.len(), 1);
+        insta::assert_snapshot!(
+            plan.stoppers().next().unwrap(),
+            @"
+        shop.plat:9: `scale` of thing api is held by kubectl, with another value than the source says
+          take over this one field: `--take api:scale`
+        "
+        );
+        let words = Words {
+            take: ["api:scale".to_owned()].into(),
+            ..Words::default()
+        };
+        let engine = bench.engine();
+        let plan = engine
+            .plan(&graph("thing api scale=2 env.A=one"), &words)
+            .await
+            .unwrap();
+        assert_eq!(plan.stoppers().count(), 0);
+        assert_eq!(plan.operations[0].take, ["scale"]);
+    });
+}
+
+#[test]
 fn a_recent_plan_is_found_by_its_short_digest() {
     run(async {
         let bench = Bench::new();
@@ -434,5 +545,31 @@ fn a_recent_plan_is_found_by_its_short_digest() {
         assert_eq!(ledger.recent_plan("000000").await.unwrap(), None);
         assert_eq!(ledger.recent_plan("").await.unwrap(), None);
         assert!(bench.apply(&found.unwrap()).await.unwrap().is_complete());
+    });
+}
+
+#[test]
+fn what_is_there_is_read_in_one_go() {
+    run(async {
+        let bench = Bench::new();
+        let many: String = (0..200).map(|i| format!("thing t{i}\n")).collect();
+        bench.up(&many).await;
+        let before = bench.fake.with(|w| w.calls);
+        bench.plan(&many).await.unwrap();
+        assert_eq!(bench.fake.with(|w| w.calls) - before, 1);
+    });
+}
+
+#[test]
+fn where_a_declaration_stands_is_no_part_of_what_it_is() {
+    run(async {
+        let bench = Bench::new();
+        bench.up("thing api scale=2\nthing web needs=api").await;
+        let plan = bench
+            .plan("\n\n\nthing web needs=api\n\nthing api scale=2")
+            .await
+            .unwrap();
+        assert!(plan.is_empty(), "{plan:#?}");
+        assert_eq!(plan.drift, []);
     });
 }

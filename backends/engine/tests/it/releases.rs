@@ -1,6 +1,7 @@
 //! Releases, the way back to them, and a state that was lost.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use plat_engine::{
     Action, ApplyEvent, EngineError, Goal, Plan, PlanView, Style, Words, render_text,
@@ -280,6 +281,44 @@ fn a_lost_state_is_rebuilt_and_nothing_is_orphaned() {
 }
 
 #[test]
+fn of_a_lost_state_the_releases_are_found_again_and_gone_on_with() {
+    run(async {
+        let bench = Bench::new();
+        bench.up("thing api scale=1").await;
+        bench.up("thing api scale=2").await;
+        bench.up("thing api scale=3").await;
+        bench.machine.clock.fetch_add(60_000, Ordering::SeqCst);
+        bench.memory.files.lock().unwrap().retain(|name, bytes| {
+            if name == "releases/000002.json" {
+                bytes.truncate(40);
+            }
+            name.starts_with("releases/")
+        });
+        let numbers = async || {
+            let heads = heads(&bench).await;
+            heads
+                .into_iter()
+                .map(|(number, ..)| number)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(numbers().await, [1, 3], "one of them can't be read");
+        let plan = bench.engine().plan_adopt().await.unwrap();
+        assert!(bench.apply(&plan).await.unwrap().is_complete());
+        assert_eq!(numbers().await, [1, 3]);
+        // The target knows the number of the lease that was lost: what comes now is above it.
+        let back = bench
+            .engine()
+            .plan_return(None, &Words::default())
+            .await
+            .unwrap();
+        let outcome = bench.apply(&back).await.unwrap();
+        assert!(outcome.is_complete(), "{outcome:#?}");
+        assert_eq!(outcome.release, Some(4));
+        assert_eq!(bench.fake.things()["thing/api"]["scale"], 1);
+    });
+}
+
+#[test]
 fn what_can_not_be_read_is_not_adopted() {
     run(async {
         let bench = Bench::new();
@@ -356,4 +395,66 @@ fn two_graphs_are_compared_with_no_target() {
     insta::assert_snapshot!("compared", render_text(&view, &Style::default()));
     let same = PlanView::comparing(&old, &old, "a", "b");
     assert!(same.nothing_to_do);
+}
+
+#[test]
+fn the_environment_says_how_much_one_plan_may_take_away() {
+    run(async {
+        let bench = Bench::new();
+        let things = |n: usize| (0..n).map(|i| format!("thing t{i}\n")).collect::<String>();
+        bench.up(&things(6)).await;
+        // Of so few, any number may go, unless it says otherwise.
+        assert!(bench.plan(&things(1)).await.is_ok());
+        let careful = |n| format!("deletes 20%\n{}", things(n));
+        assert!(bench.plan(&careful(5)).await.is_ok());
+        let refused = bench.plan(&careful(4)).await.unwrap_err();
+        insta::assert_snapshot!(refused, @"
+        2 of the 6 declarations of this environment would go
+          Look whether this is the program and the environment you mean
+          If they are all to go, say how many: `--deletes 2`
+        ");
+        let words = Words {
+            deletes: Some(2),
+            ..Words::default()
+        };
+        let engine = bench.engine();
+        assert!(engine.plan(&graph(&careful(4)), &words).await.is_ok());
+        // What it allows need not be said.
+        let lax = |n| format!("deletes 100%\n{}", things(n));
+        bench.up(&things(30)).await;
+        assert!(bench.plan(&lax(1)).await.is_ok());
+    });
+}
+
+#[test]
+fn what_another_environment_uses_stays() {
+    run(async {
+        let bench = Bench::new();
+        let both = "store db\nthing api needs=db\nheld db staging reports";
+        bench.up(both).await;
+        let refused = bench
+            .plan("thing api\nheld db staging reports")
+            .await
+            .unwrap_err();
+        insta::assert_snapshot!(refused, @"
+        shop.plat:9: `db`: `reports` of the environment staging uses it: it can't be removed
+          Take that use away there and apply staging, or destroy staging first
+        ");
+        // All of it goes or none: what stays would be in nobody's source.
+        let held = graph(both).held;
+        let refused = bench.engine().plan_destroy(&Words::default(), &held).await;
+        assert!(refused.is_err());
+        let free = bench
+            .engine()
+            .plan_destroy(&Words::default(), &[])
+            .await
+            .unwrap();
+        assert_eq!(free.operations.len(), 2);
+        // What nobody uses goes as ever.
+        let plan = bench
+            .plan("store db\nheld db staging reports")
+            .await
+            .unwrap();
+        assert_eq!(plan.operations.len(), 1);
+    });
 }

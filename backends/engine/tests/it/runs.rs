@@ -1,5 +1,6 @@
 //! What an apply does when things go well, and when they don't.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use plat_engine::{
@@ -349,5 +350,24 @@ fn a_target_that_always_throttles_is_given_up_in_the_end() {
         assert_eq!(outcome.skipped.len(), 1);
         bench.fake.with(|w| w.bears = None);
         bench.up("thing a\nthing b needs=a").await;
+    });
+}
+
+#[test]
+fn what_is_known_only_after_apply_is_handed_on() {
+    run(async {
+        let bench = Bench::new();
+        let db: plat_engine::ObjectId = "store/db".into();
+        let at = |host: &str| BTreeMap::from([("host".to_owned(), serde_json::json!(host))]);
+        bench
+            .fake
+            .with(|w| w.outs.insert(db.clone(), at("10.0.0.7")));
+        let told = || bench.fake.with(|w| w.told.pop().unwrap());
+        bench.up("store db\nthing api needs=db").await;
+        let known = BTreeMap::from([(db.clone(), at("10.0.0.7"))]);
+        assert_eq!(told(), ("thing/api".into(), known.clone()));
+        // Also later, when the database itself has nothing to do.
+        bench.up("store db\nthing api needs=db scale=2").await;
+        assert_eq!(told(), ("thing/api".into(), known));
     });
 }

@@ -31,6 +31,11 @@ async fn plans() -> Vec<PlanView> {
             plat_engine::Changed {
                 by: Some("kubectl".into()),
                 at: Some(1_700_000_000_000),
+                held: vec![plat_engine::HeldField {
+                    path: "size".into(),
+                    by: "kubectl".into(),
+                    value: Some(5.into()),
+                }],
             },
         );
         world.unreadable.insert("store/logs".into());
@@ -56,7 +61,7 @@ async fn plans() -> Vec<PlanView> {
     let changing = bench.engine().plan(&graph(changed), &words).await.unwrap();
     let destroying = bench
         .engine()
-        .plan_destroy(&Words::default())
+        .plan_destroy(&Words::default(), &[])
         .await
         .unwrap();
     let fresh = Bench::new();
@@ -77,6 +82,24 @@ async fn plans() -> Vec<PlanView> {
     let mut views: Vec<PlanView> = plans.iter().map(PlanView::of).collect();
     views.push(PlanView::comparing(&graph(shop), &graph(changed), "a", "b"));
     views
+}
+
+/// Of a value there is no form but the one its store reads: what is written as data holds
+/// references, and what is shown for those who look for mistakes holds nothing.
+#[test]
+fn no_secret_value_can_be_written() {
+    let value = plat_engine::SecretValue::new("hunter2");
+    assert_eq!(format!("{value:?}"), "SecretValue(…)");
+    let lost = plat_engine::SecretReturn {
+        target: plat_model::TargetId::main(),
+        name: "stripe_key".into(),
+        version: "3f9c".into(),
+        since: 1,
+    };
+    let expected = serde_json::json!({
+        "target": "main", "name": "stripe_key", "version": "3f9c", "since": 1,
+    });
+    assert_eq!(serde_json::to_value(&lost).unwrap(), expected);
 }
 
 #[test]

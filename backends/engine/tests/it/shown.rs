@@ -89,7 +89,7 @@ fn a_destroy_says_what_becomes_of_data() {
         bench.up(SHOP).await;
         let plan = bench
             .engine()
-            .plan_destroy(&Words::default())
+            .plan_destroy(&Words::default(), &[])
             .await
             .unwrap();
         insta::assert_snapshot!("destroy", shown(&plan, 100));
@@ -97,7 +97,7 @@ fn a_destroy_says_what_becomes_of_data() {
             data: DataWord::All,
             ..Words::default()
         };
-        let plan = bench.engine().plan_destroy(&words).await.unwrap();
+        let plan = bench.engine().plan_destroy(&words, &[]).await.unwrap();
         insta::assert_snapshot!("destroy_data", shown(&plan, 100));
     });
 }

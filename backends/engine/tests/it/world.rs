@@ -164,6 +164,9 @@ pub struct Thing {
     pub asked: Option<Box<Object>>,
 }
 
+/// By object, what others may read of it.
+pub type Outs = BTreeMap<ObjectId, BTreeMap<String, serde_json::Value>>;
+
 #[derive(Debug, Default, Clone)]
 pub struct World {
     pub things: BTreeMap<ObjectId, Thing>,
@@ -179,6 +182,10 @@ pub struct World {
     pub problems: Vec<Problem>,
     /// Who changed a thing, where this target knows.
     pub touched: BTreeMap<ObjectId, Changed>,
+    /// What others may read of a thing once it is there.
+    pub outs: Outs,
+    /// What a thing was told of those it needs, when it was made or changed.
+    pub told: Vec<(ObjectId, Outs)>,
     /// What the image `latest` is now.
     pub image: u64,
     pub fence: u64,
@@ -329,7 +336,7 @@ impl Backend for Fake {
                             .collect();
                         spec.insert(name.clone(), entries.into());
                     }
-                    _ if ["protect", "name", "back"].contains(&name.as_str()) => {}
+                    _ if ["protect", "name", "back", "leave"].contains(&name.as_str()) => {}
                     _ => {
                         let text = match int(Some(value)) {
                             Some(n) => json!(n),
@@ -349,6 +356,8 @@ impl Backend for Fake {
             object.node = Some(path.clone());
             object.is_run = node.kind.name == "job";
             object.goes_back = node.fields.contains_key("back");
+            let left = node.fields.get("leave").and_then(Value::as_str);
+            object.leave = left.into_iter().map(str::to_owned).collect();
             object.label = format!("{} {path}", node.kind.name);
             object.after = after;
             object.place = graph.origins.place(node.origin).cloned();
@@ -413,7 +422,10 @@ impl Backend for Fake {
                     Some(thing) => Observed::Present(Present {
                         uid: thing.uid.clone(),
                         version: thing.version.to_string(),
-                        spec: plat_engine::spec_digest(&thing.spec),
+                        spec: match &thing.asked {
+                            Some(asked) => asked.digest_of(&thing.spec),
+                            None => plat_engine::spec_digest(&thing.spec),
+                        },
                         token: thing.token.clone(),
                         health: if thing.stopped {
                             Health::Stopped {
@@ -519,6 +531,12 @@ impl Fake {
                 w.put(op, self.tokens);
             });
         }
+        if let Some(object) = &op.desired {
+            let needed = |(id, _): &(&ObjectId, &_)| object.after.contains(id);
+            let outs = context.outs.iter().filter(needed);
+            let told = outs.map(|(id, outs)| (id.clone(), outs.clone())).collect();
+            self.with(|w| w.told.push((op.object.clone(), told)));
+        }
         self.crash.point().await;
         if fault == Some(Fault::LosesAnswer) {
             return error(OpErrorKind::Transient, "the connection was closed");
@@ -528,7 +546,7 @@ impl Fake {
             Some(Made {
                 uid: thing.uid.clone(),
                 version: thing.version.to_string(),
-                outs: BTreeMap::new(),
+                outs: w.outs.get(&op.object).cloned().unwrap_or_default(),
             })
         });
         if fault == Some(Fault::NotReady) {
@@ -713,7 +731,7 @@ impl World {
             (_, Some(object)) => {
                 if let Some(thing) = self.things.get_mut(&op.object) {
                     thing.version = n;
-                    thing.spec = object.spec.clone();
+                    thing.spec = object.spec_over(&thing.spec);
                     thing.asked = Some(Box::new(object.clone()));
                     thing.token = token;
                     thing.stopped = false;

@@ -124,6 +124,7 @@ impl World {
             token,
             again: false,
             protect: false,
+            take: Vec::new(),
             data: DataFate::Untouched,
             changes: Vec::new(),
             how: None,
