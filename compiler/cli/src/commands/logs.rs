@@ -136,7 +136,7 @@ fn coloured(text: &str) -> String {
                 rest = after;
             }
             _ => {
-                out.push('?');
+                out.push_str(&harmless("\x1b"));
                 rest = escape.get(1..).unwrap_or_default();
             }
         }
@@ -156,8 +156,8 @@ mod tests {
     fn a_line_may_have_colours_and_nothing_else() {
         assert_eq!(coloured("plain"), "plain");
         assert_eq!(coloured("\x1b[31mred\x1b[0m"), "\x1b[31mred\x1b[0m\x1b[0m");
-        assert_eq!(coloured("\x1b[2Jgone\x07"), "?[2Jgone?");
-        assert_eq!(coloured("\x1b]0;title\x07"), "?]0;title?");
-        assert_eq!(coloured("\x1b["), "?[");
+        assert_eq!(coloured("\x1b[2Jgone\x07"), "\\u{1b}[2Jgone\\u{7}");
+        assert_eq!(coloured("\x1b]0;title\x07"), "\\u{1b}]0;title\\u{7}");
+        assert_eq!(coloured("\x1b["), "\\u{1b}[");
     }
 }
