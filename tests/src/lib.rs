@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 pub use app::{answers, apps, edit, install, pids};
 pub use http::{Reply, get, request};
-pub use process::{environment_of, is_alive, kill, processes_naming};
+pub use process::{environment_of, is_alive, kill, processes_holding, processes_naming};
 
 /// How long a whole-system test waits for something that should be quick. Generous, since test
 /// machines are slow; nothing waits this long unless it fails.
@@ -202,10 +202,17 @@ impl Default for Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        // The agent first, so that it brings nothing back; then whatever names this home.
-        let here = [self.dir.path(), self.runtime.path()].map(|d| d.to_string_lossy().into_owned());
+        // The agent first, so that it brings nothing back; then whatever names this home or writes in it.
+        let here = [self.dir.path(), self.runtime.path()];
         for _ in 0..50 {
-            let mut left: Vec<_> = here.iter().flat_map(|dir| processes_naming(dir)).collect();
+            let mut left: Vec<_> = here
+                .iter()
+                .flat_map(|dir| {
+                    let mut left = processes_naming(&dir.to_string_lossy());
+                    left.extend(processes_holding(dir));
+                    left
+                })
+                .collect();
             if left.is_empty() {
                 return;
             }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 /// The living processes whose command line or environment holds `text`, with their command lines.
 /// This process and its parents are not among them.
@@ -29,6 +30,29 @@ pub fn processes_naming(text: &str) -> Vec<(i32, String)> {
         }
     }
     found.sort();
+    found
+}
+
+/// The living processes that have a file below a directory open, with their command lines: a shim
+/// names nothing of what it runs, but writes its log.
+pub fn processes_holding(dir: &Path) -> Vec<(i32, String)> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let own = i32::try_from(std::process::id()).unwrap_or(0);
+    let mut found = Vec::new();
+    for entry in entries.flatten() {
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else {
+            continue;
+        };
+        let open = fs::read_dir(entry.path().join("fd"));
+        let holds = open.into_iter().flatten().flatten().any(|descriptor| {
+            fs::read_link(descriptor.path()).is_ok_and(|file| file.starts_with(dir))
+        });
+        if pid != own && holds && is_alive(pid) {
+            found.push((pid, words(&entry.path().join("cmdline")).join(" ")));
+        }
+    }
     found
 }
 
