@@ -7,35 +7,27 @@ use std::path::Path;
 /// The living processes whose command line or environment holds `text`, with their command lines.
 /// This process and its parents are not among them.
 pub fn processes_naming(text: &str) -> Vec<(i32, String)> {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let own = i32::try_from(std::process::id()).unwrap_or(0);
-    let mut found = Vec::new();
-    for entry in entries.flatten() {
-        let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else {
-            continue;
-        };
-        if pid == own || !is_alive(pid) {
-            continue;
-        }
-        let command = words(&entry.path().join("cmdline"));
-        let environment = words(&entry.path().join("environ"));
-        if command
-            .iter()
-            .chain(&environment)
-            .any(|word| word.contains(text))
-        {
-            found.push((pid, command.join(" ")));
-        }
-    }
-    found.sort();
-    found
+    processes(|process| {
+        let command = words(&process.join("cmdline"));
+        let environment = words(&process.join("environ"));
+        let mut words = command.iter().chain(&environment);
+        words.any(|word| word.contains(text))
+    })
 }
 
 /// The living processes that have a file below a directory open, with their command lines: a shim
-/// names nothing of what it runs, but writes its log.
+/// names nothing of what it runs, but writes its log. This process is not among them.
 pub fn processes_holding(dir: &Path) -> Vec<(i32, String)> {
+    processes(|process| {
+        let open = fs::read_dir(process.join("fd"));
+        open.into_iter().flatten().flatten().any(|descriptor| {
+            fs::read_link(descriptor.path()).is_ok_and(|file| file.starts_with(dir))
+        })
+    })
+}
+
+/// The living processes but this one of which something is true, asked of their place in `/proc`.
+fn processes(wanted: impl Fn(&Path) -> bool) -> Vec<(i32, String)> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
@@ -45,14 +37,11 @@ pub fn processes_holding(dir: &Path) -> Vec<(i32, String)> {
         let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else {
             continue;
         };
-        let open = fs::read_dir(entry.path().join("fd"));
-        let holds = open.into_iter().flatten().flatten().any(|descriptor| {
-            fs::read_link(descriptor.path()).is_ok_and(|file| file.starts_with(dir))
-        });
-        if pid != own && holds && is_alive(pid) {
+        if pid != own && is_alive(pid) && wanted(&entry.path()) {
             found.push((pid, words(&entry.path().join("cmdline")).join(" ")));
         }
     }
+    found.sort();
     found
 }
 

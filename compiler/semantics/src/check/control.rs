@@ -62,6 +62,9 @@ impl<'db> Checker<'db> {
     /// What decides on the shape of the graph must be known, and may not be secret.
     pub(super) fn no_structure(&mut self, ty: &Ty, node: plat_syntax::Node<'db>, what: &str) {
         let labels = self.labels_of(ty);
+        if labels.is_none() {
+            return;
+        }
         let shown = ty.show(self.db);
         let (code, message, said, label) = if labels.secret {
             let message = format!("{what} may not depend on a secret");
@@ -71,12 +74,10 @@ impl<'db> Checker<'db> {
                 format!("this is `{shown}`"),
                 Label::Secret,
             )
-        } else if labels.later {
+        } else {
             let message = format!("{what} must be known before anything is applied");
             let said = format!("this is `{shown}`: known only after apply");
             ("E0403", message, said, Label::Later)
-        } else {
-            return;
         };
         let diag = Diag::error(code, self.spot(node), message).label(said);
         let diag = match self.once_more(node) {

@@ -6,11 +6,11 @@
 use plat_syntax::Node;
 
 use super::Checker;
+use crate::db::ItemId;
 use crate::types::{Labels, Ty, TypeBody, type_def};
 
-/// How deep labels are looked for: types are no deeper in programs that people write, and one that
-/// holds itself ends here.
-const DEPTH: u32 = 16;
+/// How deep labels are looked for: as deep as a conversion looks, so that what can flow is seen.
+const DEPTH: u32 = 64;
 
 impl<'db> Checker<'db> {
     /// The labels of the value itself.
@@ -35,24 +35,30 @@ impl<'db> Checker<'db> {
 
     /// The labels of a value and of everything inside of it that would be written with it.
     pub(super) fn labels_written(&self, ty: &Ty) -> Labels {
-        self.labels_within(ty, true, 0)
+        self.labels_within(ty, true, 0, &mut Vec::new())
     }
 
     /// What decides on something must be known and not secret, down to its last part: comparing two
     /// records compares the secrets in them.
     pub(super) fn nothing_labelled(&mut self, ty: &Ty, node: Node<'db>, what: &str) {
-        let labels = self.labels_within(ty, false, 0);
+        let labels = self.labels_within(ty, false, 0, &mut Vec::new());
         self.no_structure(&ty.clone().labelled(labels), node, what);
     }
 
     /// A declaration stands for the text that its name gives where it is written, and for itself
-    /// where it is compared.
-    fn labels_within(&self, ty: &Ty, written: bool, depth: u32) -> Labels {
+    /// where it is compared. A type with a name is looked into once, however often it is a part.
+    fn labels_within(&self, ty: &Ty, written: bool, depth: u32, seen: &mut Vec<ItemId>) -> Labels {
         let (labels, plain) = ty.plain(self.db);
+        if let Ty::Named(item) = ty.split().1 {
+            if seen.contains(item) {
+                return labels;
+            }
+            seen.push(*item);
+        }
         if depth > DEPTH {
             return labels;
         }
-        let within = |ty: &Ty| self.labels_within(ty, written, depth + 1);
+        let mut within = |ty: &Ty| self.labels_within(ty, written, depth + 1, seen);
         let all = |labels: Labels, ty: &Ty| labels.or(within(ty));
         let inner = match &plain {
             Ty::List(t) | Ty::Map(t) | Ty::Optional(t) | Ty::Range(t) => within(t),
