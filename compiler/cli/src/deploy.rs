@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use plat_engine::{
     ApplyOptions, Backend, BackendError, DataWord, Engine, EngineError, Host as _, Inspect,
-    Interrupts, Markdown, NodeStatus, Outcome, Plan, PlanView, Refusal, Scope, State, StateError,
+    Interrupts, Markdown, NodeStatus, Outcome, Plan, PlanView, Refusal, S3, Scope, State, StateError,
     Style, ThisMachine, Words, render_markdown, render_sarif, render_text,
 };
 use plat_model::{Graph, TargetId};
@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 use crate::cli::{self, Form};
 use crate::failure::{Failure, Stop};
 use crate::progress::Progress;
+use crate::states;
 use crate::suggest::{count, nearest};
 use crate::targets;
 use crate::terminal::{Paint, Terminal, harmless};
@@ -33,13 +34,15 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// The environment of this scope on a target of this kind, for the package at `root`.
+    /// The environment of this scope on a target of this kind, for the package at `root`. Its
+    /// state is in that bucket, else with its target.
     ///
     /// # Errors
     /// The target is not built yet, or can't be used.
     pub fn open(
         scope: Scope,
         target: &str,
+        state: Option<S3>,
         root: &Path,
         terminal: &Terminal,
     ) -> Result<Self, Failure> {
@@ -49,10 +52,17 @@ impl Deployment {
             .build()
             .map_err(|error| crate::failure::io("starting the runtime", &error))?;
         let target = targets::reach(target, root)?;
-        let store = target
-            .backend
-            .state(&scope)
-            .map_err(|error| backend_failure(&error))?;
+        let store = match state {
+            Some(bucket) => Arc::new(
+                bucket
+                    .store(&scope)
+                    .map_err(|error| states::failure(&error))?,
+            ),
+            None => target
+                .backend
+                .state(&scope)
+                .map_err(|error| backend_failure(&error))?,
+        };
         terminal.detail(format!("state of {scope}: {}", store.place()));
         let backends = BTreeMap::from([(TargetId::main(), Arc::clone(&target.backend))]);
         let engine = Engine::new(scope.clone(), backends, store, Arc::new(ThisMachine));

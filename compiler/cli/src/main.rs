@@ -27,6 +27,7 @@ mod report;
 mod revision;
 mod sarif;
 mod shim;
+mod states;
 mod suggest;
 mod targets;
 mod terminal;

@@ -7,6 +7,7 @@ use plat_engine::{Plan, PlanFile, SigningKey};
 use crate::deploy::Deployment;
 use crate::failure::{self, Failure, Stop};
 use crate::program::{self, Program};
+use crate::states;
 use crate::terminal::Terminal;
 
 /// A plan file larger than this is not ours: it is refused before it is read.
@@ -107,6 +108,7 @@ pub fn open_for(plan: &Plan, terminal: &Terminal) -> Result<Deployment, Failure>
             .unwrap_or_default()
             .to_owned(),
     };
+    let state = plan.graph.as_ref().and_then(states::of);
     // Where the program is matters to planning alone.
-    Deployment::open(plan.scope.clone(), &target, Path::new("/"), terminal)
+    Deployment::open(plan.scope.clone(), &target, state, Path::new("/"), terminal)
 }

@@ -19,6 +19,7 @@ use crate::failure::{Failure, Stop};
 use crate::packages;
 use crate::project::{self, MANIFEST};
 use crate::report::{self, Sources};
+use crate::states;
 use crate::suggest::{listed, nearest};
 use crate::terminal::{Terminal, harmless};
 use crate::today::today;
@@ -430,11 +431,13 @@ impl Program {
     /// # Errors
     /// The target is not built yet, or can't be used.
     pub fn deployment(&self, graph: &Graph, terminal: &Terminal) -> Result<Deployment, Failure> {
-        Deployment::open(Scope::of(graph), target(graph), &self.root, terminal)
+        let state = states::of(graph);
+        Deployment::open(Scope::of(graph), target(graph), state, &self.root, terminal)
     }
 
     /// Where an environment runs that need not be evaluated: what runs can be looked at and taken
-    /// away however wrong the rest of the program is.
+    /// away however wrong the rest of the program is. Only where it says itself where its state is
+    /// kept, that must be understood.
     ///
     /// # Errors
     /// There is no such environment, or its target is not built yet or can't be used.
@@ -443,12 +446,14 @@ impl Program {
         let infos = self.database.environments();
         let target = infos
             .into_iter()
-            .find(|info| info.name == environment)
+            .find(|info| info.name == environment && !info.says_state)
             .and_then(|info| info.target);
         match (self.database.app_name(), target) {
             (Some(app), Some(target)) => {
                 let scope = Scope { app, environment };
-                Ok(Deployment::open(scope, &target, &self.root, terminal)?)
+                Ok(Deployment::open(
+                    scope, &target, None, &self.root, terminal,
+                )?)
             }
             _ => {
                 let graph = self.graph(Some(&environment), terminal)?;

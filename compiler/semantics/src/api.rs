@@ -16,7 +16,7 @@ use crate::db::{
     module_of, parsed,
 };
 use crate::diag::Diag;
-use crate::eval::{EnvKey, evaluate, first_env, graph, run_tests, target_name};
+use crate::eval::{EnvKey, evaluate, first_env, graph, run_tests, says_state, target_name};
 use crate::names::{STD, scope, uses};
 use crate::project::{PackageInput, Project};
 
@@ -50,6 +50,8 @@ pub struct EnvironmentInfo {
     /// The constructor of its target: `local`; `None` where it has none (a base for others) or
     /// where that is only known for a member of the family.
     pub target: Option<String>,
+    /// Whether it says where its state is kept.
+    pub says_state: bool,
     /// Where it is declared.
     pub place: Place,
     /// Its documentation.
@@ -604,6 +606,7 @@ impl Database {
             name: env.name(self).to_string(),
             keys,
             target: target_name(self, env).map(|t| t.to_string()),
+            says_state: says_state(self, env),
             place: self.place_of(env),
             doc: self.doc(env),
         }

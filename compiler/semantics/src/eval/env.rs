@@ -143,6 +143,21 @@ pub fn target_name(db: &dyn Db, env: ItemId) -> Option<Arc<str>> {
     None
 }
 
+/// Whether the environment, or one that it extends, says where its state is kept.
+pub fn says_state(db: &dyn Db, env: ItemId) -> bool {
+    let mut at = Some(env);
+    for _ in 0..64 {
+        let Some(body) = at.and_then(|at| lower(db, at).env.as_ref()) else {
+            return false;
+        };
+        if body.fields.iter().any(|(n, _)| n.as_ref() == "state") {
+            return true;
+        }
+        at = body.extends.as_ref().map(|extends| extends.env);
+    }
+    false
+}
+
 fn target_of(db: &dyn Db, expr: &Expr, depth: u32) -> Option<Arc<str>> {
     if depth > 64 {
         return None;
