@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use plat_tests::{
-    Home, SOON, answers, apps, edit, environment_of, eventually, install, is_alive, kill, pids,
-    processes_naming,
+    Home, SOON, answers, apps, edit, eventually, install, is_alive, kill, pids, processes_naming,
 };
 
 fn hello() -> Home {
@@ -107,59 +106,6 @@ fn a_killed_shim_takes_its_workload_along_and_both_come_back() {
     });
     assert!(!is_alive(before[0]), "nothing is left without its shim");
     answers(&home, "hello.localhost", "/");
-}
-
-/// Kills `platc` at many moments of an apply: after each, the next apply finishes the work, makes
-/// nothing twice and leaves nothing behind.
-#[test]
-fn a_killed_apply_is_finished_by_the_next() {
-    let home = Home::new();
-    install(&home, &apps().join("hello"));
-    let mut finished = 0;
-    for round in 0u32..12 {
-        let (old, new) = if round % 2 == 0 {
-            ("scale = 2", "scale = 4")
-        } else {
-            ("scale = 4", "scale = 2")
-        };
-        edit(&home, "hello/hello.plat", old, new);
-        let message = std::fs::read_to_string(home.path().join("hello/hello.plat")).unwrap();
-        let begin = message.find("MESSAGE = \"").unwrap() + 11;
-        let end = begin + message[begin..].find('"').unwrap();
-        let message = format!("{}round {round}{}", &message[..begin], &message[end..]);
-        std::fs::write(home.path().join("hello/hello.plat"), message).unwrap();
-
-        let mut apply = home
-            .command(&["-C", "hello", "apply", "--yes"])
-            .spawn()
-            .unwrap();
-        // Spread over the apply's whole length; how long that is differs, so it is not asserted
-        // that all of these hit.
-        let moment = Instant::now() + Duration::from_millis(u64::from(round) * 60);
-        while Instant::now() < moment && apply.try_wait().unwrap().is_none() {
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        if apply.try_wait().unwrap().is_some() {
-            finished += 1;
-        }
-        kill(i32::try_from(apply.id()).unwrap(), "KILL");
-        apply.wait().unwrap();
-
-        home.ok(&["-C", "hello", "apply", "--yes"]);
-        let wanted = if round % 2 == 0 { 4 } else { 2 };
-        let now = pids(&home, "web.py");
-        assert_eq!(
-            now.len(),
-            wanted,
-            "nothing twice, nothing left behind in round {round}"
-        );
-        for pid in &now {
-            assert_eq!(environment_of(*pid)["MESSAGE"], format!("round {round}"));
-        }
-        let plan = home.platc(&["-C", "hello", "plan", "--detailed-exitcode"]);
-        assert_eq!(plan.code, 0, "the next plan is empty: {}", plan.stdout);
-    }
-    assert!(finished < 12, "not one of the kills came in time");
 }
 
 #[test]
