@@ -207,3 +207,60 @@ fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
     }
     found
 }
+
+/// All files below a directory that hold these bytes, as their paths within it.
+fn holding(dir: &std::path::Path, bytes: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut waiting = vec![dir.to_owned()];
+    while let Some(next) = waiting.pop() {
+        for entry in std::fs::read_dir(&next).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() {
+                waiting.push(path);
+            } else if kind.is_file()
+                && let Ok(content) = std::fs::read(&path)
+                && content.windows(bytes.len()).any(|part| part == bytes)
+            {
+                found.push(path.strip_prefix(dir).unwrap().display().to_string());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn the_value_of_a_secret_stands_nowhere_but_with_the_secrets() {
+    let home = Home::new();
+    install(&home, &apps().join("gated"));
+    let value = "wrdlbrmpft-7731";
+    secret(&home, value);
+    home.ok(&["-C", "gated", "up", "--yes"]);
+    assert_eq!(says(&home).1, value);
+    edit(&home, "gated/gated.plat", "\"first\"", "\"second\"");
+    for arguments in [
+        &["-C", "gated", "plan", "-o", "x.plan"][..],
+        &["-C", "gated", "plan", "--json"],
+        &["-C", "gated", "plan", "--markdown"],
+        &["show", "gated/x.plan", "--json"],
+        &["-C", "gated", "state", "export"],
+        &["-C", "gated", "releases"],
+        &["-C", "gated", "graph"],
+    ] {
+        let ran = home.ok(arguments);
+        assert!(
+            !ran.stdout.contains(value) && !ran.stderr.contains(value),
+            "{arguments:?}"
+        );
+    }
+    assert_eq!(
+        holding(&home.path().join("gated"), value.as_bytes()),
+        [""; 0]
+    );
+    let kept = holding(&home.plat_home(), value.as_bytes());
+    assert!(!kept.is_empty(), "it is kept");
+    for file in kept {
+        assert!(file.ends_with("/secrets.json"), "{file}");
+    }
+}

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use plat_engine::{
     ApplyOptions, Backend, BackendError, DataWord, Engine, EngineError, Host as _, Inspect,
-    Interrupts, Markdown, NodeStatus, Outcome, Plan, PlanView, Refusal, S3, Scope, State, StateError,
-    Style, ThisMachine, Words, render_markdown, render_sarif, render_text,
+    Interrupts, Markdown, NodeStatus, Outcome, Plan, PlanView, Refusal, S3, Scope, State,
+    StateError, Style, ThisMachine, Words, render_markdown, render_sarif, render_text,
 };
-use plat_model::{Graph, TargetId};
+use plat_model::{Graph, Hold, TargetId};
 use tokio::runtime::Runtime;
 
 use crate::cli::{self, Form};
@@ -140,16 +140,16 @@ impl Deployment {
         Ok(())
     }
 
-    /// Plans to take everything away.
+    /// Plans to take everything away, but what other environments hold.
     ///
     /// # Errors
-    /// Something can't be read.
-    pub fn plan_destroy(&self, data: DataWord) -> Result<Plan, Failure> {
+    /// Something is held, or can't be read.
+    pub fn plan_destroy(&self, data: DataWord, held: &[Hold]) -> Result<Plan, Failure> {
         let words = Words {
             data,
             ..Words::default()
         };
-        self.wait(self.engine.plan_destroy(&words, &[]))
+        self.wait(self.engine.plan_destroy(&words, held))
             .map_err(|error| engine_failure(&error))
     }
 

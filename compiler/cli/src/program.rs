@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use plat_engine::Scope;
-use plat_model::{Graph, NodeKind, TargetId};
+use plat_model::{Graph, Hold, NodeKind, TargetId};
 use plat_semantics::{
     CaseShape, Database, EnvironmentInfo, OutShape, PackageInput, PolicyOutcome, Project, Source,
     TestOutcome, parse_manifest,
@@ -433,6 +433,24 @@ impl Program {
     pub fn deployment(&self, graph: &Graph, terminal: &Terminal) -> Result<Deployment, Failure> {
         let state = states::of(graph);
         Deployment::open(Scope::of(graph), target(graph), state, &self.root, terminal)
+    }
+
+    /// What other environments use of one, of those that are applied.
+    pub fn holds(&self, deployment: &Deployment, terminal: &Terminal) -> Vec<Hold> {
+        let env = &deployment.scope.environment;
+        // Of a program that is wrong, what was last applied says it.
+        let graph = self.database.graph(env).ok();
+        let graph = graph.or_else(|| deployment.applied());
+        let mut held = graph.map(|graph| graph.held).unwrap_or_default();
+        held.retain(|hold| self.may_run(&hold.environment, terminal));
+        held
+    }
+
+    /// Whether something of an environment is there; where that can't be known, it may be.
+    fn may_run(&self, env: &str, terminal: &Terminal) -> bool {
+        let state = self.deployed(Some(env), terminal).ok();
+        let state = state.and_then(|deployment| deployment.state().ok());
+        state.is_none_or(|state| !state.inventory.is_empty())
     }
 
     /// Where an environment runs that need not be evaluated: what runs can be looked at and taken

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plat_engine::{DataWord, Operation, Plan};
+use plat_model::Hold;
 
 use crate::cli::{self, Global};
 use crate::deploy::{self, Deployment};
@@ -18,15 +19,16 @@ pub fn run(
 ) -> Result<Outcome, Stop> {
     let program = program::load(global.dir.as_deref(), terminal)?;
     let deployment = program.deployed(arguments.env.env.as_deref(), terminal)?;
+    let held = program.holds(&deployment, terminal);
     let word = match (arguments.data, arguments.yes) {
         (true, true) => DataWord::All,
-        (true, false) => DataWord::Of(agreed(&deployment, terminal)?),
+        (true, false) => DataWord::Of(agreed(&deployment, &held, terminal)?),
         (false, _) => DataWord::None,
     };
     if arguments.wait {
         deployment.wait_for_others(terminal)?;
     }
-    let plan = deployment.plan_destroy(word)?;
+    let plan = deployment.plan_destroy(word, &held)?;
     if plan.is_empty() {
         terminal.say(format!(
             "{}: nothing to do, nothing of it is there",
@@ -40,7 +42,7 @@ pub fn run(
         terminal.width(),
         false,
     ));
-    if !arguments.data && plan.operations.iter().any(|o| held(o).is_some()) {
+    if !arguments.data && plan.operations.iter().any(|o| data_of(o).is_some()) {
         terminal.say("Data is kept, and taken up again by the next `platc up`; `platc destroy --data` removes it.");
     }
     deploy::refuse_sure_failure(&plan, !terminal.is_quiet())?;
@@ -50,14 +52,18 @@ pub fn run(
     Ok(Outcome::Done)
 }
 
-fn held(operation: &Operation) -> Option<&str> {
+fn data_of(operation: &Operation) -> Option<&str> {
     let object = operation.previous.as_ref().or(operation.desired.as_ref())?;
     object.holds_data.as_ref().map(|held| held.what.as_str())
 }
 
 /// Asks for each thing that holds data whether its data goes: its name is the word for it.
-fn agreed(deployment: &Deployment, terminal: &Terminal) -> Result<BTreeSet<String>, Stop> {
-    let all = deployment.plan_destroy(DataWord::All)?;
+fn agreed(
+    deployment: &Deployment,
+    held: &[Hold],
+    terminal: &Terminal,
+) -> Result<BTreeSet<String>, Stop> {
+    let all = deployment.plan_destroy(DataWord::All, held)?;
     let holders: BTreeMap<String, String> = all
         .operations
         .iter()
@@ -66,7 +72,7 @@ fn agreed(deployment: &Deployment, terminal: &Terminal) -> Result<BTreeSet<Strin
                 .node
                 .as_ref()
                 .map_or(operation.object.as_str(), |node| node.as_str());
-            Some((name.to_owned(), held(operation)?.to_owned()))
+            Some((name.to_owned(), data_of(operation)?.to_owned()))
         })
         .collect();
     if holders.is_empty() {
