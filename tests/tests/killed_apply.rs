@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use plat_tests::{Home, apps, environment_of, install, kill, pids, processes_naming};
@@ -106,7 +107,9 @@ fn a_killed_apply_is_finished_by_the_next() {
     let mut in_time = 0;
     for round in 4..4 + cases() {
         edit(&home, round);
-        let mut killed = home.command(&apply).spawn().unwrap();
+        let mut killed = home.command(&apply);
+        let killed = killed.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut killed = killed.spawn().unwrap();
         // Spread over its whole length. How long that is differs, so it is not asserted that each
         // of these hits.
         let moment = Instant::now() + calm * (round * 37 % 100) / 100;

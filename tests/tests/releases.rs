@@ -240,7 +240,7 @@ fn the_value_of_a_secret_stands_nowhere_but_with_the_secrets() {
     assert_eq!(says(&home).1, value);
     edit(&home, "gated/gated.plat", "\"first\"", "\"second\"");
     for arguments in [
-        &["-C", "gated", "plan", "-o", "x.plan"][..],
+        &["-C", "gated", "plan", "-o", "gated/x.plan"][..],
         &["-C", "gated", "plan", "--json"],
         &["-C", "gated", "plan", "--markdown"],
         &["show", "gated/x.plan", "--json"],

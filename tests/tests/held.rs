@@ -1,0 +1,49 @@
+//! What another environment uses is not taken away.
+
+use plat_tests::Home;
+
+const MANIFEST: &str = "[package]\nname = \"two\"\nversion = \"1.0.0\"\nedition = \"2026\"\n";
+
+fn app(home: &Home, place: &str) {
+    home.write(
+        "two/two.plat",
+        &format!(
+            r#"app two
+
+bucket files {{}}
+
+env dev {{ target = local {{}} }}
+
+env staging {{
+    target = local {{}}
+    {place}
+}}
+"#
+        ),
+    );
+}
+
+#[test]
+fn what_another_environment_uses_is_not_destroyed_while_that_is_there() {
+    let home = Home::new();
+    home.write("two/plat.toml", MANIFEST);
+    app(&home, "");
+    home.ok(&["-C", "two", "up", "dev", "--yes"]);
+    home.ok(&["-C", "two", "up", "staging", "--yes"]);
+
+    app(&home, "place = { files = in(dev, files) }");
+    let refused = home.platc(&["-C", "two", "destroy", "dev", "--yes"]);
+    assert_eq!(refused.code, 1, "{}", refused.stdout);
+    assert!(
+        refused
+            .stderr
+            .contains("`files` of the environment staging uses it"),
+        "{}",
+        refused.stderr
+    );
+    let there = home.ok(&["-C", "two", "state", "list", "--env", "dev"]);
+    assert!(there.stdout.contains("bucket/files"), "{}", there.stdout);
+
+    home.ok(&["-C", "two", "destroy", "staging", "--yes"]);
+    home.ok(&["-C", "two", "destroy", "dev", "--yes"]);
+}
