@@ -28,6 +28,9 @@ const ARROWS: &[(&str, &[&str])] = &[
         "plat-semantics",
         &["plat-syntax", "plat-model", "plat-stdlib"],
     ),
+    ("plat-ide", &["plat-syntax", "plat-model", "plat-semantics"]),
+    // Only the protocol: what it answers is what `plat-ide` says.
+    ("plat-lsp", &["plat-ide"]),
     // It reads manifests and says what is wrong at their places.
     ("plat-packages", &["plat-syntax", "plat-semantics"]),
     ("plat-engine", &["plat-model"]),
@@ -41,6 +44,9 @@ const ARROWS: &[(&str, &[&str])] = &[
             "plat-syntax",
             "plat-model",
             "plat-semantics",
+            // The sources of `std`, which editors show.
+            "plat-stdlib",
+            "plat-lsp",
             "plat-packages",
             "plat-engine",
             "plat-metal",
@@ -51,7 +57,12 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// The crates that do no I/O: each forbids it by its own `clippy.toml`.
-const PURE: &[&str] = &["compiler/syntax", "compiler/model", "compiler/semantics"];
+const PURE: &[&str] = &[
+    "compiler/syntax",
+    "compiler/model",
+    "compiler/semantics",
+    "compiler/ide",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -334,6 +334,14 @@ Examples:
     )]
     Completions(Completions),
 
+    /// Serve an editor: speaks the language server protocol on stdin and stdout
+    #[command(
+        override_usage = "platc lsp [flags]",
+        after_help = "\
+Your editor starts this by itself; lsp/README.md says how each is told to."
+    )]
+    Lsp(Lsp),
+
     /// Print the version
     #[command(override_usage = "platc version [flags]")]
     Version(Version),
@@ -786,6 +794,14 @@ pub struct Completions {
     /// bash, zsh, fish, elvish or powershell
     #[arg(hide_possible_values = true)]
     pub shell: clap_complete::Shell,
+}
+
+/// `platc lsp`.
+#[derive(Debug, Args)]
+pub struct Lsp {
+    /// Speak on stdin and stdout; there is no other way, and some editors say so
+    #[arg(long, hide = true)]
+    pub stdio: bool,
 }
 
 /// `platc version`.

@@ -25,7 +25,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ),
     ("Do", &["up", "apply", "rollback", "destroy", "secret"]),
     ("Remember", &["releases", "state", "adopt"]),
-    ("Around it", &["completions", "version"]),
+    ("Around it", &["lsp", "completions", "version"]),
 ];
 
 /// The flags that no environment variable sets: each is a word to be said for one call.

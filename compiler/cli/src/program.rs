@@ -17,7 +17,7 @@ use plat_syntax::{Diagnostic, Label, Severity};
 use crate::deploy::Deployment;
 use crate::failure::{Failure, Stop};
 use crate::packages;
-use crate::project::{self, MANIFEST};
+use crate::project::{self, MANIFEST, ReadError};
 use crate::report::{self, Sources};
 use crate::states;
 use crate::suggest::{listed, nearest};
@@ -42,10 +42,51 @@ pub struct Program {
 /// There is none, or a file of it can't be read.
 pub fn read(dir: Option<&Path>, terminal: &Terminal) -> Result<Program, Failure> {
     let root = project::find(dir)?;
+    let sources = sources(&root, &|_| None, terminal)?;
+    let name = sources
+        .project
+        .packages
+        .first()
+        .map(|package| package.manifest.name.clone())
+        .unwrap_or_default();
+    let mut database = Database::default();
+    database.set_project(sources.project);
+    read_data(&mut database, &sources.dirs);
+    Ok(Program {
+        root,
+        name,
+        database: ManuallyDrop::new(database),
+        unreadable: sources.unreadable,
+        texts: sources.texts,
+    })
+}
+
+/// The packages of a program as they are on the disk.
+pub struct Read {
+    /// The packages.
+    pub project: Project,
+    /// Their directories, by their names.
+    pub dirs: BTreeMap<String, PathBuf>,
+    /// What could not be read.
+    pub unreadable: Vec<Diagnostic>,
+    /// The texts of manifests and of what is no text of ours, by the names that diagnostics use.
+    pub texts: BTreeMap<String, String>,
+}
+
+/// Reads the package at `root` and those that it builds on. What `open` has of a file is taken
+/// instead of what the file holds: an editor's text that is not saved yet.
+///
+/// # Errors
+/// One of them is not there, or a file can't be read.
+pub fn sources(
+    root: &Path,
+    open: &dyn Fn(&Path) -> Option<Arc<str>>,
+    terminal: &Terminal,
+) -> Result<Read, Failure> {
     terminal.detail(format!("package {}", root.display()));
-    let mut reader = Reader::default();
-    reader.package(&root, "", None)?;
-    let mut seen = BTreeSet::from([root.clone()]);
+    let mut reader = Reader::new(open);
+    reader.package(root, "", None)?;
+    let mut seen = BTreeSet::from([root.to_path_buf()]);
     // Each package is read once, however many depend on it.
     let mut next = 0;
     while let Some(package) = reader.packages.get(next) {
@@ -63,7 +104,7 @@ pub fn read(dir: Option<&Path>, terminal: &Terminal) -> Result<Program, Failure>
         next += 1;
         for (name, source) in wanted {
             let Source::Path(path) = source else {
-                reader.fetched(&root, position, &name, terminal, &mut seen)?;
+                reader.fetched(root, position, &name, terminal, &mut seen)?;
                 continue;
             };
             let at = dir.join(&path);
@@ -86,11 +127,6 @@ pub fn read(dir: Option<&Path>, terminal: &Terminal) -> Result<Program, Failure>
             }
         }
     }
-    let name = reader
-        .packages
-        .first()
-        .map(|package| package.manifest.name.clone())
-        .unwrap_or_default();
     let project = Project {
         packages: reader.packages,
     };
@@ -108,13 +144,9 @@ pub fn read(dir: Option<&Path>, terminal: &Terminal) -> Result<Program, Failure>
         .zip(reader.dirs)
         .map(|(package, dir)| (package.manifest.name.clone(), dir))
         .collect();
-    let mut database = Database::default();
-    database.set_project(project);
-    read_data(&mut database, &dirs);
-    Ok(Program {
-        root,
-        name,
-        database: ManuallyDrop::new(database),
+    Ok(Read {
+        project,
+        dirs,
         unreadable: reader.unreadable,
         texts: reader.texts,
     })
@@ -131,8 +163,9 @@ fn read_data(database: &mut Database, dirs: &BTreeMap<String, PathBuf>) {
     database.set_data(files);
 }
 
-#[derive(Default)]
-struct Reader {
+struct Reader<'a> {
+    /// The texts that are not saved yet.
+    open: &'a dyn Fn(&Path) -> Option<Arc<str>>,
     packages: Vec<PackageInput>,
     dirs: Vec<PathBuf>,
     unreadable: Vec<Diagnostic>,
@@ -141,7 +174,26 @@ struct Reader {
     locked: Option<plat_packages::Packages>,
 }
 
-impl Reader {
+impl<'a> Reader<'a> {
+    fn new(open: &'a dyn Fn(&Path) -> Option<Arc<str>>) -> Self {
+        Self {
+            open,
+            packages: Vec::new(),
+            dirs: Vec::new(),
+            unreadable: Vec::new(),
+            texts: BTreeMap::new(),
+            locked: None,
+        }
+    }
+
+    /// A file's text as it is open somewhere, else as it is on the disk.
+    fn text(&self, path: &Path, shown: &str) -> Result<Result<String, ReadError>, Failure> {
+        match (self.open)(path) {
+            Some(text) => Ok(Ok(text.to_string())),
+            None => project::read(path, shown),
+        }
+    }
+
     /// Reads a package that was fetched for the dependency `name` of the package at `position`.
     fn fetched(
         &mut self,
@@ -191,7 +243,7 @@ impl Reader {
     fn package(&mut self, dir: &Path, root: &str, name: Option<&str>) -> Result<(), Failure> {
         let prefix = name.map(|name| format!("{name}:")).unwrap_or_default();
         let shown = format!("{prefix}{MANIFEST}");
-        let text = match project::read(&dir.join(MANIFEST), &shown)? {
+        let text = match self.text(&dir.join(MANIFEST), &shown)? {
             Ok(text) => text,
             Err(error) => {
                 self.texts.insert(shown, error.shown);
@@ -218,7 +270,7 @@ impl Reader {
         let mut programs = Vec::with_capacity(files.programs.len());
         for path in files.programs {
             let shown = format!("{prefix}{path}");
-            match project::read(&dir.join(&path), &shown)? {
+            match self.text(&dir.join(&path), &shown)? {
                 Ok(text) => programs.push((path, text)),
                 Err(error) => {
                     self.texts.insert(shown, error.shown);

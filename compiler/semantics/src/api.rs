@@ -548,7 +548,7 @@ impl Database {
         })
     }
 
-    fn file_diagnostics(&self, file: SourceFile) -> Vec<Diagnostic> {
+    pub(crate) fn file_diagnostics(&self, file: SourceFile) -> Vec<Diagnostic> {
         let mut out = parsed(self, file).parse.diagnostics.clone();
         out.extend(resolve(self, &uses(self, file).diags));
         let mut broken: Vec<u32> = out.iter().map(|d| d.primary.range.start).collect();

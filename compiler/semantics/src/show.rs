@@ -28,6 +28,11 @@ pub fn origins(db: &dyn Db, sites: &Sites) -> OriginTable {
     table
 }
 
+/// One site as it is shown.
+pub fn resolved(db: &dyn Db, site: SiteKey) -> Site {
+    resolve(db, site, &mut Lines::default())
+}
+
 fn resolve(db: &dyn Db, site: SiteKey, lines: &mut Lines) -> Site {
     Site {
         kind: site.kind.into(),

@@ -100,8 +100,8 @@ pub(crate) fn params_of<'t>(node: Node<'t>) -> impl Iterator<Item = Param<'t>> {
         .flat_map(|p| p.children().filter_map(Param::cast))
 }
 
-/// The text of the `///` lines, without the slashes and the first space of each line.
-fn docs_of(node: Node<'_>) -> Option<String> {
+/// The documentation of a node that has one: the text of its `///` lines, without the slashes and the first space of each line.
+pub fn docs_of(node: Node<'_>) -> Option<String> {
     let docs = node.child(K::Docs)?;
     let lines: Vec<&str> = docs
         .text()

@@ -24,6 +24,7 @@ mod lines;
 mod mistake;
 mod strings;
 mod text;
+mod tokens;
 pub mod tree;
 
 pub use diagnostic::{Diagnostic, Explanation, Fix, Label, Severity, TextEdit};
@@ -32,6 +33,7 @@ pub use format::format;
 pub use kind::SyntaxKind;
 pub use lines::LineIndex;
 pub use text::decode;
+pub use tokens::{Lexeme, LexemeKind, lexemes};
 pub use tree::{Node, NodeId, TextRange, Tree};
 
 use std::sync::Arc;

@@ -225,6 +225,11 @@ impl<'t> Node<'t> {
         self.children().find(|c| c.kind() == kind)
     }
 
+    /// How many nodes its subtree has, itself counted: those with the ids from its own on.
+    pub fn size(self) -> u32 {
+        self.tree.raw(self.id).size
+    }
+
     /// Every node below it and itself, in pre-order.
     pub fn descendants(self) -> impl Iterator<Item = Node<'t>> {
         let tree = self.tree;

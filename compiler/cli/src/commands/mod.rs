@@ -12,6 +12,7 @@ mod fmt;
 mod graph;
 mod internal;
 mod logs;
+mod lsp;
 mod new;
 mod plan;
 mod releases;
@@ -62,6 +63,7 @@ pub fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Outcome, Stop> 
         Command::Destroy(destroy) => destroy::run(destroy, global, terminal),
         Command::Secret(secret) => secret::run(secret, global, terminal),
         Command::Completions(completions) => completions::run(completions, terminal),
+        Command::Lsp(lsp) => lsp::run(lsp, global, terminal),
         Command::Version(version) => version::run(version, terminal),
         Command::Internal(internal) => internal::run(internal),
     }

@@ -52,6 +52,11 @@ impl<'db> Checker<'db> {
             return (ExprKind::Poison, Ty::Unknown);
         }
         let field = || ExprKind::Field(Box::new(base.clone()), Arc::from(text));
+        self.note(name.node(), |c| match &plain {
+            Ty::Instance(kind) => c.read_symbol(*kind, text),
+            Ty::Named(item) => Some(super::notes::Symbol::Inner(*item, Arc::from(text))),
+            _ => c.below_symbol(ty, text),
+        });
         let found = match &plain {
             Ty::Record(fields) => fields
                 .iter()

@@ -175,6 +175,7 @@ impl<'db> Checker<'db> {
             }
             return (ExprKind::Poison, head.result.clone().unwrap_or(Ty::Unknown));
         }
+        self.note_arguments(item, "", args);
         let name = item.name(self.db).clone();
         let values = self.arguments(&name, &head.params, node, args);
         let result = head.result.clone().unwrap_or(Ty::Unknown);
@@ -192,6 +193,7 @@ impl<'db> Checker<'db> {
         if self.is_said_to_nobody(variant, &case.name, node) {
             return (ExprKind::Poison, Ty::Unknown);
         }
+        self.note_arguments(variant, &case.name, args);
         let values = self.arguments(&case.name, &case.params, node, args);
         (ExprKind::Case(variant, index, values), Ty::Named(variant))
     }

@@ -174,11 +174,11 @@ impl<'db> Checker<'db> {
         };
         match names {
             [key, item, ..] => {
-                let key = self.bind(key.text(), key_ty);
-                let item = self.bind(item.text(), value_ty);
+                let key = self.bind_name(*key, &key_ty);
+                let item = self.bind_name(*item, &value_ty);
                 (Some(key), item, value)
             }
-            [item] => (None, self.bind(item.text(), value_ty), value),
+            [item] => (None, self.bind_name(*item, &value_ty), value),
             [] => (None, self.bind("", value_ty), value),
         }
     }
@@ -212,7 +212,9 @@ impl<'db> Checker<'db> {
                 let given = wanted.as_ref().and_then(|(types, _)| types.get(i).cloned());
                 let ty = given.unwrap_or(Ty::Unknown);
                 let name = param.name().map_or("", ast::Name::text);
-                ids.push(c.bind(name, ty.clone()));
+                let id = c.bind(name, ty.clone());
+                c.note_local(param.name(), id, &ty);
+                ids.push(id);
                 types.push(ty);
             }
             let (body, result) = match &wanted {

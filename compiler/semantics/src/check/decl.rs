@@ -115,6 +115,7 @@ impl<'db> Checker<'db> {
             self.diags.push(diag);
             return None;
         };
+        self.note_kind(path, kind);
         let head = kind_head(self.db, kind);
         if head.abstract_ || super::is_target(self.db, kind) {
             let message = if head.abstract_ {
@@ -220,6 +221,7 @@ impl<'db> Checker<'db> {
         let mut in_value = false;
         let mut closed: Option<Diag> = None;
         for segment in segments {
+            self.note_step(*segment, &at);
             if in_value {
                 let (step, next) = self.step_below(&at, *segment)?;
                 steps.push(step);
@@ -254,6 +256,7 @@ impl<'db> Checker<'db> {
                             return None;
                         }
                         steps.push(step);
+                        self.note(name.node(), |c| c.field_symbol(kind, name.text()));
                         at = field.ty.clone();
                         in_value = true;
                         self.in_map = false;
@@ -304,6 +307,7 @@ impl<'db> Checker<'db> {
                     Diag::error("E0604", spot, message)
                 });
                 let decl = DeclRef { item: kind, index };
+                self.note(name.node(), |_| Some(super::notes::Symbol::Decl(decl)));
                 // Whether it is there is seen when the environment is evaluated.
                 let ty = super::decl_type(self.db, decl, &[]).without_none(self.db);
                 Some((ty, closed))

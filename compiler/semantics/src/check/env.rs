@@ -21,6 +21,7 @@ impl<'db> Checker<'db> {
             self.diags.append(&mut reader.diags);
             let name = param.name().map_or("", ast::Name::text);
             let id = self.bind(name, ty.clone());
+            self.note_local(param.name(), id, &ty);
             body.params.push((Arc::from(name), id, ty));
         }
         for item in env.items() {
@@ -101,6 +102,10 @@ impl<'db> Checker<'db> {
             self.infer_unwanted(field.value());
             return;
         };
+        self.note(name.node(), |_| {
+            let at = found.at?;
+            Some(super::notes::Symbol::Field(at.item, found.name.clone()))
+        });
         if body.fields.iter().any(|(n, _)| n.as_ref() == text) {
             let message = format!("`{text}` is given twice");
             self.error("E0209", name.node(), message);
@@ -145,6 +150,7 @@ impl<'db> Checker<'db> {
             }
             return None;
         };
+        self.note(name.node(), |_| Some(super::notes::Symbol::Item(env)));
         let wanted = env_keys(self.db, env);
         if wanted.len() != keys.len() {
             let names: Vec<&str> = wanted.iter().map(|(name, _)| name.as_ref()).collect();
@@ -249,10 +255,20 @@ impl<'db> Checker<'db> {
     /// A declaration or an input of the app, for the head of a path.
     pub(super) fn app_value(&mut self, name: ast::Name<'db>) -> Option<ValueDef> {
         let text = name.text();
-        if let Some(def) = self.names.value(text) {
-            return Some(def);
-        }
-        if let Some(def) = crate::app::app_value(self.db, self.item.file(self.db), text) {
+        let def = self
+            .names
+            .value(text)
+            .or_else(|| crate::app::app_value(self.db, self.item.file(self.db), text));
+        if let Some(def) = def {
+            self.note(name.node(), |_| {
+                Some(match &def {
+                    ValueDef::Decl(decl) => super::notes::Symbol::Decl(*decl),
+                    ValueDef::AppInput(item, input) => {
+                        super::notes::Symbol::Field(*item, input.clone())
+                    }
+                    ValueDef::Let(item) | ValueDef::Fn(item) => super::notes::Symbol::Item(*item),
+                })
+            });
             return Some(def);
         }
         let spot = self.spot(name.node());
@@ -297,6 +313,7 @@ impl<'db> Checker<'db> {
             self.diags.push(diag);
             return None;
         };
+        self.note_kind(path, kind);
         let mut assigns = Vec::new();
         for field in each.fields() {
             let Some(path) = field.path() else { continue };

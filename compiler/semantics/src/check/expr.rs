@@ -18,6 +18,7 @@ impl<'db> Checker<'db> {
     /// literal becomes, but need not be met.
     pub(crate) fn infer(&mut self, expr: ast::Expr<'db>, hint: Option<&Ty>) -> (Expr, Ty) {
         let span = expr.node().range().into();
+        self.note_wanted(span, hint);
         let (kind, ty) = match expr {
             ast::Expr::NumberLit(number) => self.number(number, hint),
             ast::Expr::BoolLit(b) => (ExprKind::Bool(b.value()), Ty::Bool),
@@ -53,6 +54,7 @@ impl<'db> Checker<'db> {
             },
             ast::Expr::Error(_) => (ExprKind::Poison, Ty::Unknown),
         };
+        self.note_found(expr, &kind, &ty);
         (Expr { kind, span }, ty)
     }
 

@@ -6,6 +6,7 @@ use plat_syntax::ast::{self, Item, Type};
 use plat_syntax::{Node, SyntaxKind};
 
 use super::Checker;
+use super::notes::Symbol;
 use crate::diag::Diag;
 use crate::ir::{Condition, Expr, ExprKind, Value};
 use crate::types::{Ty, TypeBody, TypeReader, app_head, fn_head, name_spot, type_def};
@@ -177,6 +178,8 @@ impl<'db> Checker<'db> {
         self.diags.extend(head.diags.iter().cloned());
         for (param, ast) in head.params.iter().zip(def.params()) {
             let id = self.bind(&param.name, param.ty.clone());
+            let part = Symbol::Part(self.item, Arc::from(""), param.name.clone());
+            self.note_other(id, part);
             self.out.params.push(id);
             if ast.ty().is_none() {
                 let message = format!("the parameter `{}` needs a type", param.name);

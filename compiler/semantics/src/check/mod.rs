@@ -11,6 +11,7 @@ mod circles;
 mod compound;
 mod control;
 mod decl;
+mod defined;
 mod env;
 mod exhaustive;
 mod expr;
@@ -21,6 +22,7 @@ mod labels;
 mod library;
 mod moved;
 mod naming;
+pub mod notes;
 mod operator;
 mod pattern;
 mod place;
@@ -161,6 +163,8 @@ pub struct Checker<'db> {
     in_test: bool,
     /// An expression is looked at a second time, for what its label came from.
     once_more: bool,
+    /// What an editor wants to know; nothing is noted for a compilation.
+    notes: Option<Box<notes::Notes>>,
 }
 
 impl<'db> Checker<'db> {
@@ -184,6 +188,7 @@ impl<'db> Checker<'db> {
             in_message: false,
             in_test: false,
             once_more: false,
+            notes: None,
         }
     }
 
@@ -207,6 +212,12 @@ impl<'db> Checker<'db> {
         let id = self.next_local;
         self.next_local += 1;
         self.locals.push((Arc::from(name), id, ty));
+        id
+    }
+
+    fn bind_name(&mut self, name: ast::Name<'_>, ty: &Ty) -> LocalId {
+        let id = self.bind(name.text(), ty.clone());
+        self.note_local(Some(name), id, ty);
         id
     }
 

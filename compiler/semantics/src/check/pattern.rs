@@ -5,6 +5,7 @@ use std::sync::Arc;
 use plat_syntax::ast;
 
 use super::Checker;
+use super::notes::Symbol;
 use crate::db::Space;
 use crate::diag::Diag;
 use crate::ir::{Expr, Pattern};
@@ -79,13 +80,17 @@ impl<'db> Checker<'db> {
         let (_, plain) = ty.without_none(self.db).plain(self.db);
         match &plain {
             Ty::Named(_) => {
-                if let Some((_, _, case)) = self.case_of(ty, text) {
+                if let Some((of, _, case)) = self.case_of(ty, text) {
+                    self.note(name.node(), |_| Some(Symbol::Case(of, case.name.clone())));
                     return Pattern::Case(case.name, Vec::new());
                 }
             }
             Ty::Environment => {
                 return match self.names.env(text) {
-                    Some(env) => Pattern::Env(env),
+                    Some(env) => {
+                        self.note(name.node(), |_| Some(Symbol::Item(env)));
+                        Pattern::Env(env)
+                    }
                     None => {
                         let spot = self.spot(name.node());
                         let message = format!("there is no environment `{text}`");
@@ -103,8 +108,15 @@ impl<'db> Checker<'db> {
                     _ => true,
                 };
                 return match self.names.kind_named(text) {
-                    Some(kind) => Pattern::Kind(kind),
-                    None if !open => Pattern::Bind(self.bind(text, ty.clone())),
+                    Some(kind) => {
+                        self.note(name.node(), |_| Some(Symbol::Item(kind)));
+                        Pattern::Kind(kind)
+                    }
+                    None if !open => {
+                        let id = self.bind(text, ty.clone());
+                        self.note_local(Some(name), id, ty);
+                        Pattern::Bind(id)
+                    }
                     None => {
                         let spot = self.spot(name.node());
                         let message = format!("there is no kind `{text}`");
@@ -117,7 +129,9 @@ impl<'db> Checker<'db> {
             }
             _ => {}
         }
-        Pattern::Bind(self.bind(text, ty.clone()))
+        let id = self.bind(text, ty.clone());
+        self.note_local(Some(name), id, ty);
+        Pattern::Bind(id)
     }
 
     fn case_pattern(&mut self, pattern: ast::PatCase<'db>, ty: &Ty) -> Pattern {
@@ -140,7 +154,7 @@ impl<'db> Checker<'db> {
             };
             return Pattern::Some(Box::new(part));
         }
-        let Some((_, _, case)) = self.case_of(ty, name.text()) else {
+        let Some((of, _, case)) = self.case_of(ty, name.text()) else {
             if !ty.is_unknown() {
                 self.no_such_case(name, ty);
             }
@@ -149,6 +163,7 @@ impl<'db> Checker<'db> {
             }
             return Pattern::Any;
         };
+        self.note(name.node(), |_| Some(Symbol::Case(of, case.name.clone())));
         let mut parts = Vec::new();
         for (position, arg) in args.iter().enumerate() {
             let param = match arg.name() {

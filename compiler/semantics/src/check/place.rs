@@ -266,6 +266,9 @@ impl<'db> Checker<'db> {
                 self.infer_unwanted(arg.value());
                 continue;
             };
+            if let Some(kind) = kind {
+                self.note(name.node(), |c| c.read_symbol(kind, text));
+            }
             let purpose = format!("`{text}` of what exists already");
             let value = self.for_purpose(purpose, |c| c.check(arg.value(), &wanted));
             fields.push((Arc::from(text), value));

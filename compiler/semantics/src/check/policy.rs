@@ -42,7 +42,8 @@ impl<'db> Checker<'db> {
                     None
                 }
             };
-            let id = self.bind(param.name().map_or("", ast::Name::text), ty);
+            let id = self.bind(param.name().map_or("", ast::Name::text), ty.clone());
+            self.note_local(param.name(), id, &ty);
             body.params.extend(subject.map(|s| (id, s)));
         }
         let mut given: Vec<&str> = Vec::new();
@@ -156,7 +157,13 @@ impl<'db> Checker<'db> {
                 continue;
             };
             match self.names.policies(&path) {
-                Ok(found) => body.policies.extend(found),
+                Ok(found) => {
+                    if let [one] = found.as_slice() {
+                        let symbol = super::notes::Symbol::Item(*one);
+                        self.note(element.node(), |_| Some(symbol));
+                    }
+                    body.policies.extend(found);
+                }
                 Err(diag) => {
                     let spot = self.spot(element.node());
                     let diag = match diag {

@@ -16,6 +16,9 @@ use crate::types::{Converter, FieldHead, RecordField, Ty, TypeBody, kind_head, t
 
 impl<'db> Checker<'db> {
     pub(super) fn record(&mut self, record: ast::Record<'db>, hint: Option<&Ty>) -> (ExprKind, Ty) {
+        if let Some(hint) = hint {
+            self.note_entries(record, hint);
+        }
         match hint.and_then(|h| self.brace_hint(h)) {
             Some(BraceHint::Map(value)) => self.map_literal(record, &value),
             Some(BraceHint::Record(fields)) => self.record_literal(record, &fields),
@@ -230,6 +233,7 @@ impl<'db> Checker<'db> {
         let names = path_names(Some(path));
         let text = names.join(".");
         if let Some(kind) = self.names.kind(&names) {
+            self.note_kind(path, kind);
             if !is_target(self.db, kind) {
                 let message = format!("`{text} {{ … }}` is a declaration, not a value");
                 self.error("E0317", construct.node(), message);
@@ -239,6 +243,7 @@ impl<'db> Checker<'db> {
         }
         if let Some(crate::names::TypeEntry::Item(item)) = self.names.ty(&names) {
             let ty = Ty::Named(item);
+            self.note_kind(path, item);
             if let (Some(record), Ty::Record(_)) = (construct.record(), ty.plain(self.db).1) {
                 let span = record.node().range().into();
                 let (kind, found) = self.record(record, Some(&ty));
@@ -272,9 +277,15 @@ impl<'db> Checker<'db> {
             .into_iter()
             .flat_map(ast::Record::entries);
         for entry in entries {
+            if let Some(segment) = entry.path().and_then(|path| path.segments().next()) {
+                self.note_step(segment, &Ty::Instance(kind));
+            }
             let Some(Step::Name(name)) = self.entry_key(entry) else {
                 continue;
             };
+            if let Some(path) = entry.path() {
+                self.note(path.node(), |c| c.field_symbol(kind, &name));
+            }
             let node = entry.path().map_or(entry.node(), |p| p.node());
             match head.field(&name).filter(|f| f.at.is_some()) {
                 Some(field) => {
@@ -400,6 +411,10 @@ impl<'db> Checker<'db> {
     /// One step of a path below a value of type `ty`, and the type there.
     pub(super) fn step_below(&mut self, ty: &Ty, segment: Segment<'db>) -> Option<(Step, Ty)> {
         let step = self.step(segment);
+        self.note_step(segment, ty);
+        if let Step::Name(name) = &step {
+            self.note(segment.node(), |c| c.below_symbol(ty, name));
+        }
         self.in_map = matches!(ty.without_none(self.db).plain(self.db).1, Ty::Map(_));
         let name = match &step {
             Step::Name(name) => name.clone(),

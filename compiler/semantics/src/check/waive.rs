@@ -66,6 +66,9 @@ impl<'db> Checker<'db> {
             [one] => Some(*one),
             _ => None,
         });
+        if let (Some(policy), Some(name)) = (found, path.names().last()) {
+            self.note(name.node(), |_| Some(super::notes::Symbol::Item(policy)));
+        }
         if found.is_none() {
             let spot = self.spot(path.node());
             let seen = self.names.seen(Space::Policy);

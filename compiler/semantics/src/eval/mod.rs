@@ -36,7 +36,9 @@ use crate::ir::{Expr, ExprKind, LocalId};
 use crate::types::kind_head;
 
 pub use entries::Entries;
-pub use env::{Checked, EnvKey, Held, evaluate, graph, says_state, show_let, target_name};
+pub use env::{
+    Checked, EnvKey, Evaluated, Held, evaluate, graph, says_state, show_let, target_name,
+};
 pub use policy::PolicyRun;
 pub use questions::LinkVal;
 pub use show::quantity_text;

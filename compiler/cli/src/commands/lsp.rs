@@ -1,0 +1,129 @@
+//! `platc lsp`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use plat_lsp::{Host, Loaded};
+
+use crate::cli::{Global, Lsp};
+use crate::failure::{Failure, Outcome, Stop};
+use crate::program;
+use crate::project;
+use crate::targets;
+use crate::terminal::Terminal;
+
+/// Serves the editor that started it, until that says it is done.
+pub fn run(_: &Lsp, _: &Global, terminal: &Terminal) -> Result<Outcome, Stop> {
+    let host = Arc::new(Files {
+        terminal: terminal.clone(),
+        library: OnceLock::new(),
+    });
+    match plat_lsp::serve_stdio(host) {
+        Ok(true) => Ok(Outcome::Done),
+        Ok(false) => Err(Failure::new("the editor went away without saying so").into()),
+        Err(reason) => Err(Failure::new(reason)
+            .next("this command is for editors: they speak the language server protocol")
+            .into()),
+    }
+}
+
+/// The files of this machine, read as every command reads them.
+struct Files {
+    terminal: Terminal,
+    library: OnceLock<Option<PathBuf>>,
+}
+
+impl Host for Files {
+    fn version(&self) -> &str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    fn real_path(&self, path: &Path) -> PathBuf {
+        path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+    }
+
+    fn root_of(&self, path: &Path) -> Option<PathBuf> {
+        // One that is not saved yet is in the package that its directory is in.
+        let there = path.ancestors().find(|path| path.exists())?;
+        project::find(Some(there)).ok()
+    }
+
+    fn load(
+        &self,
+        root: &Path,
+        open: &dyn Fn(&Path) -> Option<Arc<str>>,
+    ) -> Result<Loaded, String> {
+        let read = program::sources(root, open, &self.terminal).map_err(told)?;
+        Ok(Loaded {
+            project: read.project,
+            dirs: read.dirs,
+            unreadable: read.unreadable,
+            texts: read.texts,
+        })
+    }
+
+    fn read_data(&self, package: &Path, path: &str) -> Result<String, String> {
+        project::read_data(package, path)
+    }
+
+    fn library(&self) -> Option<PathBuf> {
+        self.library.get_or_init(|| library().ok()).clone()
+    }
+}
+
+/// A failure in one sentence, and what to do next.
+fn told(failure: Failure) -> String {
+    let mut text = failure.message;
+    for line in failure.notes.iter().chain(&failure.next) {
+        text.push_str("; ");
+        text.push_str(line);
+    }
+    text
+}
+
+/// Writes the sources of `std` into the user's cache, unless they are there. Of each version that
+/// differs there is one directory, so that what an editor has open stays as it is.
+fn library() -> io::Result<PathBuf> {
+    let texts: BTreeMap<&str, &str> = plat_stdlib::FILES
+        .iter()
+        .map(|file| (file.path, file.text))
+        .collect();
+    let mut digest = plat_model::Digester::new("plat.std");
+    for (path, text) in &texts {
+        digest.text(path).text(text);
+    }
+    let digest = digest.finish().to_string();
+    let short = digest.get(..16).unwrap_or(&digest);
+    let cache = targets::dirs().map_err(|failure| io::Error::other(failure.message))?;
+    let dir = cache.cache.join("std").join(short);
+    if dir.is_dir() {
+        return Ok(dir);
+    }
+    // Beside it first, so that nobody finds half of it.
+    let parent = cache.cache.join("std");
+    fs::create_dir_all(&parent)?;
+    let beside = tempfile::Builder::new().prefix(".").tempdir_in(&parent)?;
+    for (path, text) in texts {
+        let at = beside.path().join(path);
+        if let Some(parent) = at.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(&at, text)?;
+        let mut rights = fs::metadata(&at)?.permissions();
+        rights.set_readonly(true);
+        fs::set_permissions(&at, rights)?;
+    }
+    let made = beside.keep();
+    match fs::rename(&made, &dir) {
+        Ok(()) => Ok(dir),
+        // Somebody else was as quick.
+        Err(_) if dir.is_dir() => {
+            fs::remove_dir_all(&made)?;
+            Ok(dir)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,128 @@
+//! What the client can do, and what the server offers it.
+
+use gen_lsp_types::InitializeParams;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::convert::{TOKEN_MODIFIERS, TOKEN_TYPES};
+use crate::position::Encoding;
+
+/// The `initializationOptions`: what the user set. See `lsp/README.md`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Options {
+    /// Who begins when there are diagnostics to tell.
+    pub diagnostics: Option<Diagnostics>,
+    /// Is the client to be told when all that was said is taken in and checked (`plat/status`)?
+    pub status: bool,
+}
+
+/// Who begins when there are diagnostics to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Diagnostics {
+    /// The server, as soon as it knows.
+    Push,
+    /// The client asks.
+    Pull,
+}
+
+/// What of the client the server minds.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// How it counts characters.
+    pub encoding: Encoding,
+    /// Who begins with diagnostics.
+    pub diagnostics: Diagnostics,
+    /// Does it want to know when everything is checked?
+    pub status: bool,
+    /// Can it be asked to watch files?
+    pub watches: bool,
+    /// Can it be asked to ask for diagnostics again?
+    pub refreshes: bool,
+    /// Does it take edits of several documents in an order?
+    pub document_changes: bool,
+    /// Does it show why an edit is made?
+    pub annotations: bool,
+    /// Does it take links, which say where they come from, in place of mere places?
+    pub links: bool,
+}
+
+impl Client {
+    /// What a client says of itself.
+    pub fn of(params: &InitializeParams) -> Self {
+        // As JSON: each of these may be missing at any depth.
+        let all = serde_json::to_value(&params.capabilities).unwrap_or_default();
+        let can = |path: &str| all.pointer(path).and_then(Value::as_bool).unwrap_or(false);
+        let offered = params.capabilities.general.as_ref();
+        let offered = offered.and_then(|general| general.position_encodings.as_deref());
+        let options = params.initialization_options.clone().unwrap_or_default();
+        // Options of a form that is not ours are as none: a client must not fail by them.
+        let options: Options = serde_json::from_value(options).unwrap_or_default();
+        let has = |path: &str| all.pointer(path).is_some_and(Value::is_object);
+        let pulls = has("/textDocument/diagnostic") && !has("/textDocument/publishDiagnostics");
+        Self {
+            encoding: Encoding::negotiate(offered.unwrap_or_default()),
+            // Both at once would tell everything twice.
+            diagnostics: options.diagnostics.unwrap_or(if pulls {
+                Diagnostics::Pull
+            } else {
+                Diagnostics::Push
+            }),
+            status: options.status,
+            watches: can("/workspace/didChangeWatchedFiles/dynamicRegistration"),
+            refreshes: can("/workspace/diagnostics/refreshSupport"),
+            document_changes: can("/workspace/workspaceEdit/documentChanges"),
+            annotations: has("/workspace/workspaceEdit/changeAnnotationSupport"),
+            links: can("/textDocument/definition/linkSupport"),
+        }
+    }
+}
+
+/// The answer to `initialize`.
+pub fn server(client: &Client, version: &str) -> Value {
+    let mut capabilities = json!({
+        "positionEncoding": client.encoding.kind(),
+        "textDocumentSync": {
+            "openClose": true,
+            // Incremental.
+            "change": 2,
+            "save": { "includeText": false },
+        },
+        "hoverProvider": true,
+        "definitionProvider": true,
+        "declarationProvider": true,
+        "typeDefinitionProvider": true,
+        "implementationProvider": true,
+        "referencesProvider": true,
+        "documentHighlightProvider": true,
+        "renameProvider": { "prepareProvider": true },
+        "workspaceSymbolProvider": true,
+        "documentSymbolProvider": true,
+        "foldingRangeProvider": true,
+        "selectionRangeProvider": true,
+        "documentFormattingProvider": true,
+        "documentRangeFormattingProvider": true,
+        "codeActionProvider": { "codeActionKinds": ["quickfix"] },
+        "semanticTokensProvider": {
+            "legend": { "tokenTypes": TOKEN_TYPES, "tokenModifiers": TOKEN_MODIFIERS },
+            "full": true,
+            "range": true,
+        },
+        "workspace": {
+            "workspaceFolders": { "supported": true, "changeNotifications": true },
+        },
+    });
+    if let (Diagnostics::Pull, Some(all)) = (client.diagnostics, capabilities.as_object_mut()) {
+        let offer = json!({
+            "identifier": "plat",
+            "interFileDependencies": true,
+            "workspaceDiagnostics": true,
+        });
+        all.insert("diagnosticProvider".to_owned(), offer);
+    }
+    json!({
+        "capabilities": capabilities,
+        "serverInfo": { "name": "plat", "version": version },
+    })
+}

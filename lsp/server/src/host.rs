@@ -1,0 +1,52 @@
+//! What the server needs of the program that starts it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use plat_ide::{Diagnostic, Project};
+
+/// The program around the server: it finds and reads packages as all its commands do, and knows the
+/// targets. The server itself reads no file.
+pub trait Host: Send + Sync + 'static {
+    /// The version that the client is told.
+    fn version(&self) -> &str;
+
+    /// A path without links and `..`, as [`Self::load`] has the directories of packages; the path
+    /// itself, where there is nothing.
+    fn real_path(&self, path: &Path) -> PathBuf;
+
+    /// The root of the package that a file or a directory is in.
+    fn root_of(&self, path: &Path) -> Option<PathBuf>;
+
+    /// Reads the package at `root` and those that it builds on. `open` has the texts that are open
+    /// in the editor, by path: they are taken instead of what the files hold.
+    ///
+    /// # Errors
+    /// It can't be read at all; a sentence for the user.
+    fn load(&self, root: &Path, open: &dyn Fn(&Path) -> Option<Arc<str>>)
+    -> Result<Loaded, String>;
+
+    /// Reads a file of a package that the program names as a value; or why it can't be.
+    ///
+    /// # Errors
+    /// The reason, as a part of a sentence.
+    fn read_data(&self, package: &Path, path: &str) -> Result<String, String>;
+
+    /// A directory with the sources of `std` as files, so that an editor can show them. Makes it,
+    /// if need be; cheap if called again. `None` if it can't be made.
+    fn library(&self) -> Option<PathBuf>;
+}
+
+/// What reading a package gave.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The package and those that it builds on.
+    pub project: Project,
+    /// Their directories, by their names.
+    pub dirs: BTreeMap<String, PathBuf>,
+    /// What could not be read, as diagnostics.
+    pub unreadable: Vec<Diagnostic>,
+    /// The texts that these speak of and the project does not have, by the names that they use.
+    pub texts: BTreeMap<String, String>,
+}

@@ -1,0 +1,156 @@
+//! What is asked, and who answers it: one function for each method of the protocol.
+
+mod actions;
+mod navigate;
+mod text;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+use gen_lsp_types::{Position, Range};
+use plat_ide::{FileId, TextRange, interruptible};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::capabilities::Client;
+use crate::package::Snapshot;
+use crate::position::{Encoding, Lines};
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Something is about to change, or the client wants no answer any more.
+    Interrupted,
+    /// What was asked could not be read.
+    Asked(String),
+    /// It can't be done; a sentence for the user.
+    Refused(String),
+    /// The server has a bug.
+    Bug(String),
+}
+
+/// A question: where it was asked, and what there is to answer it from.
+pub struct Asked {
+    /// The package of the document, or every package where the question is about none.
+    pub packages: Vec<Snapshot>,
+    /// The path of the document, if it is about one; of one that is no file, its address.
+    pub path: Option<PathBuf>,
+    /// Who asks.
+    pub client: Client,
+}
+
+/// Answers a question.
+pub type Answer = fn(&Asked, Value) -> Result<Value, Refusal>;
+
+/// Who answers the questions of this name.
+pub fn named(method: &str) -> Option<Answer> {
+    Some(match method {
+        "textDocument/hover" => navigate::hover,
+        "textDocument/definition" | "textDocument/declaration" => navigate::definition,
+        "textDocument/typeDefinition" => navigate::type_definition,
+        "textDocument/implementation" => navigate::implementations,
+        "textDocument/references" => navigate::references,
+        "textDocument/documentHighlight" => navigate::highlights,
+        "textDocument/prepareRename" => navigate::prepare_rename,
+        "textDocument/rename" => navigate::rename,
+        "workspace/symbol" => navigate::symbols,
+        "textDocument/documentSymbol" => text::symbols,
+        "textDocument/foldingRange" => text::folding,
+        "textDocument/selectionRange" => text::selection,
+        "textDocument/semanticTokens/full" => text::tokens,
+        "textDocument/semanticTokens/range" => text::tokens_in_range,
+        "textDocument/formatting" => text::format,
+        "textDocument/rangeFormatting" => text::format_range,
+        "textDocument/codeAction" => actions::actions,
+        "textDocument/diagnostic" => actions::diagnostics,
+        "workspace/diagnostic" => actions::all_diagnostics,
+        _ => return None,
+    })
+}
+
+/// Answers a question, whatever happens.
+///
+/// # Errors
+/// There is no answer.
+pub fn answer(asked: Asked, params: Value, answer: Answer) -> Result<Value, Refusal> {
+    let answered = catch_unwind(AssertUnwindSafe(|| {
+        interruptible(|| answer(&asked, params))
+    }));
+    // Who waits to change something waits for this.
+    drop(asked);
+    match answered {
+        Ok(Some(answered)) => answered,
+        Ok(None) => Err(Refusal::Interrupted),
+        // The hook for panics has told the log.
+        Err(_) => Err(Refusal::Bug(
+            "the server of plat has a bug; its log tells where".to_owned(),
+        )),
+    }
+}
+
+/// Does something; a panic, which the hook has told, ends only that.
+pub fn without_panic(work: impl FnOnce()) {
+    let _ = catch_unwind(AssertUnwindSafe(work));
+}
+
+/// Reads what was asked.
+///
+/// # Errors
+/// It is not of the form that the protocol gives it.
+pub fn read<T: DeserializeOwned>(params: Value) -> Result<T, Refusal> {
+    serde_json::from_value(params)
+        .map_err(|error| Refusal::Asked(format!("the question could not be read: {error}")))
+}
+
+/// An answer.
+///
+/// # Errors
+/// None, but for a bug.
+pub fn write(answer: impl Serialize) -> Result<Value, Refusal> {
+    serde_json::to_value(answer)
+        .map_err(|error| Refusal::Bug(format!("the answer could not be written: {error}")))
+}
+
+/// The file that a question is about.
+pub struct Here<'a> {
+    /// Its package.
+    pub snapshot: &'a Snapshot,
+    /// The file.
+    pub file: FileId,
+    /// Its text.
+    pub text: &'a str,
+    /// Its lines.
+    pub lines: Lines<'a>,
+    /// How the client counts.
+    pub encoding: Encoding,
+}
+
+impl Asked {
+    /// The file that it is about; `None` if the server does not have it.
+    pub fn here(&self) -> Option<Here<'_>> {
+        let snapshot = self.packages.first()?;
+        let file = snapshot.files.file(self.path.as_ref()?)?;
+        let text = snapshot.db.text(file);
+        let encoding = self.client.encoding;
+        Some(Here {
+            snapshot,
+            file,
+            text,
+            lines: Lines::new(text, encoding),
+            encoding,
+        })
+    }
+}
+
+impl Here<'_> {
+    /// The byte of a place.
+    pub fn offset(&self, position: Position) -> u32 {
+        self.lines.offset(position)
+    }
+
+    /// The bytes of a range.
+    pub fn range(&self, range: Range) -> TextRange {
+        self.lines.text_range(range)
+    }
+}

@@ -1,0 +1,138 @@
+//! What is wrong, when it is asked for, and what can be done about it.
+
+use std::collections::BTreeMap;
+
+use gen_lsp_types::{
+    CodeAction, CodeActionKind, CodeActionParams, FullDocumentDiagnosticReport,
+    WorkspaceDiagnosticReport, WorkspaceDocumentDiagnosticReport,
+    WorkspaceFullDocumentDiagnosticReport,
+};
+use plat_ide::{Diagnostic, Severity, TextRange, fixes};
+use serde_json::{Value, json};
+
+use super::{Asked, Here, Refusal, read, write};
+use crate::package::Snapshot;
+use crate::position::Lines;
+
+/// `textDocument/codeAction`
+pub fn actions(asked: &Asked, params: Value) -> Result<Value, Refusal> {
+    let params: CodeActionParams = read(params)?;
+    let Some(here) = asked.here() else {
+        return Ok(Value::Null);
+    };
+    let wanted = |kind: &CodeActionKind| {
+        let only = params.context.only.as_deref();
+        only.is_none_or(|only| only.contains(kind))
+    };
+    let mut actions: Vec<CodeAction> = Vec::new();
+    if wanted(&CodeActionKind::QuickFix) {
+        let range = here.range(params.range);
+        for diagnostic in of_file(&here) {
+            let touched = touches(diagnostic.primary.range, range);
+            if touched {
+                actions.extend(quick_fix(asked, &here, &diagnostic));
+            }
+        }
+    }
+    write(actions)
+}
+
+fn touches(a: TextRange, b: TextRange) -> bool {
+    a.start <= b.end && b.start <= a.end
+}
+
+fn quick_fix(asked: &Asked, here: &Here<'_>, diagnostic: &Diagnostic) -> Option<CodeAction> {
+    let (title, edits) = fixes::fix(&here.snapshot.db, diagnostic)?;
+    Some(CodeAction {
+        title,
+        kind: Some(CodeActionKind::QuickFix),
+        diagnostics: Some(vec![here.snapshot.diagnostic(
+            diagnostic,
+            &here.lines,
+            here.encoding,
+        )]),
+        is_preferred: Some(true),
+        edit: Some(here.snapshot.workspace_edit(edits, &asked.client)?),
+        ..CodeAction::default()
+    })
+}
+
+/// What is wrong in a file: of its source; if that is good, in every environment too.
+fn of_file(here: &Here<'_>) -> Vec<Diagnostic> {
+    let snapshot = here.snapshot;
+    if snapshot.alone {
+        return snapshot.db.parse(here.file).diagnostics.clone();
+    }
+    let found = snapshot.db.source_diagnostics_of(here.file);
+    if found.iter().any(|d| d.severity == Severity::Error) {
+        return found;
+    }
+    let shown = snapshot.db.shown_name(here.file);
+    let mut all = snapshot.db.diagnostics();
+    all.retain(|d| d.primary.file == shown);
+    all
+}
+
+/// `textDocument/diagnostic`
+pub fn diagnostics(asked: &Asked, _: Value) -> Result<Value, Refusal> {
+    let items: Vec<_> = match asked.here() {
+        Some(here) => {
+            let found = of_file(&here).into_iter();
+            found
+                .map(|d| here.snapshot.diagnostic(&d, &here.lines, here.encoding))
+                .collect()
+        }
+        None => Vec::new(),
+    };
+    Ok(json!({ "kind": "full", "items": write(items)? }))
+}
+
+/// `workspace/diagnostic`
+pub fn all_diagnostics(asked: &Asked, _: Value) -> Result<Value, Refusal> {
+    let mut items = Vec::new();
+    for snapshot in &asked.packages {
+        items.extend(of_package(asked, snapshot));
+    }
+    write(WorkspaceDiagnosticReport { items })
+}
+
+fn of_package(asked: &Asked, snapshot: &Snapshot) -> Vec<WorkspaceDocumentDiagnosticReport> {
+    let encoding = asked.client.encoding;
+    let found = if snapshot.unreadable.is_empty() {
+        snapshot.db.diagnostics()
+    } else {
+        snapshot.unreadable.to_vec()
+    };
+    let mut by_file: BTreeMap<String, Vec<Diagnostic>> = BTreeMap::new();
+    // A file in which nothing is wrong any more is told too.
+    for file in snapshot.db.files() {
+        if snapshot.db.is_own(file) {
+            by_file.insert(snapshot.db.shown_name(file).to_string(), Vec::new());
+        }
+    }
+    for diagnostic in found {
+        let file = diagnostic.primary.file.to_string();
+        by_file.entry(file).or_default().push(diagnostic);
+    }
+    let reports = by_file.into_iter().filter_map(|(shown, found)| {
+        let (uri, text) = snapshot.shown(&shown)?;
+        let lines = Lines::new(text, encoding);
+        let items = found
+            .iter()
+            .map(|d| snapshot.diagnostic(d, &lines, encoding));
+        let report = FullDocumentDiagnosticReport {
+            result_id: None,
+            items: items.collect(),
+        };
+        Some(
+            WorkspaceDocumentDiagnosticReport::WorkspaceFullDocumentDiagnosticReport(
+                WorkspaceFullDocumentDiagnosticReport {
+                    uri,
+                    version: None,
+                    full_document_diagnostic_report: report,
+                },
+            ),
+        )
+    });
+    reports.collect()
+}

@@ -1,0 +1,115 @@
+//! What is asked about the text of one file.
+
+use gen_lsp_types::{
+    DocumentFormattingParams, DocumentRangeFormattingParams, SelectionRange, SelectionRangeParams,
+    SemanticTokens, SemanticTokensRangeParams,
+};
+use plat_ide::{folding, format, selection, symbols, tokens as ide_tokens};
+use serde_json::Value;
+
+use super::{Asked, Here, Refusal, read, write};
+use crate::convert;
+
+/// `textDocument/documentSymbol`
+pub fn symbols(asked: &Asked, _: Value) -> Result<Value, Refusal> {
+    let Some(here) = asked.here() else {
+        return Ok(Value::Null);
+    };
+    let symbols = symbols::symbols(&here.snapshot.db, here.file).into_iter();
+    let symbols: Vec<_> = symbols.map(|s| convert::symbol(s, &here.lines)).collect();
+    write(symbols)
+}
+
+/// `textDocument/foldingRange`
+pub fn folding(asked: &Asked, _: Value) -> Result<Value, Refusal> {
+    let Some(here) = asked.here() else {
+        return Ok(Value::Null);
+    };
+    let folds = folding::folds(&here.snapshot.db, here.file).into_iter();
+    let folds: Vec<_> = folds.map(|fold| convert::fold(fold, &here.lines)).collect();
+    write(folds)
+}
+
+/// `textDocument/selectionRange`
+pub fn selection(asked: &Asked, params: Value) -> Result<Value, Refusal> {
+    let params: SelectionRangeParams = read(params)?;
+    let Some(here) = asked.here() else {
+        return Ok(Value::Null);
+    };
+    let around = |position| {
+        let ranges = selection::selections(&here.snapshot.db, here.file, here.offset(position));
+        // From the whole file inwards: each is the parent of the next.
+        let mut found: Option<SelectionRange> = None;
+        for range in ranges.into_iter().rev() {
+            found = Some(SelectionRange {
+                range: here.lines.range(range),
+                parent: found.map(Box::new),
+            });
+        }
+        found
+    };
+    let found: Vec<_> = params.positions.into_iter().filter_map(around).collect();
+    write(found)
+}
+
+/// `textDocument/semanticTokens/full`
+pub fn tokens(asked: &Asked, _: Value) -> Result<Value, Refusal> {
+    let Some(here) = asked.here() else {
+        return Ok(Value::Null);
+    };
+    let tokens = ide_tokens::tokens(&here.snapshot.db, here.file);
+    write(as_tokens(&here, &tokens))
+}
+
+/// `textDocument/semanticTokens/range`
+pub fn tokens_in_range(asked: &Asked, params: Value) -> Result<Value, Refusal> {
+    let params: SemanticTokensRangeParams = read(params)?;
+    let Some(here) = asked.here() else {
+        return Ok(Value::Null);
+    };
+    let range = here.range(params.range);
+    let mut tokens = ide_tokens::tokens(&here.snapshot.db, here.file);
+    tokens.retain(|token| token.range.start < range.end && range.start < token.range.end);
+    write(as_tokens(&here, &tokens))
+}
+
+fn as_tokens(here: &Here<'_>, tokens: &[ide_tokens::Token]) -> SemanticTokens {
+    SemanticTokens {
+        result_id: None,
+        data: convert::tokens(tokens, here.text, &here.lines, here.encoding),
+    }
+}
+
+/// `textDocument/formatting`
+pub fn format(asked: &Asked, params: Value) -> Result<Value, Refusal> {
+    let _: DocumentFormattingParams = read(params)?;
+    let Some(here) = asked.here() else {
+        return Ok(Value::Null);
+    };
+    formatted(&here, format::format(&here.snapshot.db, here.file))
+}
+
+/// `textDocument/rangeFormatting`
+pub fn format_range(asked: &Asked, params: Value) -> Result<Value, Refusal> {
+    let params: DocumentRangeFormattingParams = read(params)?;
+    let Some(here) = asked.here() else {
+        return Ok(Value::Null);
+    };
+    let range = here.range(params.range);
+    formatted(
+        &here,
+        format::format_range(&here.snapshot.db, here.file, range),
+    )
+}
+
+fn formatted(
+    here: &Here<'_>,
+    edits: Option<Vec<(plat_ide::TextRange, String)>>,
+) -> Result<Value, Refusal> {
+    let edits = edits.map(|edits| {
+        let edits = edits.into_iter();
+        let edits: Vec<_> = edits.map(|e| convert::text_edit(e, &here.lines)).collect();
+        edits
+    });
+    write(edits)
+}

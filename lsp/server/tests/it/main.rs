@@ -1,0 +1,14 @@
+//! The server, as a client meets it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    reason = "a test's helpers"
+)]
+
+mod client;
+mod conversation;
+mod names;
+mod text;
