@@ -184,6 +184,9 @@ pub struct Paint {
 }
 
 impl Paint {
+    /// No colours.
+    pub const NONE: Self = Self { on: false };
+
     /// Whether it paints.
     pub const fn is_on(self) -> bool {
         self.on

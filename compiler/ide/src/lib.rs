@@ -13,20 +13,27 @@
 //!
 //! Start reading at [`symbols`], which is the simplest, then [`tokens`].
 
+pub mod assists;
+pub mod completion;
 pub mod fixes;
 pub mod folding;
 pub mod format;
+pub mod hierarchy;
+pub mod hints;
 pub mod hover;
+pub mod lenses;
 pub mod navigate;
 pub mod rename;
 pub mod search;
 pub mod selection;
+pub mod signature;
 pub mod symbols;
 pub mod tokens;
 
+pub use plat_model::{Graph, OriginId as GraphOrigin, Place as OriginPlace};
 pub use plat_semantics::{
-    About, Canceller, Database, Diagnostic, Effective, FileId, Manifest, PackageInput, Place,
-    Project, Symbol, interruptible,
+    About, Canceller, CandidateKind, CaseShape, Database, Diagnostic, Effective, FileId, Manifest,
+    PackageInput, Place, Project, Symbol, interruptible,
 };
 pub use plat_syntax::{Label, Severity, TextRange};
 

@@ -132,7 +132,12 @@ impl Database {
                         }
                         files.push(*file);
                     }
-                    None => files.push(SourceFile::new(self, key.0, key.1, Arc::from(text))),
+                    // In an editor, few of many files are typed into: `Database::set_text`.
+                    None => files.push(
+                        SourceFile::builder(key.0, key.1, Arc::from(text))
+                            .durability(Durability::MEDIUM)
+                            .new(self),
+                    ),
                 }
             }
             packages.push(info);

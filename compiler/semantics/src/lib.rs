@@ -42,7 +42,10 @@ mod units;
 pub use api::{Database, EnvironmentInfo};
 pub use catalog::{CaseShape, OutShape};
 pub use diagnostics::{explain, explanations};
-pub use look::{About, Canceller, Effective, FileId, Place, Stands, Symbol, interruptible};
+pub use look::{
+    About, CallShape, Canceller, Candidate, CandidateKind, Candidates, Effective, FileId, Hint,
+    Insert, Missing, Place, Stands, Symbol, interruptible,
+};
 pub use manifest::{is_package_name, parse_manifest};
 pub use outcomes::{PolicyOutcome, TestOutcome};
 pub use plat_syntax::{Diagnostic, Explanation};

@@ -42,6 +42,8 @@ pub struct Client {
     pub refreshes: bool,
     /// Does it take edits of several documents in an order?
     pub document_changes: bool,
+    /// Does it take snippets in completions?
+    pub snippets: bool,
     /// Does it show why an edit is made?
     pub annotations: bool,
     /// Does it take links, which say where they come from, in place of mere places?
@@ -73,6 +75,7 @@ impl Client {
             watches: can("/workspace/didChangeWatchedFiles/dynamicRegistration"),
             refreshes: can("/workspace/diagnostics/refreshSupport"),
             document_changes: can("/workspace/workspaceEdit/documentChanges"),
+            snippets: can("/textDocument/completion/completionItem/snippetSupport"),
             annotations: has("/workspace/workspaceEdit/changeAnnotationSupport"),
             links: can("/textDocument/definition/linkSupport"),
         }
@@ -89,6 +92,12 @@ pub fn server(client: &Client, version: &str) -> Value {
             "change": 2,
             "save": { "includeText": false },
         },
+        "completionProvider": { "triggerCharacters": [".", "\"", "/", "=", ":"] },
+        "signatureHelpProvider": { "triggerCharacters": ["(", ","] },
+        "inlayHintProvider": true,
+        "documentLinkProvider": {},
+        "codeLensProvider": { "resolveProvider": true },
+        "callHierarchyProvider": true,
         "hoverProvider": true,
         "definitionProvider": true,
         "declarationProvider": true,
@@ -103,7 +112,7 @@ pub fn server(client: &Client, version: &str) -> Value {
         "selectionRangeProvider": true,
         "documentFormattingProvider": true,
         "documentRangeFormattingProvider": true,
-        "codeActionProvider": { "codeActionKinds": ["quickfix"] },
+        "codeActionProvider": { "codeActionKinds": ["quickfix", "refactor.extract"] },
         "semanticTokensProvider": {
             "legend": { "tokenTypes": TOKEN_TYPES, "tokenModifiers": TOKEN_MODIFIERS },
             "full": true,

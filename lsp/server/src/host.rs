@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use plat_ide::{Diagnostic, Project};
+use plat_ide::{CaseShape, Diagnostic, Graph, Project};
 
 /// The program around the server: it finds and reads packages as all its commands do, and knows the
 /// targets. The server itself reads no file.
@@ -33,9 +33,37 @@ pub trait Host: Send + Sync + 'static {
     /// The reason, as a part of a sentence.
     fn read_data(&self, package: &Path, path: &str) -> Result<String, String>;
 
+    /// The plan of a graph of the package at `root`: against what was recorded by the last apply, if
+    /// that record is on this machine, else against nothing. Asks no target.
+    ///
+    /// # Errors
+    /// It can't be planned; a sentence.
+    fn plan(&self, root: &Path, graph: &Graph, cases: &[CaseShape]) -> Result<Planned, String>;
+
+    /// Has what runs on targets of this kind manifests?
+    fn has_manifests(&self, target: &str) -> bool;
+
+    /// The manifests of one declaration of a graph of the package at `root`, as YAML; those of what
+    /// is inside of it too.
+    ///
+    /// # Errors
+    /// The target has none, or they can't be made; a sentence.
+    fn becomes(&self, root: &Path, graph: &Graph, declaration: &str) -> Result<String, String>;
+
     /// A directory with the sources of `std` as files, so that an editor can show them. Makes it,
     /// if need be; cheap if called again. `None` if it can't be made.
     fn library(&self) -> Option<PathBuf>;
+}
+
+/// A plan.
+#[derive(Debug, Default)]
+pub struct Planned {
+    /// Is it against what was recorded? Else against nothing.
+    pub recorded: bool,
+    /// As people read it.
+    pub text: String,
+    /// As programs read it.
+    pub plan: serde_json::Value,
 }
 
 /// What reading a package gave.

@@ -28,7 +28,7 @@ mod position;
 mod requests;
 mod server;
 
-pub use host::{Host, Loaded};
+pub use host::{Host, Loaded, Planned};
 pub use lsp_server::Connection;
 
 use std::sync::Arc;

@@ -37,6 +37,8 @@ pub struct Files {
     by_path: HashMap<PathBuf, FileId>,
     paths: HashMap<FileId, PathBuf>,
     shown: HashMap<String, PathBuf>,
+    /// The directories of the packages, by name.
+    dirs: BTreeMap<String, PathBuf>,
     /// The texts of files that are no programs, by the names that diagnostics use.
     texts: BTreeMap<String, String>,
 }
@@ -50,6 +52,11 @@ impl Files {
     /// The path of a file.
     pub fn path(&self, file: FileId) -> Option<&Path> {
         self.paths.get(&file).map(PathBuf::as_path)
+    }
+
+    /// The directory of a package.
+    pub fn dir(&self, package: &str) -> Option<&Path> {
+        self.dirs.get(package).map(PathBuf::as_path)
     }
 
     /// The path of what a diagnostic calls by this name.
@@ -143,6 +150,7 @@ impl Package {
         let library = host.library();
         let mut files = Files {
             texts: loaded.texts,
+            dirs: self.dirs.clone(),
             ..Files::default()
         };
         for file in self.db.files() {

@@ -1,11 +1,15 @@
 //! What is asked, and who answers it: one function for each method of the protocol.
 
 mod actions;
+mod beside;
+mod completion;
+mod custom;
 mod navigate;
 mod text;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use gen_lsp_types::{Position, Range};
 use plat_ide::{FileId, TextRange, interruptible};
@@ -14,6 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::capabilities::Client;
+use crate::host::Host;
 use crate::package::Snapshot;
 use crate::position::{Encoding, Lines};
 
@@ -38,6 +43,8 @@ pub struct Asked {
     pub path: Option<PathBuf>,
     /// Who asks.
     pub client: Client,
+    /// The program around the server.
+    pub host: Arc<dyn Host>,
 }
 
 /// Answers a question.
@@ -46,6 +53,20 @@ pub type Answer = fn(&Asked, Value) -> Result<Value, Refusal>;
 /// Who answers the questions of this name.
 pub fn named(method: &str) -> Option<Answer> {
     Some(match method {
+        "textDocument/completion" => completion::completion,
+        "textDocument/signatureHelp" => beside::signature,
+        "textDocument/inlayHint" => beside::hints,
+        "textDocument/documentLink" => beside::links,
+        "textDocument/codeLens" => beside::lenses,
+        "codeLens/resolve" => beside::lens,
+        "textDocument/prepareCallHierarchy" => beside::prepare,
+        "callHierarchy/incomingCalls" => beside::incoming,
+        "callHierarchy/outgoingCalls" => beside::outgoing,
+        "plat/environments" => custom::environments,
+        "plat/tests" => custom::tests,
+        "plat/graph" => custom::nodes,
+        "plat/plan" => custom::plan,
+        "plat/becomes" => custom::becomes,
         "textDocument/hover" => navigate::hover,
         "textDocument/definition" | "textDocument/declaration" => navigate::definition,
         "textDocument/typeDefinition" => navigate::type_definition,

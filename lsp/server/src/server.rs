@@ -551,10 +551,9 @@ impl Server {
             self.send(Message::Response(Response::new_err(request.id, code, text)));
             return;
         };
-        let uri = request
-            .params
-            .pointer("/textDocument/uri")
-            .or(request.params.pointer("/uri"));
+        let named = ["/textDocument/uri", "/data/textDocument/uri", "/item/uri"];
+        let mut named = named.iter().map(|path| request.params.pointer(path));
+        let uri = named.find_map(|uri| uri);
         let uri = uri.and_then(Value::as_str).map(Uri::from);
         let path = uri.as_ref().map(|uri| {
             let path = self.path_of(uri);
@@ -603,6 +602,7 @@ impl Server {
             packages,
             path,
             client: self.client.clone(),
+            host: Arc::clone(&self.host),
         };
         let Request { id, params, .. } = request;
         self.answers.spawn(move || {

@@ -6,14 +6,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use plat_lsp::{Host, Loaded};
+use plat_engine::{PlanView, Scope};
+use plat_lsp::{Host, Loaded, Planned};
+use plat_model::Graph;
 
 use crate::cli::{Global, Lsp};
+use crate::deploy::{self, Deployment};
 use crate::failure::{Failure, Outcome, Stop};
 use crate::program;
 use crate::project;
+use crate::states;
 use crate::targets;
-use crate::terminal::Terminal;
+use crate::terminal::{Paint, Terminal};
 
 /// Serves the editor that started it, until that says it is done.
 pub fn run(_: &Lsp, _: &Global, terminal: &Terminal) -> Result<Outcome, Stop> {
@@ -69,8 +73,63 @@ impl Host for Files {
         project::read_data(package, path)
     }
 
+    fn plan(
+        &self,
+        root: &Path,
+        graph: &Graph,
+        _: &[plat_semantics::CaseShape],
+    ) -> Result<Planned, String> {
+        let recorded = self.recorded(root, graph);
+        let before = recorded.clone().unwrap_or_else(|| Graph {
+            nodes: BTreeMap::new(),
+            links: Vec::new(),
+            ..graph.clone()
+        });
+        let view = PlanView::comparing(&before, graph, "what is recorded", "the editor");
+        let plan = serde_json::to_value(&view)
+            .map_err(|error| format!("writing the plan as JSON: {error}"))?;
+        Ok(Planned {
+            recorded: recorded.is_some(),
+            text: deploy::text_of(&view, Paint::NONE, WIDTH, false),
+            plan,
+        })
+    }
+
+    fn has_manifests(&self, target: &str) -> bool {
+        target == "kubernetes"
+    }
+
+    fn becomes(&self, root: &Path, graph: &Graph, declaration: &str) -> Result<String, String> {
+        let mut lowered = super::render::lowered(graph, root).map_err(told)?;
+        let inside = format!("{declaration}.");
+        lowered.objects.retain(|object| {
+            let node = object.node.as_ref().map(plat_model::NodePath::as_str);
+            node.is_some_and(|node| node == declaration || node.starts_with(&inside))
+        });
+        let rendered = plat_kubernetes::render::render(&lowered)?;
+        let all: Vec<&str> = rendered.files.values().map(String::as_str).collect();
+        Ok(all.join("---\n"))
+    }
+
     fn library(&self) -> Option<PathBuf> {
         self.library.get_or_init(|| library().ok()).clone()
+    }
+}
+
+/// How wide plans are written: as a side view shows them.
+const WIDTH: usize = 100;
+
+impl Files {
+    /// What was last applied of the environment of a graph, if that is on record here.
+    fn recorded(&self, root: &Path, graph: &Graph) -> Option<Graph> {
+        let target = program::target(graph);
+        // Every other target keeps its record with itself, or where it is told to.
+        if target != "local" || states::of(graph).is_some() {
+            return None;
+        }
+        let scope = Scope::of(graph);
+        let deployment = Deployment::open(scope, target, None, root, &self.terminal).ok()?;
+        deployment.applied()
     }
 }
 

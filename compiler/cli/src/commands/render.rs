@@ -58,7 +58,11 @@ pub fn run(arguments: &cli::Render, global: &Global, terminal: &Terminal) -> Res
     Ok(Outcome::Done)
 }
 
-fn lowered(graph: &Graph, root: &Path) -> Result<Lowered, Failure> {
+/// What a graph becomes on Kubernetes; no cluster is asked.
+///
+/// # Errors
+/// Its target is another one, or refuses something.
+pub fn lowered(graph: &Graph, root: &Path) -> Result<Lowered, Failure> {
     let main = TargetId::main();
     let kind = program::target(graph);
     if kind != "kubernetes" {

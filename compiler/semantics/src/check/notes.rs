@@ -83,6 +83,11 @@ pub fn notes(db: &dyn Db, item: ItemId) -> Notes {
     }
 }
 
+/// As [`notes`], of another tree that the item could have, and what is in sight at a place of it.
+pub fn notes_at(db: &dyn Db, item: ItemId, tree: &Tree, cursor: u32) -> Notes {
+    noted(db, item, tree, Some(cursor))
+}
+
 fn noted(db: &dyn Db, item: ItemId, tree: &Tree, cursor: Option<u32>) -> Notes {
     let mut checker = Checker::new(db, item);
     checker.notes = Some(Box::new(Notes {

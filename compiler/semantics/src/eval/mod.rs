@@ -20,6 +20,7 @@ mod ops;
 mod policy;
 mod questions;
 mod show;
+mod single;
 mod testing;
 mod value;
 mod world;
@@ -36,12 +37,11 @@ use crate::ir::{Expr, ExprKind, LocalId};
 use crate::types::kind_head;
 
 pub use entries::Entries;
-pub use env::{
-    Checked, EnvKey, Evaluated, Held, evaluate, graph, says_state, show_let, target_name,
-};
+pub use env::{Checked, EnvKey, Held, evaluate, graph, says_state, show_let, target_name};
 pub use policy::PolicyRun;
 pub use questions::LinkVal;
 pub use show::quantity_text;
+pub use single::single_field;
 pub use testing::{first_env, run_tests};
 pub use value::{Data, InstId, Kind, Origin, OutRef, Piece, SiteKey, Sites, Val};
 pub use world::World;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use plat_syntax::{Diagnostic, Parse};
-use salsa::Setter as _;
+use salsa::{Durability, Setter as _};
 
 use crate::api::{Database, STACK, sorted};
 use crate::consequences::Unread;
@@ -92,7 +92,11 @@ impl Database {
     /// interrupts what they do: see [`interruptible`].
     pub fn set_text(&mut self, file: FileId, text: &str) {
         if file.0.text(self).as_ref() != text {
-            file.0.set_text(self).to(Arc::from(text));
+            // What is typed into changes; whatever depends on no such file is not looked at again.
+            file.0
+                .set_text(self)
+                .with_durability(Durability::LOW)
+                .to(Arc::from(text));
         }
     }
 

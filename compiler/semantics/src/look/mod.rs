@@ -6,13 +6,18 @@
 //! this is a query, and nothing that is one may call it.
 
 mod about;
+mod complete;
+mod enclosing;
 mod file;
 mod find;
+mod hints;
 mod values;
 
 pub use crate::check::notes::Symbol;
 pub use about::About;
+pub use complete::{CallShape, Candidate, CandidateKind, Candidates, Insert};
 pub use file::{Canceller, FileId, interruptible};
 pub(crate) use find::below;
 pub use find::{Place, Stands};
+pub use hints::{Hint, Missing};
 pub use values::Effective;

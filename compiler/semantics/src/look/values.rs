@@ -1,19 +1,17 @@
 //! What a setting is in each environment, and who set it: what `platc why` tells, for the setting
 //! that stands at a place.
 
-use std::sync::Arc;
-
-use plat_model::{FieldPath, NodePath, OriginId, Site, Value};
+use plat_model::Site;
 use plat_syntax::Node;
 use plat_syntax::ast::{self, Item, Segment};
 
 use super::FileId;
 use crate::api::{Database, STACK};
 use crate::check::notes::{Notes, Symbol, notes};
-use crate::db::{Db, tree};
+use crate::db::tree;
 use crate::diag::Span;
-use crate::eval::{EnvKey, Evaluated, graph};
-use crate::names::decls;
+use crate::eval::single_field;
+use crate::names::{DeclRef, decls};
 
 /// A setting in one environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,25 +24,19 @@ pub struct Effective {
     pub chain: Vec<Site>,
 }
 
-/// A field of a declaration of the app, and a path below it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A field of a declaration, and a path below it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Setting {
-    /// The declaration's path, as the graph has it.
-    pub node: NodePath,
+    /// The way to the declaration; one of a family by its key.
+    pub steps: Vec<(DeclRef, Option<String>)>,
     /// The field and what is below it.
-    pub field: FieldPath,
-}
-
-/// The graph of an environment, kept for who asks often of the same program: an editor.
-#[salsa::tracked(no_eq, lru = 8)]
-pub(crate) fn kept_graph(db: &dyn Db, key: EnvKey) -> Evaluated {
-    graph(db, key)
+    pub field: Vec<String>,
 }
 
 impl Database {
     /// What the setting whose name stands at a byte of a file is in each environment that needs no
     /// key, in their order. None where no setting of a declaration stands, where its declaration
-    /// is one of a family or of a kind's contents, or while an environment can't be evaluated.
+    /// is one of a family or of a kind's contents, or where an environment leaves it out.
     pub fn effective_at(&self, file: FileId, offset: u32) -> Vec<Effective> {
         stacker::grow(STACK, || {
             let Some(setting) = self.setting_at(file, offset) else {
@@ -53,38 +45,18 @@ impl Database {
             let environments = self.plain_envs().into_iter();
             environments
                 .filter_map(|env| {
-                    let evaluated = kept_graph(self, EnvKey::new(self, env, Arc::from([])));
-                    self.effective(env.name(self), evaluated, &setting)
+                    let (text, sites) = single_field(self, env, &setting.steps, &setting.field)?;
+                    let sites = sites.into_iter();
+                    Some(Effective {
+                        environment: env.name(self).to_string(),
+                        text,
+                        chain: sites
+                            .map(|site| crate::show::resolved(self, site))
+                            .collect(),
+                    })
                 })
                 .collect()
         })
-    }
-
-    fn effective(&self, env: &str, evaluated: &Evaluated, setting: &Setting) -> Option<Effective> {
-        let graph = evaluated.graph.as_ref()?;
-        let node = graph.nodes.get(&setting.node)?;
-        let (first, rest) = match setting.field.as_str().split_once('.') {
-            Some((first, rest)) => (first, rest),
-            None => (setting.field.as_str(), ""),
-        };
-        let value = node.fields.get(first)?.at(&FieldPath::new(rest))?;
-        Some(Effective {
-            environment: env.to_owned(),
-            text: self.written(value),
-            chain: self.chain(evaluated, value.origin),
-        })
-    }
-
-    fn written(&self, value: &Value) -> String {
-        value.to_string()
-    }
-
-    fn chain(&self, evaluated: &Evaluated, origin: OriginId) -> Vec<Site> {
-        let chain = evaluated.sites.iter().nth(origin.0 as usize);
-        let sites = chain.into_iter().flatten();
-        sites
-            .map(|site| crate::show::resolved(self, *site))
-            .collect()
     }
 
     /// The setting whose name stands at a byte of a file.
@@ -92,8 +64,7 @@ impl Database {
         let (item, at) = self.item_at(file, offset)?;
         let tree = tree(self, item).as_ref()?;
         let noted = notes(self, item);
-        let mut path = Way::default();
-        let declared;
+        let mut setting = Setting::default();
         let fields: Vec<(ast::Path<'_>, Option<ast::Expr<'_>>)> = match tree.item() {
             Item::Env(env) => {
                 let set = env.fields().find(|field| {
@@ -110,37 +81,25 @@ impl Database {
                 let found = (0u32..)
                     .zip(inner)
                     .find(|(_, decl)| touches(decl.node(), at))?;
-                declared = found;
-                let (index, decl) = declared;
+                let (index, decl) = found;
                 let head = decls(self, item).get(index as usize)?;
                 // A member of a family has as many values as there are members.
                 if head.family || item.space(self) == crate::db::Space::Kind {
                     return None;
                 }
-                path.node = head.name.to_string();
+                setting.steps.push((DeclRef { item, index }, None));
                 let fields = decl.fields();
                 fields
                     .filter_map(|f| Some((f.path()?, f.value())))
                     .collect()
             }
         };
-        path.follow(fields, at, noted)?;
-        path.setting()
+        setting.follow(fields, at, noted)?;
+        (!setting.steps.is_empty() && !setting.field.is_empty()).then_some(setting)
     }
 }
 
-/// The way from an item to a name in it.
-#[derive(Default)]
-struct Way {
-    node: String,
-    field: Steps,
-}
-
-/// The steps below a declaration.
-#[derive(Default)]
-struct Steps(Vec<String>);
-
-impl Way {
+impl Setting {
     /// Follows the paths that lead to a place: those of braces within braces below each other.
     fn follow(
         &mut self,
@@ -179,29 +138,16 @@ impl Way {
             Segment::Index(_) => return None,
         };
         let span = Span::from(segment.node().range());
-        let declaration = matches!(noted.names.get(&span), Some(Symbol::Decl(_)));
-        if !self.field.0.is_empty() {
-            self.field.0.push(text);
-        } else if matches!(segment, Segment::Index(_)) {
-            self.node.push_str(&format!("[{text}]"));
-        } else if declaration && self.node.is_empty() {
-            self.node = text;
-        } else if declaration {
-            self.node.push_str(&format!(".{text}"));
-        } else {
-            self.field.0.push(text);
+        match noted.names.get(&span) {
+            _ if !self.field.is_empty() => self.field.push(text),
+            Some(Symbol::Decl(decl)) => self.steps.push((*decl, None)),
+            _ if matches!(segment, Segment::Index(_)) => {
+                let (_, key) = self.steps.last_mut()?;
+                *key = Some(text);
+            }
+            _ => self.field.push(text),
         }
         Some(())
-    }
-
-    fn setting(self) -> Option<Setting> {
-        if self.node.is_empty() || self.field.0.is_empty() {
-            return None;
-        }
-        Some(Setting {
-            node: NodePath::new(self.node),
-            field: FieldPath::new(self.field.0.join(".")),
-        })
     }
 }
 

@@ -7,7 +7,7 @@ use gen_lsp_types::{
     WorkspaceDiagnosticReport, WorkspaceDocumentDiagnosticReport,
     WorkspaceFullDocumentDiagnosticReport,
 };
-use plat_ide::{Diagnostic, Severity, TextRange, fixes};
+use plat_ide::{Diagnostic, Severity, TextRange, assists, fixes};
 use serde_json::{Value, json};
 
 use super::{Asked, Here, Refusal, read, write};
@@ -22,7 +22,11 @@ pub fn actions(asked: &Asked, params: Value) -> Result<Value, Refusal> {
     };
     let wanted = |kind: &CodeActionKind| {
         let only = params.context.only.as_deref();
-        only.is_none_or(|only| only.contains(kind))
+        only.is_none_or(|only| {
+            only.contains(kind)
+                || *kind == CodeActionKind::RefactorExtract
+                    && only.contains(&CodeActionKind::Refactor)
+        })
     };
     let mut actions: Vec<CodeAction> = Vec::new();
     if wanted(&CodeActionKind::QuickFix) {
@@ -31,6 +35,26 @@ pub fn actions(asked: &Asked, params: Value) -> Result<Value, Refusal> {
             let touched = touches(diagnostic.primary.range, range);
             if touched {
                 actions.extend(quick_fix(asked, &here, &diagnostic));
+            }
+        }
+    }
+    let kinds = [CodeActionKind::QuickFix, CodeActionKind::RefactorExtract];
+    if kinds.iter().any(wanted) {
+        let range = here.range(params.range);
+        for assist in assists::assists(&here.snapshot.db, here.file, range) {
+            let kind = if assist.repairs {
+                CodeActionKind::QuickFix
+            } else {
+                CodeActionKind::RefactorExtract
+            };
+            let edit = here.snapshot.workspace_edit(assist.edits, &asked.client);
+            if let Some(edit) = edit.filter(|_| wanted(&kind)) {
+                actions.push(CodeAction {
+                    title: assist.title,
+                    kind: Some(kind),
+                    edit: Some(edit),
+                    ..CodeAction::default()
+                });
             }
         }
     }

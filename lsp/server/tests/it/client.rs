@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use lsp_server::{Connection, Message, Notification, Request, RequestId, Response};
-use plat_lsp::{Host, Loaded};
+use plat_ide::{CaseShape, Graph};
+use plat_lsp::{Host, Loaded, Planned};
 use plat_semantics::{PackageInput, Project, Source, parse_manifest};
 use serde_json::{Value, json};
 
@@ -135,6 +136,25 @@ impl Host for Disk {
     fn read_data(&self, package: &Path, path: &str) -> Result<String, String> {
         self.read(&package.join(path))
             .ok_or("it is not there".to_owned())
+    }
+
+    fn plan(&self, _: &Path, graph: &Graph, _: &[CaseShape]) -> Result<Planned, String> {
+        Ok(Planned {
+            recorded: false,
+            text: format!("{} to make", graph.nodes.len()),
+            plan: json!({ "format": 1 }),
+        })
+    }
+
+    fn has_manifests(&self, target: &str) -> bool {
+        target == "kubernetes"
+    }
+
+    fn becomes(&self, _: &Path, graph: &Graph, declaration: &str) -> Result<String, String> {
+        Ok(format!(
+            "kind: {}\nname: {declaration}\n",
+            graph.environment.name
+        ))
     }
 
     fn library(&self) -> Option<PathBuf> {

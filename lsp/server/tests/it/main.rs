@@ -8,7 +8,9 @@
     reason = "a test's helpers"
 )]
 
+mod beside;
 mod client;
 mod conversation;
 mod names;
+mod sessions;
 mod text;

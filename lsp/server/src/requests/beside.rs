@@ -1,0 +1,233 @@
+//! What stands beside and above the text: hints, lenses, links, signatures, who uses whom.
+
+use gen_lsp_types::{
+    CodeLens, CodeLensParams, Command, DocumentLink, InlayHint, InlayHintKind, InlayHintParams,
+    Label, SymbolKind, TextDocumentPositionParams,
+};
+use plat_ide::hierarchy::{self, Entry};
+use plat_ide::lenses::{self, LensKind};
+use plat_ide::{Place, hints as ide_hints, navigate, signature as ide_signature};
+use serde_json::{Value, json};
+
+use super::{Asked, Here, Refusal, read, write};
+use crate::paths;
+
+/// `textDocument/inlayHint`
+pub fn hints(asked: &Asked, params: Value) -> Result<Value, Refusal> {
+    let params: InlayHintParams = read(params)?;
+    let Some(here) = asked.here() else {
+        return Ok(Value::Null);
+    };
+    let range = here.range(params.range);
+    let hints = ide_hints::hints(&here.snapshot.db, here.file, range).into_iter();
+    let hints = hints.map(|hint| InlayHint {
+        position: here.lines.position(hint.offset),
+        label: Label::String(hint.text),
+        kind: hint.is_type.then_some(InlayHintKind::Type),
+        text_edits: None,
+        tooltip: None,
+        padding_left: Some(!hint.is_type),
+        padding_right: None,
+        data: None,
+    });
+    write(hints.collect::<Vec<_>>())
+}
+
+/// `textDocument/documentLink`
+pub fn links(asked: &Asked, _: Value) -> Result<Value, Refusal> {
+    let Some(here) = asked.here() else {
+        return Ok(Value::Null);
+    };
+    let (package, _) = here.snapshot.db.file_name(here.file);
+    let Some(dir) = here.snapshot.files.dir(package) else {
+        return Ok(json!([]));
+    };
+    let links = ide_hints::links(&here.snapshot.db, here.file).into_iter();
+    let links = links.map(|(range, path)| DocumentLink {
+        range: here.lines.range(range),
+        target: Some(paths::to_uri(&dir.join(path))),
+        tooltip: None,
+        data: None,
+    });
+    write(links.collect::<Vec<_>>())
+}
+
+/// `textDocument/signatureHelp`
+pub fn signature(asked: &Asked, params: Value) -> Result<Value, Refusal> {
+    let params: TextDocumentPositionParams = read(params)?;
+    let Some(here) = asked.here() else {
+        return Ok(Value::Null);
+    };
+    let offset = here.offset(params.position);
+    let Some(found) = ide_signature::signature(&here.snapshot.db, here.file, offset) else {
+        return Ok(Value::Null);
+    };
+    let place = |byte: usize| {
+        here.encoding
+            .length(found.label.get(..byte).unwrap_or_default())
+    };
+    let params = found.params.iter();
+    let params: Vec<Value> = params
+        .map(|(start, end)| json!({ "label": [place(*start), place(*end)] }))
+        .collect();
+    let doc = found
+        .doc
+        .map(|doc| json!({ "kind": "markdown", "value": doc }));
+    Ok(json!({
+        "signatures": [{
+            "label": found.label,
+            "documentation": doc,
+            "parameters": params,
+            "activeParameter": found.active,
+        }],
+        "activeSignature": 0,
+        "activeParameter": found.active,
+    }))
+}
+
+/// `textDocument/codeLens`
+pub fn lenses(asked: &Asked, params: Value) -> Result<Value, Refusal> {
+    let params: CodeLensParams = read(params)?;
+    let uri = params.text_document.uri;
+    let Some(here) = asked.here() else {
+        return Ok(Value::Null);
+    };
+    let mut out: Vec<CodeLens> = Vec::new();
+    for lens in lenses::lenses(&here.snapshot.db, here.file) {
+        let range = here.lines.range(lens.range);
+        let (command, data) = match lens.kind {
+            LensKind::RunTest => (
+                Some(command(
+                    "Run test",
+                    "plat.runTest",
+                    vec![json!(uri), json!(lens.name)],
+                )),
+                None,
+            ),
+            LensKind::Plan => (
+                Some(command(
+                    "Plan",
+                    "plat.showPlan",
+                    vec![json!(uri), json!(lens.name)],
+                )),
+                None,
+            ),
+            // Counted when it is seen.
+            LensKind::References => {
+                let document = json!({ "uri": uri });
+                (
+                    None,
+                    Some(json!({ "textDocument": document, "position": range.start })),
+                )
+            }
+        };
+        out.push(CodeLens {
+            range,
+            command,
+            data,
+        });
+    }
+    write(out)
+}
+
+fn command(title: &str, command: &str, arguments: Vec<Value>) -> Command {
+    Command {
+        title: title.to_owned(),
+        tooltip: None,
+        command: command.to_owned(),
+        arguments: Some(arguments),
+    }
+}
+
+/// `codeLens/resolve`: counts the references.
+pub fn lens(asked: &Asked, params: Value) -> Result<Value, Refusal> {
+    let lens: CodeLens = read(params)?;
+    let position = lens.range.start;
+    let mut places = Vec::new();
+    let mut uri = Value::Null;
+    if let Some(here) = asked.here() {
+        let offset = here.offset(position);
+        let found = navigate::references(&here.snapshot.db, here.file, offset).into_iter();
+        let found = found.filter(|reference| !reference.definition);
+        places.extend(found.filter_map(|r| {
+            here.snapshot
+                .location(r.place.file, r.place.range, here.encoding)
+        }));
+        uri = json!(here.snapshot.uri(here.file));
+    }
+    let title = match places.len() {
+        1 => "1 reference".to_owned(),
+        count => format!("{count} references"),
+    };
+    let arguments = vec![uri, json!(position), json!(places)];
+    write(CodeLens {
+        command: Some(command(&title, "plat.showReferences", arguments)),
+        ..lens
+    })
+}
+
+/// `textDocument/prepareCallHierarchy`
+pub fn prepare(asked: &Asked, params: Value) -> Result<Value, Refusal> {
+    let params: TextDocumentPositionParams = read(params)?;
+    let Some(here) = asked.here() else {
+        return Ok(Value::Null);
+    };
+    let offset = here.offset(params.position);
+    let Some(entry) = hierarchy::entry(&here.snapshot.db, here.file, offset) else {
+        return Ok(Value::Null);
+    };
+    Ok(json!([item(&here, &entry)]))
+}
+
+fn item(here: &Here<'_>, entry: &Entry) -> Option<Value> {
+    let at = |place: Place| {
+        here.snapshot
+            .location(place.file, place.range, here.encoding)
+    };
+    let (name, body) = (at(entry.at)?, at(entry.body)?);
+    Some(json!({
+        "name": entry.name,
+        "kind": SymbolKind::Object,
+        "detail": entry.about.signature,
+        "uri": name.uri,
+        "range": body.range,
+        "selectionRange": name.range,
+    }))
+}
+
+/// `callHierarchy/incomingCalls`
+pub fn incoming(asked: &Asked, params: Value) -> Result<Value, Refusal> {
+    calls(asked, params, "from")
+}
+
+/// `callHierarchy/outgoingCalls`
+pub fn outgoing(asked: &Asked, params: Value) -> Result<Value, Refusal> {
+    calls(asked, params, "to")
+}
+
+fn calls(asked: &Asked, mut params: Value, key: &str) -> Result<Value, Refusal> {
+    let start = params.pointer_mut("/item/selectionRange/start");
+    let position = read(start.map(Value::take).unwrap_or_default())?;
+    let Some(here) = asked.here() else {
+        return Ok(Value::Null);
+    };
+    let db = &here.snapshot.db;
+    let Some(stands) = db.name_at(here.file, here.offset(position)) else {
+        return Ok(Value::Null);
+    };
+    let found = match key {
+        "from" => hierarchy::incoming(db, &stands.symbol),
+        _ => hierarchy::outgoing(db, &stands.symbol),
+    };
+    let calls = found.into_iter().filter_map(|(entry, places)| {
+        let ranges = places.into_iter().filter_map(|place| {
+            let location = here
+                .snapshot
+                .location(place.file, place.range, here.encoding)?;
+            Some(location.range)
+        });
+        let ranges: Vec<_> = ranges.collect();
+        Some(json!({ key: item(&here, &entry)?, "fromRanges": ranges }))
+    });
+    Ok(Value::Array(calls.collect()))
+}
