@@ -380,6 +380,11 @@ impl Program {
         report::show(diagnostics, &self.sources(diagnostics), terminal);
     }
 
+    /// The environments, in the order of the source.
+    pub fn environments(&self) -> Vec<EnvironmentInfo> {
+        self.database.environments()
+    }
+
     /// The environments' names, with `[…]` behind those that are families.
     pub fn environment_names(&self) -> Vec<String> {
         self.database

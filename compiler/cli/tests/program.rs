@@ -48,6 +48,12 @@ fn a_sound_program_is_checked_in_every_environment() {
     let json: serde_json::Value =
         serde_json::from_str(&shop().run(&["check", "--json"]).ok().out).unwrap();
     assert_eq!(json["errors"], 0);
+    let dev = &json["environments"][0];
+    assert_eq!(
+        (&dev["name"], &dev["target"], &dev["place"]["file"]),
+        (&"dev".into(), &"local".into(), &"app.plat".into()),
+        "{json:#}"
+    );
 }
 
 #[test]

@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use plat_semantics::EnvironmentInfo;
+use serde_json::{Value, json};
+
 use crate::cli::{Check, Global};
 use crate::failure::{Outcome, Stop};
-use crate::program;
+use crate::program::{self, Program};
 use crate::report::{self, Counts};
 use crate::sarif::{self, Found};
 use crate::suggest::{count, listed};
@@ -35,10 +38,11 @@ pub fn run(check: &Check, global: &Global, terminal: &Terminal) -> Result<Outcom
         let counts = Counts::of(&diagnostics);
         failed |= counts.errors > 0;
         if check.json {
-            reports.push(report::to_json(
-                &diagnostics,
-                &program.sources(&diagnostics),
-            ));
+            let mut told = report::to_json(&diagnostics, &program.sources(&diagnostics));
+            if let Some(told) = told.as_object_mut() {
+                told.insert("environments".to_owned(), environments(&program));
+            }
+            reports.push(told);
             continue;
         }
         if check.sarif {
@@ -73,11 +77,25 @@ pub fn run(check: &Check, global: &Global, terminal: &Terminal) -> Result<Outcom
     match reports.as_mut_slice() {
         [] => {}
         [one] => terminal.print_json(one)?,
-        several => terminal.print_json(&serde_json::json!({ "format": 1, "packages": several }))?,
+        several => terminal.print_json(&json!({ "format": 1, "packages": several }))?,
     }
     if failed {
         Err(Stop::Reported)
     } else {
         Ok(Outcome::Done)
     }
+}
+
+/// The environments, for programs: what can be said where a command takes one, and on what it is.
+fn environments(program: &Program) -> Value {
+    let told = |env: EnvironmentInfo| {
+        json!({
+            "name": env.name,
+            "keys": env.keys,
+            "target": env.target,
+            "doc": env.doc,
+            "place": { "file": env.place.file, "line": env.place.line, "column": env.place.column },
+        })
+    };
+    program.environments().into_iter().map(told).collect()
 }
