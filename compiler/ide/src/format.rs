@@ -12,7 +12,7 @@ pub fn format(db: &Database, file: FileId) -> Option<Vec<(TextRange, String)>> {
     Some(edits(text, &formatted))
 }
 
-/// Of the edits of [`format`], those that touch a range.
+/// Of the edits of [`format()`], those that touch a range.
 pub fn format_range(
     db: &Database,
     file: FileId,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plat_semantics::{Database, FileId};
+use plat_semantics::{Database, FileId, SymbolClass};
 use plat_syntax::{LexemeKind, Node, SyntaxKind, TextRange, lexemes};
 
 /// What a piece of text is.
@@ -57,7 +57,24 @@ pub struct Token {
 /// end of a line.
 pub fn tokens(db: &Database, file: FileId) -> Vec<Token> {
     let text = db.text(file);
-    let names = names(db, file);
+    let mut names = names(db, file);
+    // What a name stands for says more than where it is written.
+    for name in db.names_of(file) {
+        let kind = match db.class_of(&name.symbol) {
+            SymbolClass::App => TokenKind::Module,
+            SymbolClass::Kind => TokenKind::Kind,
+            SymbolClass::Type | SymbolClass::Unit => TokenKind::Type,
+            SymbolClass::Function => TokenKind::Function,
+            SymbolClass::Value => TokenKind::Value,
+            SymbolClass::Environment => TokenKind::Environment,
+            SymbolClass::Rule => TokenKind::Rule,
+            SymbolClass::Field => TokenKind::Field,
+            SymbolClass::Case => TokenKind::Case,
+            SymbolClass::Parameter => TokenKind::Parameter,
+        };
+        let known = names.entry(name.range.start).or_insert((kind, false));
+        known.0 = kind;
+    }
     let mut out = Vec::new();
     for lexeme in lexemes(text) {
         let (kind, declares) = match lexeme.kind {

@@ -44,7 +44,7 @@ pub use catalog::{CaseShape, OutShape};
 pub use diagnostics::{explain, explanations};
 pub use look::{
     About, CallShape, Canceller, Candidate, CandidateKind, Candidates, Effective, FileId, Hint,
-    Insert, Missing, Place, Stands, Symbol, interruptible,
+    Insert, Missing, Place, Stands, Symbol, SymbolClass, interruptible,
 };
 pub use manifest::{is_package_name, parse_manifest};
 pub use outcomes::{PolicyOutcome, TestOutcome};

@@ -10,6 +10,9 @@ pub type Job = Box<dyn FnOnce() + Send>;
 /// So many threads answer at most: an editor asks half a dozen things after each key.
 const MOST: usize = 4;
 
+/// Enough to read the deepest text that is allowed; taken as it is used.
+const STACK: usize = 64 * 1024 * 1024;
+
 /// Threads that do one job after the other, until the pool is dropped.
 pub struct Pool {
     jobs: Sender<Job>,
@@ -28,7 +31,8 @@ impl Pool {
         for _ in 0..threads {
             let waiting = waiting.clone();
             // A machine that has no thread left has more to tell than this.
-            let _ = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let thread = thread::Builder::new().name(name.to_owned());
+            let _ = thread.stack_size(STACK).spawn(move || {
                 for job in waiting {
                     job();
                 }

@@ -10,3 +10,4 @@
 mod common;
 mod completion;
 mod edits;
+mod tokens;

@@ -28,7 +28,58 @@ pub struct About {
     pub grants: Option<String>,
 }
 
+/// What kind of thing a symbol is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SymbolClass {
+    /// An app.
+    App,
+    /// A kind.
+    Kind,
+    /// A type.
+    Type,
+    /// A unit.
+    Unit,
+    /// A function.
+    Function,
+    /// A `let`, a variable or a declaration.
+    Value,
+    /// An environment.
+    Environment,
+    /// A policy or a test.
+    Rule,
+    /// A field, an out, an input.
+    Field,
+    /// A case of a variant.
+    Case,
+    /// A parameter, or a part of a case.
+    Parameter,
+}
+
 impl Database {
+    /// What kind of thing a symbol is.
+    pub fn class_of(&self, symbol: &Symbol) -> SymbolClass {
+        match symbol {
+            Symbol::Item(item) => match item.space(self) {
+                Space::App => SymbolClass::App,
+                Space::Kind => SymbolClass::Kind,
+                Space::Type => SymbolClass::Type,
+                Space::Unit => SymbolClass::Unit,
+                Space::Env => SymbolClass::Environment,
+                Space::Policy | Space::Test => SymbolClass::Rule,
+                _ => match tree(self, *item).as_ref().map(plat_syntax::Tree::item) {
+                    Some(Item::FnDef(_)) => SymbolClass::Function,
+                    _ => SymbolClass::Value,
+                },
+            },
+            Symbol::Decl(_) | Symbol::Local(..) | Symbol::Inner(..) => SymbolClass::Value,
+            Symbol::Field(..) | Symbol::Out(..) | Symbol::RecordField(..) => SymbolClass::Field,
+            Symbol::Case(..) => SymbolClass::Case,
+            Symbol::Part(..) => SymbolClass::Parameter,
+            Symbol::Builtin(_) => SymbolClass::Function,
+            Symbol::Environment => SymbolClass::Environment,
+        }
+    }
+
     /// What there is to say of a symbol.
     pub fn about(&self, symbol: &Symbol) -> About {
         stacker::grow(STACK, || {

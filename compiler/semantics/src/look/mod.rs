@@ -14,7 +14,7 @@ mod hints;
 mod values;
 
 pub use crate::check::notes::Symbol;
-pub use about::About;
+pub use about::{About, SymbolClass};
 pub use complete::{CallShape, Candidate, CandidateKind, Candidates, Insert};
 pub use file::{Canceller, FileId, interruptible};
 pub(crate) use find::below;

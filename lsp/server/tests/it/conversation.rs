@@ -262,6 +262,29 @@ fn what_is_cancelled_is_answered_so_or_was_answered_before() {
 }
 
 #[test]
+fn a_text_as_deep_as_it_is_long_is_answered() {
+    let disk = Disk::of(SHOP);
+    let mut client = Client::new(&disk);
+    let deep = format!("app shop\nlet a = {}1\n", "[(".repeat(20_000));
+    client.open(API, &deep);
+    client.settle();
+    assert!(!client.wrong(API).is_empty());
+    for method in [
+        "documentSymbol",
+        "foldingRange",
+        "semanticTokens/full",
+        "codeLens",
+    ] {
+        client.about(&format!("textDocument/{method}"), API, json!({}));
+    }
+    let at = json!({ "position": { "line": 1, "character": 30_000 } });
+    for method in ["hover", "completion", "definition", "signatureHelp"] {
+        client.about(&format!("textDocument/{method}"), API, at.clone());
+    }
+    client.shutdown();
+}
+
+#[test]
 fn what_is_not_known_and_what_can_not_be_read_is_refused() {
     let disk = Disk::of(SHOP);
     let mut client = Client::new(&disk);
