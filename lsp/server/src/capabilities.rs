@@ -13,6 +13,8 @@ use crate::position::Encoding;
 pub struct Options {
     /// Who begins when there are diagnostics to tell.
     pub diagnostics: Option<Diagnostics>,
+    /// The commands of lenses that the client can run: a lens that it can't is not sent.
+    pub commands: Vec<String>,
     /// Is the client to be told when all that was said is taken in and checked (`plat/status`)?
     pub status: bool,
 }
@@ -36,6 +38,8 @@ pub struct Client {
     pub diagnostics: Diagnostics,
     /// Does it want to know when everything is checked?
     pub status: bool,
+    /// The commands of lenses that it can run.
+    pub commands: Vec<String>,
     /// Can it be asked to watch files?
     pub watches: bool,
     /// Can it be asked to ask for diagnostics again?
@@ -72,6 +76,7 @@ impl Client {
                 Diagnostics::Push
             }),
             status: options.status,
+            commands: options.commands,
             watches: can("/workspace/didChangeWatchedFiles/dynamicRegistration"),
             refreshes: can("/workspace/diagnostics/refreshSupport"),
             document_changes: can("/workspace/workspaceEdit/documentChanges"),

@@ -58,7 +58,7 @@ export class Server implements vscode.Disposable {
             ],
             outputChannel: this.log,
             diagnosticCollectionName: 'plat',
-            initializationOptions: { status: true },
+            initializationOptions: { status: true, commands: ['plat.showReferences'] },
         };
         const client = new LanguageClient('plat', 'plat', server, options);
         client.onDidChangeState((event) => {

@@ -15,6 +15,7 @@ import { open, Packages, type Package } from './packages';
 import { PLAN, PlanView } from './plan';
 import { Plans } from './plans';
 import { Platc } from './platc';
+import { showReferences, type Location, type Position } from './references';
 import { Tasks } from './tasks';
 import { Tests } from './tests';
 import { isConcrete, type Shown, type View } from './view';
@@ -50,6 +51,9 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     );
     command('plat.showGraph', (line?: Line) => views.open(GRAPH, line));
     command('plat.showPlan', (line?: Line) => views.open(PLAN, line));
+    command('plat.showReferences', (uri: string, at: Position, places: readonly Location[]) =>
+        showReferences(uri, at, places),
+    );
     command('plat.open', (root: vscode.Uri, place: Place) => open(root, place));
     command('plat.refresh', () => packages.refresh());
     command('plat.restartServer', () => server.restart());

@@ -12,6 +12,15 @@ use serde_json::{Value, json};
 use super::{Asked, Here, Refusal, read, write};
 use crate::paths;
 
+/// Runs a test: its document's address, its name.
+const RUN_TEST: &str = "plat.runTest";
+
+/// Shows the plan of an environment: its document's address, its name.
+const PLAN: &str = "plat.planEnvironment";
+
+/// Shows places: the address of where they are asked for, the position there, the places.
+const REFERENCES: &str = "plat.showReferences";
+
 /// `textDocument/inlayHint`
 pub fn hints(asked: &Asked, params: Value) -> Result<Value, Refusal> {
     let params: InlayHintParams = read(params)?;
@@ -94,31 +103,24 @@ pub fn lenses(asked: &Asked, params: Value) -> Result<Value, Refusal> {
     };
     let mut out: Vec<CodeLens> = Vec::new();
     for lens in lenses::lenses(&here.snapshot.db, here.file) {
+        let name = match lens.kind {
+            LensKind::RunTest => RUN_TEST,
+            LensKind::Plan => PLAN,
+            LensKind::References => REFERENCES,
+        };
+        if !asked.client.commands.iter().any(|known| known == name) {
+            continue;
+        }
         let range = here.lines.range(lens.range);
+        let to = || vec![json!(uri), json!(lens.name)];
         let (command, data) = match lens.kind {
-            LensKind::RunTest => (
-                Some(command(
-                    "Run test",
-                    "plat.runTest",
-                    vec![json!(uri), json!(lens.name)],
-                )),
-                None,
-            ),
-            LensKind::Plan => (
-                Some(command(
-                    "Plan",
-                    "plat.showPlan",
-                    vec![json!(uri), json!(lens.name)],
-                )),
-                None,
-            ),
+            LensKind::RunTest => (Some(command("Run test", name, to())), None),
+            LensKind::Plan => (Some(command("Plan", name, to())), None),
             // Counted when it is seen.
             LensKind::References => {
                 let document = json!({ "uri": uri });
-                (
-                    None,
-                    Some(json!({ "textDocument": document, "position": range.start })),
-                )
+                let data = json!({ "textDocument": document, "position": range.start });
+                (None, Some(data))
             }
         };
         out.push(CodeLens {
@@ -161,7 +163,7 @@ pub fn lens(asked: &Asked, params: Value) -> Result<Value, Refusal> {
     };
     let arguments = vec![uri, json!(position), json!(places)];
     write(CodeLens {
-        command: Some(command(&title, "plat.showReferences", arguments)),
+        command: Some(command(&title, REFERENCES, arguments)),
         ..lens
     })
 }

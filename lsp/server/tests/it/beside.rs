@@ -39,7 +39,9 @@ const PATH: &str = "/w/app/shop.plat";
 
 fn client(capabilities: Value) -> Client {
     let disk = Disk::of(FILES);
-    let mut client = Client::with(&disk, capabilities, json!({ "status": true }));
+    let commands = ["plat.runTest", "plat.showReferences"];
+    let options = json!({ "status": true, "commands": commands });
+    let mut client = Client::with(&disk, capabilities, options);
     client.open(PATH, &disk.read(PATH.as_ref()).unwrap());
     client.settle();
     assert_eq!(client.wrong(PATH), [""; 0]);
@@ -110,6 +112,10 @@ fn a_call_shows_what_it_takes_and_what_is_being_given() {
 #[test]
 fn lenses_run_plan_and_count() {
     let mut client = client(json!({}));
+    // What the client can't run is not offered.
+    let environments = "/w/app/environments.plat";
+    let plans = client.about("textDocument/codeLens", environments, json!({}));
+    assert_eq!(plans.as_array().unwrap().len(), 2, "{plans}");
     let lenses = client.about("textDocument/codeLens", PATH, json!({}));
     let mut told = Vec::new();
     for lens in lenses.as_array().unwrap() {
