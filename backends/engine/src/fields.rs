@@ -2,6 +2,8 @@
 //! lowers with this, so that what is weakened, refused or not built is told in the same words, at
 //! the same places.
 
+use std::collections::BTreeSet;
+
 use plat_model::{Data, FieldPath, Graph, Node, NodePath, SiteKind, Value};
 
 use crate::backend::{Note, NoteKind, Refusal};
@@ -35,6 +37,10 @@ pub struct Fields<'a> {
     /// What is told of it so far.
     pub told: Told,
     target: &'static str,
+    /// What can be left of it.
+    leavable: Vec<&'static str>,
+    /// What is left of it, and where lowering put that.
+    left: BTreeSet<&'a FieldPath>,
 }
 
 impl<'a> Fields<'a> {
@@ -47,6 +53,58 @@ impl<'a> Fields<'a> {
             node,
             told: Told::default(),
             target,
+            leavable: Vec::new(),
+            left: BTreeSet::new(),
+        }
+    }
+
+    /// A field that can be left to somebody else on this target: whether it is.
+    pub fn leaves(&mut self, field: &'static str) -> bool {
+        self.leavable.push(field);
+        let left = self.node.leave.keys().find(|left| left.as_str() == field);
+        self.left.extend(left);
+        left.is_some()
+    }
+
+    /// A field whose entries can be left to somebody else on this target: the names of those that
+    /// are, and an empty one where the whole field is.
+    pub fn leaves_of(&mut self, field: &'static str) -> Vec<&'a str> {
+        self.leavable.push(field);
+        let mut names = Vec::new();
+        for left in self.node.leave.keys() {
+            let rest = left.as_str().strip_prefix(field);
+            let name = rest.and_then(|rest| match rest {
+                "" => Some(""),
+                rest => rest.strip_prefix('.'),
+            });
+            if let Some(name) = name {
+                self.left.insert(left);
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// Says of all that is left to somebody else, and that lowering did not ask for, that it can't
+    /// be: to be called when the node is lowered.
+    pub fn refuse_left(&mut self) {
+        for (field, origin) in &self.node.leave {
+            if self.left.contains(field) {
+                continue;
+            }
+            let can: Vec<String> = self.leavable.iter().map(|f| format!("`{f}`")).collect();
+            let offers = if can.is_empty() {
+                Vec::new()
+            } else {
+                vec![format!("What can be left of it is {}", can.join(" and "))]
+            };
+            self.told.refusals.push(Refusal {
+                node: Some(self.path.clone()),
+                field: Some(field.clone()),
+                place: self.graph.origins.place(*origin).cloned(),
+                message: format!("it can't be left to others {}", self.target),
+                offers,
+            });
         }
     }
 

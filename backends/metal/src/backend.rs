@@ -11,7 +11,7 @@ use plat_engine::{
     Action, Backend, BackendError, DataFate, DirStore, Done, Facts, HeldData, Inspect, LogLine,
     LogQuery, Lowered, Made, NodeStatus, Object, ObjectId, Observation, Observed, OpContext,
     OpError, OpErrorKind, Operation, Present, Problem, ProgressSink, Recalled, Refusal, RunState,
-    Scope, SecretStore, Store, Token, spec_digest,
+    Scope, SecretStore, Store, Token,
 };
 use plat_model::{Graph, TargetId};
 use serde::Deserialize as _;
@@ -191,6 +191,7 @@ impl Backend for Local {
                 node: object.node.clone(),
                 spec: object.spec.clone(),
                 after: object.after.iter().map(ToString::to_string).collect(),
+                leave: object.leave.clone(),
                 replace: (action == Action::Replace).then(|| delete(call.clone())),
                 again: operation.again,
                 path: std::env::var("PATH").unwrap_or_default(),
@@ -271,11 +272,6 @@ impl Inspect for Local {
 }
 
 fn present(seen: Seen) -> Present {
-    let spec = match &seen.spec {
-        Some(spec) => spec_digest(spec),
-        // What an operation left unfinished is like nothing that anybody asked for.
-        None => plat_model::Digest::of(b"unfinished"),
-    };
     let held = seen
         .spec
         .as_ref()
@@ -289,12 +285,18 @@ fn present(seen: Seen) -> Present {
             .iter()
             .map(|id| ObjectId::new(id.as_str()))
             .collect();
+        object.leave.clone_from(&seen.leave);
         object.holds_data.clone_from(&held);
         if let Ok(spec) = Spec::deserialize(json) {
             crate::lower::of_its_form(&mut object, &spec);
         }
         object
     });
+    let spec = match &asked {
+        Some(object) => object.digest(),
+        // What an operation left unfinished is like nothing that anybody asked for.
+        None => plat_model::Digest::of(b"unfinished"),
+    };
     Present {
         uid: seen.uid,
         version: seen.version,

@@ -167,6 +167,9 @@ impl Digester {
                     .text(owner.node.as_str());
             }
         }
+        for field in node.leave.keys() {
+            self.text("left").text(field.as_str());
+        }
         self
     }
 

@@ -115,6 +115,10 @@ pub struct Node {
     /// place.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub changes: BTreeMap<FieldPath, Change>,
+    /// The fields that the environment leaves to somebody else, or the parts of them, each with
+    /// where it says so: they are written when the thing is made, and never again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub leave: BTreeMap<FieldPath, OriginId>,
 }
 
 /// What changing a field of a running thing does.

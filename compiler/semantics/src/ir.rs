@@ -286,6 +286,19 @@ pub struct Omit {
     pub span: Span,
 }
 
+/// An entry of `leave`.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub struct Leave {
+    /// The declaration of the app that its path begins at.
+    pub root: DeclRef,
+    /// The rest of its path: keys, contents, a field, and what is below that.
+    pub path: Vec<Step>,
+    /// How many of these lead to the declaration.
+    pub depth: usize,
+    /// The path.
+    pub span: Span,
+}
+
 /// Where a single declaration is put.
 #[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
 pub enum Place {
@@ -325,6 +338,8 @@ pub struct EnvBody {
     pub place: Vec<PlaceEntry>,
     /// `omit`
     pub omit: Vec<Omit>,
+    /// `leave`
+    pub leave: Vec<Leave>,
     /// `policies`: those of other packages that hold here.
     pub policies: Vec<ItemId>,
 }

@@ -70,7 +70,7 @@ impl<'a> Nodes<'a> {
         };
         node.changes
             .iter()
-            .filter(|(_, change)| **change == Change::Replace)
+            .filter(|(field, change)| **change == Change::Replace && !is_left(node, field))
             .filter(|(field, _)| !same(at(old, field), at(node, field)))
             .map(|(field, _)| field.clone())
             .collect()
@@ -85,7 +85,10 @@ impl<'a> Nodes<'a> {
             let Some(old) = self.old(path) else {
                 continue;
             };
-            let growing = node.changes.iter().filter(|(_, c)| **c == Change::GrowOnly);
+            let growing = node
+                .changes
+                .iter()
+                .filter(|(field, c)| **c == Change::GrowOnly && !is_left(node, field));
             for (field, _) in growing {
                 let (Some(was), Some(is)) = (at(old, field), at(node, field)) else {
                     continue;
@@ -232,7 +235,11 @@ fn node_change(
     let moved_from = nodes.moved.get(path).cloned();
     let old = nodes.previous.zip(nodes.old(path));
     let mut fields = match old {
-        Some((previous, old)) => changed_fields(graph, node, previous, old),
+        Some((previous, old)) => {
+            let mut fields = changed_fields(graph, node, previous, old);
+            fields.retain(|change| !is_left(node, &change.field));
+            fields
+        }
         None if nodes.previous.is_some() || !operations.is_empty() => set_fields(graph, node),
         None => Vec::new(),
     };
@@ -268,6 +275,12 @@ fn node_change(
         fields,
         operations: ids,
     })
+}
+
+/// Whether a field is left to somebody else, so that what the source says of it is nothing to it.
+fn is_left(node: &Node, field: &FieldPath) -> bool {
+    let mut left = node.leave.keys();
+    left.any(|left| left == field || within(field, left))
 }
 
 fn within(inner: &FieldPath, outer: &FieldPath) -> bool {

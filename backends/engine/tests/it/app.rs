@@ -142,6 +142,7 @@ impl Builder {
 
     fn node(&mut self, kind: &str, path: &str, words: &[&str], line: u32) -> Node {
         let mut fields = Fields::new();
+        let mut leave = BTreeMap::new();
         for (i, word) in words.iter().enumerate() {
             let (name, text) = word.split_once('=').unwrap();
             let field_line = line * 10 + u32::try_from(i).unwrap();
@@ -160,6 +161,11 @@ impl Builder {
                 ),
             };
             let (site, how, file) = (at.0, at.1, at.2);
+            if name == "leave" {
+                let origin = self.origin(&site, how, field_line, file);
+                leave.extend(text.split(',').map(|left| (FieldPath::new(left), origin)));
+                continue;
+            }
             if name == "needs" {
                 let origin = self.origin(&site, how, field_line, file);
                 let items = text
@@ -213,6 +219,7 @@ impl Builder {
                 (FieldPath::new("size"), Change::GrowOnly),
                 (FieldPath::new("region"), Change::Replace),
             ]),
+            leave,
         }
     }
 }

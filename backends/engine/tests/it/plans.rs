@@ -449,6 +449,7 @@ fn what_is_left_to_others_is_never_written() {
                 (plan.operations.as_slice(), plan.drift.as_slice()),
                 (&[][..], &[][..])
             );
+            assert_eq!(plan.changes, []);
         }
         let plan = bench.up("thing api scale=3 image=two leave=scale").await;
         let paths: Vec<_> = plan.operations[0]
@@ -479,6 +480,33 @@ fn what_is_left_to_others_is_never_written() {
                 .await
                 .unwrap()
                 .is_empty()
+        );
+    });
+}
+
+/// Also what a change of it would do by the kind's own word: it is not the source that changes it.
+#[test]
+fn what_is_left_to_others_may_shrink_and_move_in_the_source() {
+    run(async {
+        let bench = Bench::new();
+        let leave = "leave=size,region,env.A";
+        bench
+            .up(&format!(
+                "store db size=20GiB region=eu env.A=one env.B=b {leave}"
+            ))
+            .await;
+        let plan = bench
+            .plan(&format!("store db size=10GiB region=us env.B=b {leave}"))
+            .await
+            .unwrap();
+        assert!(plan.is_empty(), "{:#?}", plan.operations);
+        // An entry of a map that the source no longer has is theirs all the same.
+        bench
+            .up(&format!("store db size=10GiB region=us env.B=c {leave}"))
+            .await;
+        assert_eq!(
+            bench.fake.things()["store/db"],
+            serde_json::json!({"size": "20GiB", "region": "eu", "env": {"A": "\"one\"", "B": "\"c\""}})
         );
     });
 }

@@ -336,7 +336,7 @@ impl Backend for Fake {
                             .collect();
                         spec.insert(name.clone(), entries.into());
                     }
-                    _ if ["protect", "name", "back", "leave"].contains(&name.as_str()) => {}
+                    _ if ["protect", "name", "back"].contains(&name.as_str()) => {}
                     _ => {
                         let text = match int(Some(value)) {
                             Some(n) => json!(n),
@@ -356,8 +356,7 @@ impl Backend for Fake {
             object.node = Some(path.clone());
             object.is_run = node.kind.name == "job";
             object.goes_back = node.fields.contains_key("back");
-            let left = node.fields.get("leave").and_then(Value::as_str);
-            object.leave = left.into_iter().map(str::to_owned).collect();
+            object.leave = node.leave.keys().map(ToString::to_string).collect();
             object.label = format!("{} {path}", node.kind.name);
             object.after = after;
             object.place = graph.origins.place(node.origin).cloned();

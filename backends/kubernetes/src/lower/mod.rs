@@ -201,6 +201,7 @@ impl<'a> Lowering<'a> {
                 ),
             }
         }
+        fields.refuse_left();
         self.told.add(fields.told);
     }
 

@@ -5,7 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use plat_engine::{Precondition, Scope};
+use plat_engine::{Object, Precondition, Scope};
+use plat_model::TargetId;
 use serde::Deserialize as _;
 
 use super::protocol::{Apply, Call, Delete, Failure};
@@ -43,17 +44,21 @@ impl Agent {
         let Apply {
             call,
             node,
-            spec: json,
+            spec: mut json,
             after,
+            leave,
             replace,
             again,
             path,
         } = apply;
         let what = format!("cannot apply `{}`", call.id);
-        let spec = Spec::deserialize(&json).map_err(|e| {
-            Failure::new(&what, format!("its spec is not understood: {e}"))
-                .next("update platc: the agent follows it")
-        })?;
+        let understood = |json: &serde_json::Value| {
+            Spec::deserialize(json).map_err(|e| {
+                Failure::new(&what, format!("its spec is not understood: {e}"))
+                    .next("update platc: the agent follows it")
+            })
+        };
+        let mut spec = understood(&json)?;
         self.fence(&call)?;
         let _guard = self.lock_object(&call.scope, &call.id).await;
         let mut old = self.store.get(&call.scope, &call.id);
@@ -72,6 +77,12 @@ impl Agent {
         } else {
             check(&call, old.as_ref())?;
         }
+        if let Some(old) = old.as_ref().filter(|_| !leave.is_empty()) {
+            let mut object = Object::new(call.id.clone(), TargetId::main(), json);
+            object.leave.clone_from(&leave);
+            json = object.spec_over(&old.spec);
+            spec = understood(&json)?;
+        }
         let mut record = Record::new(
             call.scope.clone(),
             call.id.clone(),
@@ -80,6 +91,7 @@ impl Agent {
         );
         record.node = node;
         record.after = after;
+        record.leave = leave;
         record.path = path;
         if let Some(old) = &old {
             record.uid.clone_from(&old.uid);

@@ -11,7 +11,7 @@ use crate::spec::Route;
 
 /// The version of what is said here. An agent and a client of different versions do not guess:
 /// the newer one takes the older one's place, or says that it is too old.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// The longest line either side takes.
 pub const LONGEST: usize = 16 * 1024 * 1024;
@@ -77,6 +77,8 @@ pub struct Apply {
     pub spec: serde_json::Value,
     /// What it needs to be there first.
     pub after: Vec<String>,
+    /// The parts of its spec that stay as they are: see [`plat_engine::Object::leave`].
+    pub leave: Vec<String>,
     /// Whether the one that is there goes first, with its data or not.
     pub replace: Option<Delete>,
     /// Whether it is gone over again though its spec is the same: what it stands on is another.
@@ -187,6 +189,8 @@ pub struct Seen {
     /// The objects that it was made after.
     #[serde(default)]
     pub after: Vec<String>,
+    /// The parts of its spec that were left to others.
+    pub leave: Vec<String>,
     /// How it is, for plans.
     pub health: Health,
     /// How it is, for people.

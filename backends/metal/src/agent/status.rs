@@ -41,6 +41,7 @@ impl Agent {
             version: record.version(),
             spec: record.done.then(|| record.spec.clone()),
             after: record.after.clone(),
+            leave: record.leave.clone(),
             health: Health::Well,
             state: RunState::Running,
             summary: String::new(),

@@ -39,6 +39,9 @@ pub struct Record {
     pub spec: serde_json::Value,
     /// What it needs to be there first.
     pub after: Vec<String>,
+    /// The parts of its spec that are left to others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leave: Vec<String>,
     /// Where its commands are looked for.
     pub path: String,
     /// Whether the last operation on it is finished.
@@ -290,6 +293,7 @@ impl Record {
             generation: 0,
             spec,
             after: Vec::new(),
+            leave: Vec::new(),
             path: String::new(),
             done: false,
             since: crate::time::now(),

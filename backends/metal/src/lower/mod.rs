@@ -97,6 +97,7 @@ impl<'a> Lowering<'a> {
                 ),
             }
         }
+        fields.refuse_left();
         self.told.add(fields.told);
     }
 
@@ -124,6 +125,13 @@ impl<'a> Lowering<'a> {
             object.on_change.insert((*path).to_owned(), change.clone());
         }
         self.objects.insert(id, object);
+    }
+
+    /// Leaves parts of a spec to others.
+    fn leave(&mut self, fields: &Fields<'a>, spec: &Spec, left: Vec<String>) {
+        if let Some(object) = self.objects.get_mut(&object_id(spec, fields.path)) {
+            object.leave = left;
+        }
     }
 
     /// Adds an object that several nodes share.

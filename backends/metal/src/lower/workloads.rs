@@ -64,6 +64,11 @@ impl<'a> Lowering<'a> {
         let label = format!("process {}", fields.path);
         let change = OnChange::Restart { how: how.into() };
         self.add(fields, &spec, label, &after, &[("process", change)]);
+        let mut left = left_env(fields);
+        if fields.leaves("scale") {
+            left.push("copies".into());
+        }
+        self.leave(fields, &spec, left);
     }
 
     pub(super) fn job(&mut self, fields: &mut Fields<'a>) {
@@ -94,6 +99,8 @@ impl<'a> Lowering<'a> {
         };
         let change = OnChange::Restart { how: how.into() };
         self.add(fields, &spec, label, &after, &[("process", change)]);
+        let left = left_env(fields);
+        self.leave(fields, &spec, left);
     }
 
     pub(super) fn cron(&mut self, fields: &mut Fields<'a>) {
@@ -134,6 +141,8 @@ impl<'a> Lowering<'a> {
             how: "its next run is the new one".into(),
         };
         self.add(fields, &spec, label, &after, &[("process", change)]);
+        let left = left_env(fields);
+        self.leave(fields, &spec, left);
     }
 
     pub(super) fn site(&mut self, fields: &mut Fields<'a>) {
@@ -145,6 +154,15 @@ impl<'a> Lowering<'a> {
         let label = format!("files of {}", fields.path);
         self.add(fields, &spec, label, &BTreeSet::new(), &[]);
     }
+}
+
+/// The parts of a process that are left to others: its environment, or some of it.
+fn left_env(fields: &mut Fields<'_>) -> Vec<String> {
+    let part = |name: &str| match name {
+        "" => "process.env".to_owned(),
+        name => format!("process.env.{name}"),
+    };
+    fields.leaves_of("env").into_iter().map(part).collect()
 }
 
 /// How many copies run.

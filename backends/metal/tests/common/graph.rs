@@ -129,6 +129,7 @@ pub fn graph<const N: usize>(port: u16, nodes: [Declared<'_>; N]) -> Graph {
         within: Vec::new(),
         fields: fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
         changes: BTreeMap::new(),
+        leave: BTreeMap::new(),
     };
     Graph {
         format: Graph::FORMAT,

@@ -69,6 +69,7 @@ impl<'db> Checker<'db> {
             "set" => self.set(field, body),
             "place" => self.place(field, body),
             "omit" => self.omit(field, body),
+            "leave" => self.leave(field, body),
             "policies" => self.policies(field, body),
             text => self.plain_field(text, name, field, body),
         }
@@ -88,7 +89,7 @@ impl<'db> Checker<'db> {
         let found = head.and_then(|h| h.field(text)).filter(|f| f.at.is_some());
         let Some(found) = found else {
             let spot = self.spot(name.node());
-            let mut names = vec!["extends", "set", "place", "omit", "policies"];
+            let mut names = vec!["extends", "set", "place", "omit", "leave", "policies"];
             names.extend(head.map(|h| field_names(&h.fields)).unwrap_or_default());
             names.retain(|n| *n != "name");
             let message = format!("an environment has no field `{text}`");

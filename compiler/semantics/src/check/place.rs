@@ -1,4 +1,5 @@
-//! `place` and `omit`: paths that lead to declarations, and where those are put.
+//! `place`, `omit` and `leave`: paths that lead to declarations and their fields, where those are
+//! put, and what of them is left.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use plat_syntax::ast::{self, Segment};
 use super::{Checker, out_type};
 use crate::db::ItemId;
 use crate::diag::Diag;
-use crate::ir::{EnvBody, Expr, Omit, Place, PlaceEntry, Step};
+use crate::ir::{EnvBody, Expr, Leave, Omit, Place, PlaceEntry, Step};
 use crate::names::{DeclRef, ValueDef, prelude};
 use crate::types::{Ty, kind_head, name_spot};
 
@@ -297,6 +298,46 @@ impl<'db> Checker<'db> {
             });
         }
         self.diags.push(diag);
+    }
+
+    pub(super) fn leave(&mut self, field: ast::Field<'db>, body: &mut EnvBody) {
+        let list = match field.value() {
+            Some(ast::Expr::List(list)) => list,
+            Some(other) => {
+                let message = "`leave` takes a list of fields: `leave = [x.scale]`";
+                self.error("E0315", other.node(), message);
+                return;
+            }
+            None => return,
+        };
+        for element in list.elements() {
+            let segments = path_of(element);
+            let Some((Segment::Name(name), rest)) =
+                segments.as_deref().and_then(<[_]>::split_first)
+            else {
+                self.error("E0207", element.node(), "this names no field");
+                continue;
+            };
+            let root = match self.app_value(*name) {
+                Some(ValueDef::Decl(root)) => root,
+                Some(_) => {
+                    let message = format!("`{}` is no declaration", name.text());
+                    self.error("E0215", name.node(), message);
+                    continue;
+                }
+                None => continue,
+            };
+            let start = super::decl_type(self.db, root, &[]);
+            let Some((path, depth, _)) = self.reach(&start, rest, element.node()) else {
+                continue;
+            };
+            body.leave.push(Leave {
+                root,
+                path,
+                depth,
+                span: element.node().range().into(),
+            });
+        }
     }
 
     pub(super) fn omit(&mut self, field: ast::Field<'db>, body: &mut EnvBody) {

@@ -402,4 +402,46 @@ env rack {
 ```
 "#,
     },
+    Explanation {
+        code: "E0617",
+        title: "this is left to nobody",
+        text: r#"`leave` hands a field of what runs to somebody else. What is made of other declarations runs only as those: say of which of them a field is left.
+
+```plat
+kind web_app {
+    copies: Int = 2
+    service server {
+        run   = image("ghcr.io/acme/web:1.4.2")
+        scale = copies
+    }
+}
+
+web_app shop {}
+
+env prod {
+    target = kubernetes { context = "prod" }
+    leave  = [shop.copies]
+}
+```
+
+Repaired:
+
+```plat
+kind web_app {
+    copies: Int = 2
+    service server {
+        run   = image("ghcr.io/acme/web:1.4.2")
+        scale = copies
+    }
+}
+
+web_app shop {}
+
+env prod {
+    target = kubernetes { context = "prod" }
+    leave  = [shop.server.scale]
+}
+```
+"#,
+    },
 ];

@@ -311,7 +311,7 @@ unit dozen = 12widget
     Explanation {
         code: "E0215",
         title: "not there in the app",
-        text: r#"A path in `set`, `place`, `omit` or `waive` begins with a declaration of the app, or with one of its inputs.
+        text: r#"A path in `set`, `place`, `omit`, `leave` or `waive` begins with a declaration of the app, or with one of its inputs.
 
 ```plat
 redis cache {}

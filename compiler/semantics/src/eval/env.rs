@@ -6,15 +6,15 @@ use plat_model::Graph;
 use plat_syntax::ast::{self, Item};
 
 use super::value::{Kind, Sites};
-use super::world::Omitted;
+use super::world::{Left, Omitted};
 use super::{Cx, Data, Eval, Locals, Val, World, bind};
 use crate::app::app;
 use crate::check::{is_target, lower};
 use crate::db::{Db, ItemId};
 use crate::diag::{Diag, Span};
-use crate::ir::{EnvBody, Expr, SetRoot, Step};
+use crate::ir::{EnvBody, Expr, Leave, SetRoot, Step};
 use crate::names::decls;
-use crate::types::{Ty, name_spot};
+use crate::types::{Ty, kind_head, name_spot};
 
 /// An environment, or a member of a family with its keys as written.
 #[salsa::interned(unsafe(no_lifetime), revisions = usize::MAX, debug)]
@@ -345,7 +345,7 @@ impl<'db> Eval<'db> {
         }
     }
 
-    /// The `set`, `each` and `omit` of one environment of the chain.
+    /// The `set`, `each`, `omit` and `leave` of one environment of the chain.
     fn overrides(&mut self, world: usize, env: ItemId) {
         let Some(body) = lower(self.db, env).env.as_ref() else {
             return;
@@ -396,6 +396,28 @@ impl<'db> Eval<'db> {
                 });
             }
         }
+        for leave in &body.leave {
+            // What is wrong with its path has been reported.
+            let _ = self.left(leave, &cx, &locals);
+        }
+    }
+
+    /// A field that one environment of the chain leaves to somebody else.
+    fn left(&mut self, leave: &'db Leave, cx: &Cx, locals: &Locals<'db>) -> Option<()> {
+        let (outer, inner) = leave.path.split_at_checked(leave.depth)?;
+        let path = self.decl_path(leave.root, outer, cx, locals)?;
+        let names: Option<Vec<Arc<str>>> = inner
+            .iter()
+            .map(|step| self.step_name(step, cx, locals))
+            .collect();
+        let left = Left {
+            env: cx.item,
+            span: leave.span,
+            field: names?.join("."),
+        };
+        let world = self.worlds.get_mut(cx.world)?;
+        world.left.entry(path).or_default().push(left);
+        Some(())
     }
 
     /// The path of a declaration from the steps that lead to it.
@@ -599,7 +621,7 @@ impl<'db> Eval<'db> {
         }
     }
 
-    /// Paths of `set` and `omit` that reached nothing. What the environment takes over from others
+    /// Paths of `set`, `omit` and `leave` that reached nothing. What the environment takes over from others
     /// may speak of what is not there in it.
     fn check_unused(&mut self, world: usize) {
         let Some(w) = self.world(world) else { return };
@@ -618,6 +640,20 @@ impl<'db> Eval<'db> {
                 missing.push((path.clone(), omitted.span, Some(String::new()), "left out"));
             }
         }
+        let mut inside = Vec::new();
+        for (path, entries) in &w.left {
+            let own = entries.iter().filter(|left| left.env == env);
+            match w.paths.get(path.as_str()) {
+                None => missing.extend(own.map(|left| {
+                    let rest = format!(".{}", left.field);
+                    (path.clone(), left.span, Some(rest), "left to somebody else")
+                })),
+                Some(inst) => inside.extend(own.map(|left| (*inst, left.clone()))),
+            }
+        }
+        for (inst, left) in inside {
+            self.check_left(world, inst, &left);
+        }
         missing.sort_by(|a, b| a.0.cmp(&b.0));
         for (path, span, rest, done) in missing {
             // A declaration that could not be made because something in it is wrong has been reported.
@@ -626,6 +662,31 @@ impl<'db> Eval<'db> {
             }
             self.not_there(world, &path, (span, rest), done);
         }
+    }
+
+    /// Only what a backend makes has fields that somebody else can hold.
+    fn check_left(&mut self, world: usize, inst: super::InstId, left: &Left) {
+        let Some(kind) = self.kind_of(inst) else {
+            return;
+        };
+        if kind_head(self.db, kind).external {
+            return;
+        }
+        let cx = Cx {
+            world,
+            item: left.env,
+            inst: None,
+            kind: Kind::Set,
+        };
+        let message = format!(
+            "a `{}` is made of other declarations: nothing on a target has its `{}`",
+            kind.name(self.db),
+            left.field
+        );
+        let diag = Diag::error("E0617", self.spot(&cx, left.span), message)
+            .help("say of which of them a field is left")
+            .related(name_spot(self.db, kind), "this kind");
+        self.error(&cx, diag);
     }
 
     /// Reports a path of the environment's own that leads to nothing in it: where it stands, and

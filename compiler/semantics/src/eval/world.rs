@@ -100,6 +100,17 @@ pub struct Omitted {
     pub used: bool,
 }
 
+/// An entry of `leave`, by the path of the declaration.
+#[derive(Clone, Debug)]
+pub struct Left {
+    /// The environment.
+    pub env: ItemId,
+    /// Where it stands there.
+    pub span: Span,
+    /// The field, and what is below it.
+    pub field: String,
+}
+
 /// The links of each declaration, by their numbers: those that begin at it and those that end
 /// there.
 #[derive(Debug, Default)]
@@ -171,6 +182,8 @@ pub struct World<'db> {
     pub each: Vec<(ItemId, &'db [Assign], ItemId)>,
     /// Paths left out.
     pub omitted: BTreeMap<String, Omitted>,
+    /// Fields that are left to somebody else, nearest environment first.
+    pub left: BTreeMap<String, Vec<Left>>,
     found: FxHashMap<(Option<InstId>, DeclRef), Rc<Members>>,
     expanded: FxHashMap<(Option<InstId>, ItemId), bool>,
     /// The links, once all is evaluated.
@@ -204,6 +217,7 @@ impl<'db> World<'db> {
             inputs: BTreeMap::new(),
             each: Vec::new(),
             omitted: BTreeMap::new(),
+            left: BTreeMap::new(),
             found: FxHashMap::default(),
             expanded: FxHashMap::default(),
             links: Vec::new(),

@@ -315,7 +315,26 @@ impl Build {
             within: around,
             fields: fields.into_iter().collect(),
             changes,
+            leave: self.left(eval, inst),
         })
+    }
+
+    /// The fields of a declaration that its environment leaves to somebody else.
+    fn left(&mut self, eval: &Eval<'_>, inst: InstId) -> BTreeMap<FieldPath, OriginId> {
+        let path = eval.path_of(inst);
+        let world = eval.world(inst.world);
+        let mut left = BTreeMap::new();
+        for entry in world.and_then(|w| w.left.get(&path)).into_iter().flatten() {
+            // The nearest environment is the one that is spoken of.
+            left.entry(FieldPath::new(&entry.field)).or_insert_with(|| {
+                self.single(SiteKey {
+                    item: entry.env,
+                    span: entry.span,
+                    kind: Kind::Set,
+                })
+            });
+        }
+        left
     }
 
     /// The external name of a declaration, which must be known.

@@ -123,7 +123,7 @@ impl<'a> Here<'a> {
             .filter_map(|field| field.path()?.as_name())
             .map(ast::Name::text)
             .collect();
-        for name in ["extends", "set", "place", "omit", "policies"] {
+        for name in ["extends", "set", "place", "omit", "leave", "policies"] {
             if !given.contains(&name) {
                 let candidate = Candidate::new(name, CandidateKind::Field).fits(true);
                 self.add(candidate.insert(Insert::Field));
