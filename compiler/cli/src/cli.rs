@@ -484,9 +484,8 @@ pub struct Words {
     /// So many declarations may go, where that is most of the environment
     #[arg(long, value_name = "N")]
     pub deletes: Option<usize>,
-    /// This one field is taken over from whoever holds it; may be given again
-    // Not in the help until a target tells who else holds what.
-    #[arg(long, value_name = "NODE:FIELD", hide = true)]
+    /// This one field is taken over from whoever else holds it; may be given again
+    #[arg(long, value_name = "NODE:FIELD")]
     pub take: Vec<String>,
 }
 

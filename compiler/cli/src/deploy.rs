@@ -1,6 +1,6 @@
 //! Plans and applies of one environment: the engine and its targets, as the commands use them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +17,10 @@ use crate::cli::{self, Form};
 use crate::failure::{Failure, Stop};
 use crate::progress::Progress;
 use crate::states;
-use crate::suggest::{count, nearest};
+use crate::suggest::count;
 use crate::targets;
 use crate::terminal::{Paint, Terminal, harmless};
+use crate::words::{self, said};
 
 /// One environment of an app, where it runs.
 pub struct Deployment {
@@ -116,28 +117,12 @@ impl Deployment {
     /// # Errors
     /// It is refused, or something can't be read.
     pub fn plan(&self, graph: &Graph, words: &cli::Words) -> Result<Plan, Failure> {
-        self.known(graph, &words.data)?;
-        self.wait(self.engine.plan(graph, &said(words)))
-            .map_err(|error| engine_failure(&error))
-    }
-
-    /// A word for the data of something that was never there is a mistake in its name.
-    fn known(&self, graph: &Graph, names: &[String]) -> Result<(), Failure> {
-        let applied = self.applied();
-        let all = applied.iter().chain([graph]).flat_map(|g| g.nodes.keys());
-        let known: BTreeSet<&str> = all.map(|path| path.as_str()).collect();
-        if let Some(name) = names.iter().find(|name| !known.contains(name.as_str())) {
-            let failure = Failure::new(format!(
-                "`--data {}` names nothing of {}",
-                harmless(name),
-                self.scope
-            ));
-            return Err(match nearest(name, known.iter().copied()) {
-                Some(near) => failure.next(format!("did you mean `--data {near}`?")),
-                None => failure,
-            });
-        }
-        Ok(())
+        words::name_data(&words.data, &self.scope, self.applied().as_ref(), graph)?;
+        let plan = self
+            .wait(self.engine.plan(graph, &said(words)))
+            .map_err(|error| engine_failure(&error))?;
+        words::name_fields(&words.take, &plan)?;
+        Ok(plan)
     }
 
     /// Plans to take everything away, but what other environments hold.
@@ -241,19 +226,6 @@ impl Deployment {
         } else {
             Err(Stop::Reported)
         }
-    }
-}
-
-/// The words of the command line, as the engine takes them.
-fn said(words: &cli::Words) -> Words {
-    Words {
-        data: if words.data.is_empty() {
-            DataWord::None
-        } else {
-            DataWord::Of(words.data.iter().cloned().collect())
-        },
-        deletes: words.deletes,
-        take: words.take.iter().cloned().collect(),
     }
 }
 

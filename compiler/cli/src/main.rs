@@ -33,6 +33,7 @@ mod targets;
 mod terminal;
 mod today;
 mod who;
+mod words;
 
 use std::process::ExitCode;
 

@@ -261,3 +261,26 @@ fn what_can_not_be_compared_is_told() {
     assert_eq!(outside.code, Some(1));
     assert!(outside.err.contains("git"), "{}", outside.err);
 }
+
+#[test]
+fn a_word_for_a_field_names_one() {
+    let place = app();
+    for (word, says) in [
+        (
+            "api",
+            "error: `--take api` does not say which field is taken over\n  \
+             → the plan shows the word for each: `--take NODE:FIELD`\n",
+        ),
+        (
+            "apj:scale",
+            "error: `--take apj:scale` names nothing of shop → dev\n  \
+             → did you mean `--take api:scale`?\n",
+        ),
+    ] {
+        let refused = place.run(&["plan", "dev", "--take", word]);
+        assert_eq!((refused.code, refused.err.as_str()), (Some(1), says));
+    }
+    // One that nobody holds any more is no mistake.
+    let planned = place.run(&["plan", "dev", "--take", "api:copies"]);
+    assert_eq!(planned.code, Some(0), "{}", planned.err);
+}
