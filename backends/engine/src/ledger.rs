@@ -404,9 +404,11 @@ impl Held {
         let mut state = state.clone();
         state.fence = self.lease.fence;
         state.generation = self.generation + 1;
-        if !sabotage::has(Flaw::JournalTakenInTwice) {
-            state.journaled = self.seq;
-        }
+        state.journaled = if sabotage::has(Flaw::JournalTakenInTwice) {
+            0
+        } else {
+            self.seq
+        };
         let bytes = self.ledger.sealed("state", State::FORMAT, STATE, &state)?;
         let expected = expect(self.state_tag.as_ref());
         self.ledger.store.write(STATE, &bytes, &expected).await?;

@@ -24,6 +24,9 @@
 //! 3. *Write-ahead journal*: `journal.rs`, and `recover.rs`, which finds out what came of what was
 //!    cut off. A step keeps its [`Token`] however often it is planned (`planner/order.rs`). Tests:
 //!    `story::every_story_ends_well`,
+//!    `narrow::a_step_that_its_target_finishes_meanwhile_is_no_stale_plan`,
+//!    `narrow::what_was_adopted_goes_with_its_declaration_wherever_that_was_stopped`,
+//!    `narrow::what_comes_late_and_nobody_wants_any_more_goes`,
 //!    `crash::an_apply_that_is_stopped_anywhere_is_finished_by_the_next`,
 //!    `runs::a_lost_answer_leaves_no_orphan`.
 //! 4. *Lease, fencing, compare-and-swap*: `lease.rs`, `ledger.rs`, and [`Store`], whose conditional
@@ -56,6 +59,7 @@
 //!    A rename is followed (`moved`), or offered where one looks like one. Tests:
 //!    `plans::another_thing_under_our_name_is_not_deleted`,
 //!    `plans::protection_outlives_the_declaration`,
+//!    `narrow::what_is_protected_is_so_from_when_it_is_made`,
 //!    `plans::data_is_not_lost_without_its_own_word`,
 //!    `releases::most_of_an_environment_goes_only_with_its_number`,
 //!    `releases::the_environment_says_how_much_one_plan_may_take_away`,
@@ -98,7 +102,8 @@
 //! 17. *Jobs run again only when what they are made of changed*: their spec is that, and they come
 //!     `after` like anything else. When data they stand on is made anew they are gone over again
 //!     (`planner/objects.rs`). Tests: `releases::a_rollback_brings_back_what_was_known_and_no_job_runs`,
-//!     `plans::what_stands_on_data_that_is_made_anew_is_gone_over_again`.
+//!     `plans::what_stands_on_data_that_is_made_anew_is_gone_over_again`,
+//!     `narrow::what_stands_on_new_data_is_gone_over_after_a_crash_too`.
 //!
 //! Start reading at [`Object`], then [`Backend`], then [`Plan`], then [`Engine`].
 

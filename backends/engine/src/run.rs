@@ -575,6 +575,7 @@ impl<'a> Run<'a> {
             };
             if recorded.digest == object.digest() {
                 recorded.object = object.clone();
+                recorded.anew.retain(|id| object.after.contains(id));
             }
             let graph = self.plan.graph.as_ref();
             let node = graph.zip(object.node.as_ref());

@@ -1,6 +1,6 @@
 //! What is remembered between two applies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plat_model::{Digest, Graph, NodePath, TargetId};
 use serde::{Deserialize, Serialize};
@@ -49,9 +49,10 @@ pub struct Recorded {
     pub outs: BTreeMap<String, serde_json::Value>,
     /// Whether it was seen to work since it was last changed.
     pub settled: bool,
-    /// Whether it is to be gone over again: data it stands on was made anew since.
-    #[serde(default)]
-    pub again: bool,
+    /// The data that it stands on and that was made anew since: it is to be gone over again, as long
+    /// as the source lets it stand on that.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub anew: BTreeSet<ObjectId>,
     /// Whether the source says that it must not go; stands here after the source is gone.
     #[serde(default)]
     pub protect: bool,
@@ -270,7 +271,7 @@ impl State {
             let stands_on_it =
                 |recorded: &&mut Recorded| recorded.object.after.contains(&operation.object);
             for recorded in self.inventory.values_mut().filter(stands_on_it) {
-                recorded.again = true;
+                recorded.anew.insert(operation.object.clone());
             }
         }
         // Its data was taken up again, or was to be destroyed.
@@ -286,7 +287,7 @@ impl State {
                 uid: made.uid.clone(),
                 outs: made.outs.clone(),
                 settled,
-                again: false,
+                anew: BTreeSet::new(),
                 protect,
             },
         );

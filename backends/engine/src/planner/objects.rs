@@ -150,7 +150,7 @@ impl Decider<'_, '_> {
         let stopped = matches!(present.health, Health::Stopped { .. });
         if present.spec != digest {
             self.changed(object, recorded, &present);
-        } else if recorded.again {
+        } else if recorded.anew.iter().any(|id| object.after.contains(id)) {
             let how = "gone over again: what it stands on was made anew".to_owned();
             self.draft(
                 Action::Update,
@@ -159,6 +159,7 @@ impl Decider<'_, '_> {
                 be(&present),
                 Some(how),
             );
+            self.again(object);
         } else if stopped || !recorded.settled {
             let how = (!stopped).then(|| "makes sure that it works".to_owned());
             self.draft(Action::Resume, object, Some(recorded), be(&present), how);

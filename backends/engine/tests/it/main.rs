@@ -12,9 +12,11 @@
 mod app;
 mod bucket;
 mod crash;
+mod flaws;
 mod markdown;
 mod memory;
 mod model;
+mod narrow;
 mod plans;
 mod releases;
 mod rules;
