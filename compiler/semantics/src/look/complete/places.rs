@@ -37,8 +37,14 @@ impl<'a> Here<'a> {
                 self.values(leaf);
             }
             // What is called gives what is wanted of the call.
-            (K::NameRef, Some(K::Call)) => self.values(parent.unwrap_or(leaf)),
-            (K::NameRef, _) => self.values(leaf),
+            (K::NameRef, Some(K::Call)) => {
+                self.placed(&around);
+                self.values(parent.unwrap_or(leaf));
+            }
+            (K::NameRef, _) => {
+                self.placed(&around);
+                self.values(leaf);
+            }
             (K::StringText | K::StringLit, _) => {
                 let literal = around.iter().find(|n| n.kind() == K::StringLit);
                 if let Some(literal) = literal {
@@ -213,6 +219,19 @@ impl<'a> Here<'a> {
                         .symbol(Some(Symbol::Field(item, input)))
                         .insert(Insert::Field),
                 );
+            }
+        }
+    }
+
+    /// What an entry of `place` says beside a target: on a host, what exists, whose it is.
+    fn placed(&mut self, around: &[Node<'a>]) {
+        let fields = around.iter().filter_map(|node| ast::Field::cast(*node));
+        let mut names = fields.filter_map(|field| field.path()?.as_name());
+        let env = around.iter().any(|node| node.kind() == SyntaxKind::Env);
+        if env && names.any(|name| name.text() == "place") {
+            for name in ["on", "existing", "in"] {
+                let candidate = Candidate::new(name, CandidateKind::Function).fits(true);
+                self.add(candidate.insert(Insert::Call(Vec::new())));
             }
         }
     }

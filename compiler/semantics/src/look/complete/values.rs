@@ -77,6 +77,7 @@ impl<'a> Here<'a> {
         }
         self.words(&["if", "match", "not"]);
         if wanted.is_none() {
+            self.targets();
             self.words(&["true", "false", "none"]);
         }
     }
