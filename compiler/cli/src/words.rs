@@ -23,6 +23,25 @@ pub fn said(words: &cli::Words) -> Words {
     }
 }
 
+/// A plan that was made before is applied as it is: it has its words in it, and takes no more.
+///
+/// # Errors
+/// The first word that is said all the same.
+pub fn none_for_a_plan(words: &cli::Words) -> Result<(), Failure> {
+    let said = [
+        ("--data NODE", !words.data.is_empty()),
+        ("--deletes N", words.deletes.is_some()),
+        ("--take NODE:FIELD", !words.take.is_empty()),
+    ];
+    match said.iter().find(|(_, said)| *said) {
+        Some((word, _)) => Err(Failure::new(format!(
+            "`{word}` is said when a plan is made: this one is applied as it is"
+        ))
+        .next(format!("platc plan -o FILE {word}"))),
+        None => Ok(()),
+    }
+}
+
 /// A word for the data of something that was never there is a mistake in its name.
 ///
 /// # Errors

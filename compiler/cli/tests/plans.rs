@@ -255,6 +255,14 @@ fn what_can_not_be_compared_is_told() {
         option.err
     );
     assert!(!place.path().join("x").exists());
+    let environments = place.run(&["diff", "dev..big"]);
+    assert!(
+        environments
+            .err
+            .ends_with("→ these are environments: `platc diff dev big`\n"),
+        "{}",
+        environments.err
+    );
     let one = place.run(&["diff", "dev"]);
     assert!(one.err.contains("say what is compared"), "{}", one.err);
     let outside = app().run(&["diff", "main..", "dev"]);
@@ -283,4 +291,20 @@ fn a_word_for_a_field_names_one() {
     // One that nobody holds any more is no mistake.
     let planned = place.run(&["plan", "dev", "--take", "api:copies"]);
     assert_eq!(planned.code, Some(0), "{}", planned.err);
+}
+
+#[test]
+fn a_plan_that_is_there_takes_no_words() {
+    let place = app();
+    let planned = place.run(&["plan", "dev", "-o", "x.plan"]);
+    assert_eq!(planned.code, Some(0), "{}", planned.err);
+    let refused = place.run(&["apply", "x.plan", "--yes", "--data", "api"]);
+    assert_eq!(
+        (refused.code, refused.err.as_str()),
+        (
+            Some(1),
+            "error: `--data NODE` is said when a plan is made: this one is applied as it is\n  \
+             → platc plan -o FILE --data NODE\n"
+        )
+    );
 }

@@ -9,12 +9,13 @@ use crate::commands::show;
 use crate::deploy::{self, Deployment};
 use crate::failure::{Failure, Outcome, Stop};
 use crate::terminal::Terminal;
-use crate::{keys, planfile, program};
+use crate::{keys, planfile, program, words};
 
 /// Plans, asks and does; or does exactly a plan that was made before.
 pub fn run(arguments: &cli::Apply, global: &Global, terminal: &Terminal) -> Result<Outcome, Stop> {
     let said = arguments.what.as_deref();
     if let Some(file) = said.map(Path::new).filter(|path| path.is_file()) {
+        words::none_for_a_plan(&arguments.words)?;
         let read = planfile::read(file)?;
         if let Some(key) = &arguments.verify_key {
             let key = keys::verifying(key)?;
@@ -31,6 +32,7 @@ pub fn run(arguments: &cli::Apply, global: &Global, terminal: &Terminal) -> Resu
     }
     let program = program::load(global.dir.as_deref(), terminal)?;
     if let Some(id) = said.filter(|said| planfile::is_id(said) && !program.has_environment(said)) {
+        words::none_for_a_plan(&arguments.words)?;
         let (deployment, plan) = planfile::recent(&program, id, terminal)?;
         return planned(&deployment, &plan, arguments, terminal);
     }

@@ -68,7 +68,8 @@ fn revisions(
     let to = to.trim_start_matches('.');
     let root = project::find(dir)?;
     let from = if from.is_empty() { "HEAD" } else { from };
-    let before = Revision::of(&root, from)?;
+    let before = Revision::of(&root, from)
+        .map_err(|failure| environments_meant(failure, from, to, dir, terminal))?;
     let after = match to {
         "" => None,
         said => Some(Revision::of(&root, said)?),
@@ -82,6 +83,22 @@ fn revisions(
     let new = new.graph(env, terminal)?;
     let to = if to.is_empty() { "the files here" } else { to };
     Ok(PlanView::comparing(&old, &new, from, to))
+}
+
+/// Environments have no `..` between them: what is no revision may be one of them.
+fn environments_meant(
+    failure: Failure,
+    from: &str,
+    to: &str,
+    dir: Option<&Path>,
+    terminal: &Terminal,
+) -> Failure {
+    match program::load(dir, terminal) {
+        Ok(program) if program.has_environment(from) && program.has_environment(to) => {
+            failure.next(format!("these are environments: `platc diff {from} {to}`"))
+        }
+        _ => failure,
+    }
 }
 
 fn read(package: &Path, said: &str, terminal: &Terminal) -> Result<Program, Stop> {
