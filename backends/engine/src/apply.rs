@@ -322,7 +322,7 @@ fn refuse_stale(plan: &Plan, state: &State, seen: &Observation) -> Result<(), En
     }
     for operation in &plan.operations {
         let label = &operation.label;
-        match (&operation.precondition, seen.of(&operation.object)) {
+        match (&operation.precondition, &*seen.look(&operation.object)) {
             (_, Observed::Unknown { why }) if !sabotage::has(Flaw::UnknownIsAbsent) => {
                 moved.push(format!("{label}: it can't be read now: {why}"));
             }

@@ -3,6 +3,7 @@
 //! [`Backend`] makes things and looks at them, [`Inspect`] shows people what runs, [`SecretStore`]
 //! keeps what the engine must never hold.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -236,8 +237,13 @@ impl Observation {
 
     /// What is known of `id`; an id that nobody answered for is unknown.
     pub fn of(&self, id: &ObjectId) -> Observed {
-        let found = self.objects.get(id).cloned();
-        found.unwrap_or_else(Observed::unanswered)
+        self.look(id).into_owned()
+    }
+
+    /// The same, not copied: a thing may carry all that it was asked to be.
+    pub(crate) fn look(&self, id: &ObjectId) -> Cow<'_, Observed> {
+        let found = self.objects.get(id).map(Cow::Borrowed);
+        found.unwrap_or_else(|| Cow::Owned(Observed::unanswered()))
     }
 }
 

@@ -107,9 +107,10 @@ impl Decider<'_, '_> {
     /// An object that is to be.
     fn wanted(&mut self, id: &ObjectId, object: &Object) {
         let recorded = self.inputs.state.inventory.get(id);
-        let present = match self.inputs.seen.of(id) {
+        let seen = self.inputs.seen.look(id);
+        let present = match &*seen {
             Observed::Unknown { why } if !sabotage::has(Flaw::UnknownIsAbsent) => {
-                self.out.blocked.insert(id.clone(), why);
+                self.out.blocked.insert(id.clone(), why.clone());
                 return;
             }
             Observed::Absent | Observed::Unknown { .. } => {
@@ -143,28 +144,28 @@ impl Decider<'_, '_> {
             } else {
                 Action::Adopt
             };
-            self.draft(action, object, None, be(&present), None);
+            self.draft(action, object, None, be(present), None);
             return;
         };
-        self.drift_of(object, recorded, &present);
+        self.drift_of(object, recorded, present);
         let stopped = matches!(present.health, Health::Stopped { .. });
         if present.spec != digest {
-            self.changed(object, recorded, &present);
+            self.changed(object, recorded, present);
         } else if recorded.anew.iter().any(|id| object.after.contains(id)) {
             let how = "gone over again: what it stands on was made anew".to_owned();
             self.draft(
                 Action::Update,
                 object,
                 Some(recorded),
-                be(&present),
+                be(present),
                 Some(how),
             );
             self.again(object);
         } else if stopped || !recorded.settled {
             let how = (!stopped).then(|| "makes sure that it works".to_owned());
-            self.draft(Action::Resume, object, Some(recorded), be(&present), how);
+            self.draft(Action::Resume, object, Some(recorded), be(present), how);
         } else if recorded.digest != digest || recorded.uid != present.uid {
-            self.draft(Action::Adopt, object, Some(recorded), be(&present), None);
+            self.draft(Action::Adopt, object, Some(recorded), be(present), None);
         } else {
             self.out.unchanged += 1;
         }
@@ -172,10 +173,12 @@ impl Decider<'_, '_> {
 
     /// What others hold of it, where the source says something else.
     fn held_by_others(&mut self, id: &ObjectId, object: &Object) {
-        let Observed::Present(present) = self.inputs.seen.of(id) else {
-            return;
-        };
-        let Some(changed) = present.changed else {
+        let seen = self.inputs.seen.look(id);
+        let Observed::Present(Present {
+            changed: Some(changed),
+            ..
+        }) = &*seen
+        else {
             return;
         };
         for held in &changed.held {
@@ -373,10 +376,10 @@ impl Decider<'_, '_> {
                 continue;
             };
             let settled = !self.out.drafts.contains_key(id) && !self.out.blocked.contains_key(id);
-            if let (true, Observed::Present(present)) = (settled, inputs.seen.of(id)) {
+            if let (true, Observed::Present(present)) = (settled, &*inputs.seen.look(id)) {
                 let how = format!("gone over again: {label} is made anew");
                 let recorded = inputs.state.inventory.get(id);
-                self.draft(Action::Update, object, recorded, be(&present), Some(how));
+                self.draft(Action::Update, object, recorded, be(present), Some(how));
                 self.again(object);
                 self.out.unchanged = self.out.unchanged.saturating_sub(1);
             }
@@ -398,9 +401,10 @@ impl Decider<'_, '_> {
             changes: Vec::new(),
             how: None,
         };
-        let present = match self.inputs.seen.of(id) {
+        let seen = self.inputs.seen.look(id);
+        let present = match &*seen {
             Observed::Unknown { why } => {
-                self.out.blocked.insert(id.clone(), why);
+                self.out.blocked.insert(id.clone(), why.clone());
                 return;
             }
             Observed::Absent => {
@@ -416,7 +420,7 @@ impl Decider<'_, '_> {
             self.drifted(object, DriftKind::Replaced, Some(present.summary.clone()));
             draft.action = Action::Forget;
             draft.how = Some("what stands there now is another's: it stays".to_owned());
-            draft.precondition = be(&present);
+            draft.precondition = be(present);
             self.out.drafts.insert(id.clone(), draft);
             return;
         }
@@ -436,8 +440,8 @@ impl Decider<'_, '_> {
             self.refuse(object, message, vec![offer]);
             return;
         }
-        if let Some(new) = self.moved_with_data(object, &present) {
-            let what = held(object, &present).map_or("its data", |h| h.what.as_str());
+        if let Some(new) = self.moved_with_data(object, present) {
+            let what = held(object, present).map_or("its data", |h| h.what.as_str());
             let message = format!(
                 "it moved to `{new}`, and this target can't give it its new name: {what} would \
                  stay behind"
@@ -461,8 +465,8 @@ impl Decider<'_, '_> {
             self.refuse(object, message, offers);
             return;
         }
-        draft.precondition = be(&present);
-        if let Some(held) = held(object, &present) {
+        draft.precondition = be(present);
+        if let Some(held) = held(object, present) {
             if self.word_for(object) {
                 draft.data = DataFate::Destroyed;
             } else if held.kept_on_delete {
@@ -501,9 +505,9 @@ impl Decider<'_, '_> {
         let mut queue: Vec<&ObjectId> = inventory
             .iter()
             .filter(|(id, recorded)| {
-                let lost = match self.inputs.seen.of(id) {
+                let lost = match &*self.inputs.seen.look(id) {
                     Observed::Present(present) => {
-                        held(&recorded.object, &present).is_some_and(|held| !held.kept_on_delete)
+                        held(&recorded.object, present).is_some_and(|held| !held.kept_on_delete)
                     }
                     _ => false,
                 };
@@ -530,9 +534,9 @@ impl Decider<'_, '_> {
             if in_use || !self.word_for(&kept.object) {
                 continue;
             }
-            match self.inputs.seen.of(id) {
+            match &*self.inputs.seen.look(id) {
                 Observed::Unknown { why } => {
-                    self.out.blocked.insert(id.clone(), why);
+                    self.out.blocked.insert(id.clone(), why.clone());
                 }
                 Observed::Present(_) => {}
                 Observed::Absent => {
