@@ -1,6 +1,6 @@
 //! From a keystroke to its diagnostics: what an editor waits for, on programs of any size.
 //!
-//! `cargo bench -p plat-lsp` prints the table of `docs/editors.md`; `-- 1000` that of one size.
+//! `cargo bench -p plat-lsp` prints them as a table; `-- 1000` those of one size.
 
 #![expect(
     clippy::unwrap_used,
