@@ -12,15 +12,18 @@
 //! Start reading at [`Home`], then at `tests/tests/`.
 
 mod app;
+mod cluster;
 mod http;
 mod process;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 pub use app::{answers, apps, edit, install, pids};
+pub use cluster::{Cluster, cluster};
 pub use http::{Reply, get, request};
 pub use process::{environment_of, is_alive, kill, processes_holding, processes_naming};
 
@@ -68,6 +71,7 @@ pub struct Home {
     /// Sockets and secrets: on a tmpfs, and with a path short enough for a socket.
     runtime: tempfile::TempDir,
     port: u16,
+    environment: BTreeMap<String, PathBuf>,
 }
 
 /// What a call of `platc` gave.
@@ -107,7 +111,13 @@ impl Home {
             dir: make(&std::env::temp_dir()),
             runtime: make(&runtime),
             port: free_port(),
+            environment: BTreeMap::new(),
         }
+    }
+
+    /// Gives each call of `platc` a variable that names a file.
+    pub fn set(&mut self, variable: &str, file: PathBuf) {
+        self.environment.insert(variable.to_owned(), file);
     }
 
     /// Its directory: apps are written here.
@@ -149,6 +159,7 @@ impl Home {
             .env("XDG_RUNTIME_DIR", self.runtime.path())
             .env_remove("CI")
             .env("NO_COLOR", "1")
+            .envs(&self.environment)
             .stdin(Stdio::null());
         command
     }

@@ -335,6 +335,12 @@ pub enum Health {
         /// Why.
         why: String,
     },
+    /// It runs, and with something that is another by now, such as a secret's former value; nobody
+    /// is going to start it anew: a plan does.
+    Stale {
+        /// Why.
+        why: String,
+    },
     /// It is not well, and its target is at work on it (restarts with backoff): a plan says so
     /// and leaves it.
     Ailing {

@@ -108,6 +108,7 @@
 //! Start reading at [`Object`], then [`Backend`], then [`Plan`], then [`Engine`].
 
 mod apply;
+mod attach;
 mod backend;
 mod engine;
 mod error;
@@ -138,6 +139,7 @@ mod time;
 mod view;
 
 pub use apply::{ApplyEvent, ApplyOptions, Outcome};
+pub use attach::{Attach, Attached, Connection, Here, Size, There, Wanted};
 pub use backend::{
     Backend, BackendError, Changed, Done, Facts, Health, HeldField, Inspect, LogLine, LogQuery,
     Lowered, Made, NodeStatus, Note, NoteKind, Observation, Observed, OpContext, OpError,

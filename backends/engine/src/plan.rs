@@ -366,6 +366,8 @@ pub enum DriftKind {
     Changed,
     /// It stopped.
     Stopped,
+    /// It runs with something that is another by now.
+    Stale,
     /// It is not well, and its target is at work on it.
     Ailing,
     /// It carries our label, and the state knows nothing of it.

@@ -58,7 +58,7 @@ pub(crate) fn effect<'a>(rules: &'a BTreeMap<String, OnChange>, path: &str) -> &
         .map_or(IN_PLACE, |(_, effect)| effect)
 }
 
-/// The part of a spec at a path; list items by number.
+/// The part of a spec at a path; list items by number. A name may have dots itself.
 pub(crate) fn part<'a>(spec: &'a Json, path: &str) -> Option<&'a Json> {
     let (name, rest) = split(spec, path)?;
     let inner = match spec {

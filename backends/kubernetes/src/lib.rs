@@ -2,7 +2,8 @@
 //!
 //! The way of a declaration: [`facts`] reads what lowering must know of the package, [`lower`]
 //! makes the objects that somebody who knows Kubernetes well would write, [`render`] writes them
-//! as YAML for those who commit them.
+//! as YAML for those who commit them; [`backend`] is asked by the engine to make them true and does
+//! so through the [`cluster`]'s API, `inspect` shows what runs.
 //!
 //! Architecture invariants:
 //! - No syntax and no terminal: a graph comes in, values and errors go out.
@@ -19,8 +20,18 @@
 //!
 //! Start reading at [`lower`](mod@lower), then `lower/pods.rs`.
 
+mod attach;
+pub mod backend;
+pub mod cluster;
 pub mod facts;
 pub mod image;
+mod inspect;
+mod logs;
 pub mod lower;
 mod names;
+mod place;
+pub mod rbac;
 pub mod render;
+
+pub use backend::Kubernetes;
+pub use place::Place;

@@ -32,11 +32,19 @@ pub fn render(lowered: &Lowered) -> Result<Rendered, String> {
             rendered.secrets.insert(name.to_owned(), keys);
             continue;
         }
-        let text = serde_saphyr::to_string(&object.spec)
-            .map_err(|e| format!("writing {} as YAML: {e}", object.id))?;
+        let text =
+            text(&object.spec).map_err(|why| format!("writing {} as YAML: {why}", object.id))?;
         rendered.files.insert(file_name(object.id.as_str()), text);
     }
     Ok(rendered)
+}
+
+/// A manifest as YAML.
+///
+/// # Errors
+/// It can't be written.
+pub fn text(manifest: &serde_json::Value) -> Result<String, String> {
+    serde_saphyr::to_string(manifest).map_err(|e| e.to_string())
 }
 
 /// `Deployment/api` is in `deployment-api.yaml`.

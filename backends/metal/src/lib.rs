@@ -27,6 +27,7 @@
 //! Start reading at [`spec`], which says what the agent is asked for.
 
 pub mod agent;
+mod attach;
 pub mod backend;
 mod check;
 pub mod client;

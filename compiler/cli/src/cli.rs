@@ -1,9 +1,13 @@
 //! What can be said on the command line: the commands, their flags and what the help says of each.
 
+mod attach;
+
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+pub use attach::{Exec, Forward, Rbac, Run};
 
 /// Describes an application once; runs it here, and wherever it belongs.
 #[derive(Debug, Parser)]
@@ -229,6 +233,50 @@ Examples:
   platc logs prod api --since 10min"
     )]
     Logs(Logs),
+
+    /// Run a command where a copy of a workload is: with its environment and its files
+    #[command(
+        override_usage = "platc exec [ENV] NODE [flags] -- COMMAND…",
+        after_help = "\
+Examples:
+  platc exec api -- env                what it is told
+  platc exec prod api --copy 1 -- sh   a shell in its second copy"
+    )]
+    Exec(Exec),
+
+    /// Run a job that runs on demand, attached to this terminal
+    #[command(
+        override_usage = "platc run [ENV] JOB [flags] [-- ARGS…]",
+        after_help = "\
+Examples:
+  platc run console
+  platc run prod import -- --since yesterday   with arguments behind its own
+
+Its exit code is that of platc. On a cluster it goes on where Ctrl-C leaves it."
+    )]
+    Run(Run),
+
+    /// Lead a port of this machine to a workload or a data service
+    #[command(
+        override_usage = "platc forward [ENV] NODE[:PORT] [flags]",
+        after_help = "\
+Examples:
+  platc forward prod api               its main port, at one of this machine that is free
+  platc forward prod db --listen 5432
+  platc forward prod api:metrics       another port, by name or number"
+    )]
+    Forward(Forward),
+
+    /// Print the least roles that planning and applying an environment on Kubernetes need
+    #[command(
+        override_usage = "platc rbac [ENV] [flags]",
+        after_help = "\
+Examples:
+  platc rbac prod | kubectl apply -f -
+  platc rbac prod --apply account:ci/deployer   with the bindings of who applies
+  platc rbac prod --plan group:developers"
+    )]
+    Rbac(Rbac),
 
     /// Bring the app up: plan, ask, apply, wait until it answers, print where
     #[command(

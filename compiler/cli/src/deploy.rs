@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plat_engine::{
-    ApplyOptions, Backend, BackendError, DataWord, Engine, EngineError, Host as _, Inspect,
+    ApplyOptions, Attach, Backend, BackendError, DataWord, Engine, EngineError, Host as _, Inspect,
     Interrupts, Markdown, NodeStatus, Outcome, Plan, PlanView, Refusal, S3, Scope, State,
     StateError, Style, ThisMachine, Words, render_markdown, render_sarif, render_text,
 };
@@ -18,7 +18,7 @@ use crate::failure::{Failure, Stop};
 use crate::progress::Progress;
 use crate::states;
 use crate::suggest::count;
-use crate::targets;
+use crate::targets::{self, Place};
 use crate::terminal::{Paint, Terminal, harmless};
 use crate::words::{self, said};
 
@@ -28,6 +28,8 @@ pub struct Deployment {
     pub scope: Scope,
     /// Shows what runs.
     pub inspect: Arc<dyn Inspect>,
+    /// Gets people to where things run.
+    pub attach: Arc<dyn Attach>,
     /// The environment's own target.
     pub backend: Arc<dyn Backend>,
     engine: Engine,
@@ -35,14 +37,14 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// The environment of this scope on a target of this kind, for the package at `root`. Its
+    /// The environment of this scope on the target at that place, for the package at `root`. Its
     /// state is in that bucket, else with its target.
     ///
     /// # Errors
     /// The target is not built yet, or can't be used.
     pub fn open(
         scope: Scope,
-        target: &str,
+        place: &Place,
         state: Option<S3>,
         root: &Path,
         terminal: &Terminal,
@@ -52,7 +54,7 @@ impl Deployment {
             .enable_all()
             .build()
             .map_err(|error| crate::failure::io("starting the runtime", &error))?;
-        let target = targets::reach(target, root)?;
+        let target = targets::reach(place, root)?;
         let store = match state {
             Some(bucket) => Arc::new(
                 bucket
@@ -70,6 +72,7 @@ impl Deployment {
         Ok(Self {
             scope,
             inspect: target.inspect,
+            attach: target.attach,
             backend: target.backend,
             engine,
             runtime,

@@ -10,6 +10,8 @@ pub enum Outcome {
     Done,
     /// A plan has changes, and `--detailed-exitcode` asks to be told: exit code 2.
     Changes,
+    /// What was run ended with this exit code.
+    Code(u8),
 }
 
 /// Why a command ended before it was done.

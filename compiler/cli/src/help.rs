@@ -20,16 +20,21 @@ const GROUPS: &[(&str, &[&str])] = &[
     (
         "Understand",
         &[
-            "graph", "why", "plan", "diff", "show", "render", "status", "logs",
+            "graph", "why", "plan", "diff", "show", "render", "rbac", "status", "logs",
         ],
     ),
-    ("Do", &["up", "apply", "rollback", "destroy", "secret"]),
+    (
+        "Do",
+        &[
+            "up", "apply", "rollback", "destroy", "secret", "run", "exec", "forward",
+        ],
+    ),
     ("Remember", &["releases", "state", "adopt"]),
     ("Around it", &["lsp", "completions", "version"]),
 ];
 
 /// The flags that no environment variable sets: each is a word to be said for one call.
-const SAID_ALOUD: &[&str] = &["data", "deletes", "take", "help"];
+const SAID_ALOUD: &[&str] = &["data", "deletes", "take", "apply", "plan", "help"];
 
 /// Reads the command line.
 ///

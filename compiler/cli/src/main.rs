@@ -67,6 +67,7 @@ fn finish(outcome: Result<Outcome, Stop>, terminal: &Terminal) -> u8 {
     match outcome {
         Ok(Outcome::Done) => 0,
         Ok(Outcome::Changes) => 2,
+        Ok(Outcome::Code(code)) => code,
         Err(Stop::Failed(failure)) => {
             terminal.failure(&failure);
             1

@@ -6,8 +6,9 @@ use plat_engine::{Plan, PlanFile, SigningKey};
 
 use crate::deploy::Deployment;
 use crate::failure::{self, Failure, Stop};
-use crate::program::{self, Program};
+use crate::program::Program;
 use crate::states;
+use crate::targets::Place;
 use crate::terminal::Terminal;
 
 /// A plan file larger than this is not ours: it is refused before it is read.
@@ -97,18 +98,15 @@ pub fn recent(
 /// # Errors
 /// Its target can't be used.
 pub fn open_for(plan: &Plan, terminal: &Terminal) -> Result<Deployment, Failure> {
-    let target = match &plan.graph {
-        Some(graph) => program::target(graph).to_owned(),
-        // A destroy has no graph; its targets describe themselves, name first.
-        None => plan
-            .targets
-            .values()
-            .next()
-            .and_then(|described| described.split_whitespace().next())
-            .unwrap_or_default()
-            .to_owned(),
+    let place = match &plan.graph {
+        Some(graph) => Place::of(graph),
+        // A destroy has no graph; its targets describe themselves.
+        None => {
+            let described = plan.targets.values().next().map(String::as_str);
+            Place::described(described.unwrap_or_default())
+        }
     };
     let state = plan.graph.as_ref().and_then(states::of);
     // Where the program is matters to planning alone.
-    Deployment::open(plan.scope.clone(), &target, state, Path::new("/"), terminal)
+    Deployment::open(plan.scope.clone(), &place, state, Path::new("/"), terminal)
 }

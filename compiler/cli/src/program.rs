@@ -21,6 +21,7 @@ use crate::project::{self, MANIFEST, ReadError};
 use crate::report::{self, Sources};
 use crate::states;
 use crate::suggest::{listed, nearest};
+use crate::targets::Place;
 use crate::terminal::{Terminal, harmless};
 use crate::today::today;
 
@@ -489,7 +490,8 @@ impl Program {
     /// The target is not built yet, or can't be used.
     pub fn deployment(&self, graph: &Graph, terminal: &Terminal) -> Result<Deployment, Failure> {
         let state = states::of(graph);
-        Deployment::open(Scope::of(graph), target(graph), state, &self.root, terminal)
+        let place = Place::of(graph);
+        Deployment::open(Scope::of(graph), &place, state, &self.root, terminal)
     }
 
     /// What other environments use of one, of those that are applied.
@@ -524,11 +526,11 @@ impl Program {
             .find(|info| info.name == environment && !info.says_state)
             .and_then(|info| info.target);
         match (self.database.app_name(), target) {
-            (Some(app), Some(target)) => {
+            // Others say where they are in fields, which have to be evaluated.
+            (Some(app), Some(target)) if target == "local" => {
                 let scope = Scope { app, environment };
-                Ok(Deployment::open(
-                    scope, &target, None, &self.root, terminal,
-                )?)
+                let place = Place::described(&target);
+                Ok(Deployment::open(scope, &place, None, &self.root, terminal)?)
             }
             _ => {
                 let graph = self.graph(Some(&environment), terminal)?;

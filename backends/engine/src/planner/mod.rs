@@ -153,6 +153,7 @@ pub(crate) fn digest_of(seen: &Observation) -> Digest {
                 let health = match p.health {
                     crate::Health::Well => "well",
                     crate::Health::Stopped { .. } => "stopped",
+                    crate::Health::Stale { .. } => "stale",
                     crate::Health::Ailing { .. } => "ailing",
                 };
                 d.text("present").text(&p.uid).text(&p.version);

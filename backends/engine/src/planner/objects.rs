@@ -139,7 +139,10 @@ impl Decider<'_, '_> {
             self.drifted(object, DriftKind::Unrecorded, Some(present.summary.clone()));
             let action = if present.spec != digest {
                 Action::Update
-            } else if matches!(present.health, Health::Stopped { .. }) {
+            } else if matches!(
+                present.health,
+                Health::Stopped { .. } | Health::Stale { .. }
+            ) {
                 Action::Resume
             } else {
                 Action::Adopt
@@ -149,6 +152,10 @@ impl Decider<'_, '_> {
         };
         self.drift_of(object, recorded, present);
         let stopped = matches!(present.health, Health::Stopped { .. });
+        let stale = match &present.health {
+            Health::Stale { why } => Some(format!("started anew: {why}")),
+            _ => None,
+        };
         if present.spec != digest {
             self.changed(object, recorded, present);
         } else if recorded.anew.iter().any(|id| object.after.contains(id)) {
@@ -161,8 +168,9 @@ impl Decider<'_, '_> {
                 Some(how),
             );
             self.again(object);
-        } else if stopped || !recorded.settled {
-            let how = (!stopped).then(|| "makes sure that it works".to_owned());
+        } else if stopped || stale.is_some() || !recorded.settled {
+            let sure = || (!stopped).then(|| "makes sure that it works".to_owned());
+            let how = stale.or_else(sure);
             self.draft(Action::Resume, object, Some(recorded), be(present), how);
         } else if recorded.digest != digest || recorded.uid != present.uid {
             self.draft(Action::Adopt, object, Some(recorded), be(present), None);
@@ -221,6 +229,7 @@ impl Decider<'_, '_> {
             Health::Stopped { why } => {
                 self.drifted(object, DriftKind::Stopped, Some(why.clone()));
             }
+            Health::Stale { why } => self.drifted(object, DriftKind::Stale, Some(why.clone())),
             Health::Ailing { why } => self.drifted(object, DriftKind::Ailing, Some(why.clone())),
         }
     }

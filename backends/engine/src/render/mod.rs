@@ -401,6 +401,7 @@ fn drift_text(drift: &Drift) -> String {
         DriftKind::Replaced => "was replaced by another",
         DriftKind::Changed => "was changed",
         DriftKind::Stopped => "stopped",
+        DriftKind::Stale => "is out of date",
         DriftKind::Ailing => "is not well",
         DriftKind::Unrecorded => "is there, and not on record",
     };
@@ -453,7 +454,10 @@ fn shown(change: &ChangeView, field: &FieldView) -> bool {
 
 fn healed(operations: &[OperationView]) -> &str {
     let all = |action| operations.iter().all(|o| o.action == action);
-    if all(Action::Resume) && operations.iter().any(|o| o.how.is_some()) {
+    let how = || operations.iter().filter_map(|o| o.how.as_deref());
+    if let Some(anew) = how().find(|how| how.starts_with("started anew")) {
+        anew
+    } else if all(Action::Resume) && how().next().is_some() {
         "was not ready: waited for again"
     } else if all(Action::Resume) {
         "started again"

@@ -292,6 +292,28 @@ fn a_rename_is_a_move() {
 }
 
 #[test]
+fn what_runs_with_something_that_is_another_by_now_is_started_anew() {
+    run(async {
+        let bench = Bench::new();
+        bench.up(SHOP).await;
+        let why = "it has former values of its secrets (db)";
+        bench.fake.with(|w| {
+            w.stale.insert("thing/api".into(), why.to_owned());
+        });
+        bench.log();
+        let plan = bench.plan(SHOP).await.unwrap();
+        let drift: Vec<_> = plan.drift.iter().map(|d| (&*d.label, d.what)).collect();
+        assert_eq!(drift, [("thing api", DriftKind::Stale)]);
+        assert_eq!(plan.drift[0].detail.as_deref(), Some(why));
+        let how = plan.operations[0].how.as_deref();
+        assert_eq!(how, Some(&*format!("started anew: {why}")));
+        assert!(bench.apply(&plan).await.unwrap().is_complete());
+        assert_eq!(bench.log(), ["resume thing/api"]);
+        assert!(bench.plan(SHOP).await.unwrap().is_empty());
+    });
+}
+
+#[test]
 fn drift_is_told_apart_and_healed() {
     run(async {
         let bench = Bench::new();

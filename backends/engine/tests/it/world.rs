@@ -179,6 +179,8 @@ pub struct World {
     pub violations: Vec<String>,
     pub faults: BTreeMap<ObjectId, Vec<Fault>>,
     pub unreadable: BTreeSet<ObjectId>,
+    /// What runs with something that is another by now, and why.
+    pub stale: BTreeMap<ObjectId, String>,
     pub problems: Vec<Problem>,
     /// Who changed a thing, where this target knows.
     pub touched: BTreeMap<ObjectId, Changed>,
@@ -426,7 +428,9 @@ impl Backend for Fake {
                             None => plat_engine::spec_digest(&thing.spec),
                         },
                         token: thing.token.clone(),
-                        health: if thing.stopped {
+                        health: if let Some(why) = world.stale.get(id) {
+                            Health::Stale { why: why.clone() }
+                        } else if thing.stopped {
                             Health::Stopped {
                                 why: "killed by signal 9".into(),
                             }
@@ -734,6 +738,7 @@ impl World {
                     thing.asked = Some(Box::new(object.clone()));
                     thing.token = token;
                     thing.stopped = false;
+                    self.stale.remove(&op.object);
                 }
             }
             (action, None) => self.violations.push(format!("{action:?} of nothing")),

@@ -13,6 +13,9 @@ const HISTORY: u32 = 3;
 /// How late a run may begin, in seconds: what was missed for longer waits for the next time.
 const LATE: u32 = 300;
 
+/// The annotation of a Job that never runs again.
+pub const ONCE: &str = "plat/once";
+
 impl<'a> Lowering<'a> {
     pub(super) fn job(&mut self, fields: &mut Fields<'a>) {
         let runs = fields.word("runs").unwrap_or("on_change").to_owned();
@@ -121,7 +124,7 @@ impl<'a> Lowering<'a> {
         let mut put = Put::new("Job", "batch/v1", &full, json!({ "spec": spec }));
         put.id = Some(name.to_owned());
         if once {
-            put = put.annotate("plat/once", "true".to_owned());
+            put = put.annotate(ONCE, "true".to_owned());
         }
         put
     }

@@ -29,8 +29,10 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::facts::Facts;
 use crate::names;
+pub use jobs::ONCE;
 use plat_engine::fields::{Fields, Told};
 pub use pods::APP_DIR;
+pub use postgres::ADMINISTRATOR;
 pub use resources::KEYS;
 use settings::Settings;
 pub use settings::{namespace, setting, site_base};
@@ -113,6 +115,8 @@ struct Put<'a> {
     name: String,
     /// The name in its id.
     id: Option<String>,
+    /// How its id names its kind, where the name alone does not tell.
+    kind_in_id: Option<String>,
     /// Its declaration; none for what several share.
     node: Option<(&'a NodePath, &'a Node)>,
     /// Everything beside `apiVersion`, `kind` and `metadata`.
@@ -132,6 +136,7 @@ impl<'a> Put<'a> {
             version,
             name: name.to_owned(),
             id: None,
+            kind_in_id: None,
             node: None,
             body,
             annotations: Map::new(),
@@ -288,7 +293,8 @@ impl<'a> Lowering<'a> {
         }
         let mut spec = Json::Object(manifest);
         without_null(&mut spec);
-        let id = object_id(put.kind, put.id.as_deref().unwrap_or(&put.name));
+        let kind_in_id = put.kind_in_id.as_deref().unwrap_or(put.kind);
+        let id = object_id(kind_in_id, put.id.as_deref().unwrap_or(&put.name));
         let mut object = Object::new(id.clone(), self.target.clone(), spec);
         object.node = put.node.map(|(path, _)| path.clone());
         object.label = put.label;
@@ -306,6 +312,8 @@ impl<'a> Lowering<'a> {
             .node
             .and_then(|(_, node)| self.graph.origins.place(node.origin).cloned());
         object.holds_data = put.holds;
+        // What runs the app: a bad version gives way to the one before it.
+        object.goes_back = put.node.is_some() && matches!(put.kind, "Deployment" | "DaemonSet");
         object.on_change = put
             .on_change
             .into_iter()

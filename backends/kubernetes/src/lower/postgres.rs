@@ -10,7 +10,7 @@ use super::{Lowering, Put, object_id};
 use plat_engine::fields::{self, Fields};
 
 /// The key of the administrator's password.
-const ADMINISTRATOR: &str = "administrator";
+pub const ADMINISTRATOR: &str = "administrator";
 /// The user of PostgreSQL in its images.
 const USER: i64 = 999;
 /// The part of what keeps copies of a database back.

@@ -193,7 +193,8 @@ impl<'a> Lowering<'a> {
             return fields.refuse("object", message, vec![offer]);
         };
         let name = text(&["metadata", "name"]).unwrap_or_else(|| self.name(fields.node));
-        let id = object_id(said.kind, &name);
+        let written = crate::cluster::written(said.kind, version);
+        let id = object_id(&written, &name);
         if let Some(other) = self.objects.get(&id) {
             let message = format!("there is another {id} here: {}", other.label);
             let offers = vec!["give it another name: metadata = { name = \"…\" }".into()];
@@ -210,6 +211,7 @@ impl<'a> Lowering<'a> {
             .filter(|(key, _)| !matches!(key.as_str(), "apiVersion" | "kind" | "metadata"))
             .collect();
         let mut put = Put::new(said.kind, version, &name, Json::Object(rest)).of(fields);
+        put.kind_in_id = Some(written);
         put.label = format!("raw_object {path}");
         self.put(put);
         if let (Some(Json::Object(mut metadata)), Some(object)) =

@@ -14,6 +14,7 @@
 //! `workload` (roll-outs), `converge` (what is kept), `supervise` (shims).
 
 mod apply;
+mod attend;
 mod control;
 mod converge;
 mod cron;
@@ -40,7 +41,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use plat_engine::Scope;
@@ -50,6 +51,7 @@ use crate::dirs::{self, Dirs};
 use crate::names;
 use crate::ports::Ports;
 use crate::tools::Tools;
+pub(crate) use instance::started;
 use log::Log;
 use protocol::Reply;
 use store::Store;
@@ -113,6 +115,8 @@ pub(crate) struct Agent {
     crons_changed: Notify,
     /// Clients and operations under way.
     busy: AtomicUsize,
+    /// How many jobs were run by hand.
+    by_hand: AtomicU64,
     /// Something ended that may leave nothing to do.
     calmer: Notify,
     /// It is to leave.
@@ -258,6 +262,7 @@ pub async fn serve(dirs: Dirs, config: Config) -> Result<(), AgentError> {
         routes_changed: Notify::new(),
         crons_changed: Notify::new(),
         busy: AtomicUsize::new(0),
+        by_hand: AtomicU64::new(0),
         calmer: Notify::new(),
         leave: Notify::new(),
     });

@@ -3,6 +3,9 @@
 //! A connection carries one request. The agent speaks first, with [`Hello`]; the client sends a
 //! [`Request`]; the agent answers with any number of [`Reply::Progress`] and one last reply.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use plat_engine::{Health, OpErrorKind, Precondition, RunState, Scope};
 use plat_model::NodePath;
 use serde::{Deserialize, Serialize};
@@ -41,6 +44,22 @@ pub enum Request {
     Observe {
         /// Whose.
         scope: Scope,
+    },
+    /// The copies of a declaration that run.
+    Copies {
+        /// Whose.
+        scope: Scope,
+        /// The declaration.
+        node: NodePath,
+    },
+    /// What somebody starts who runs a job by hand.
+    ByHand {
+        /// Whose.
+        scope: Scope,
+        /// The job.
+        node: NodePath,
+        /// What it is given behind its own arguments.
+        arguments: Vec<String>,
     },
     /// The routes that this agent's proxies serve, of every app.
     Routes,
@@ -125,6 +144,13 @@ pub enum Reply {
         /// By object.
         objects: Vec<Seen>,
     },
+    /// The copies that run.
+    Copies {
+        /// By number.
+        copies: Vec<Copy>,
+    },
+    /// What is to be started.
+    ByHand(Launch),
     /// The routes of every app.
     Routes {
         /// In the order in which they came.
@@ -134,6 +160,47 @@ pub enum Reply {
     Retiring,
     /// It can't be done.
     Failed(Failure),
+}
+
+/// A copy that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Copy {
+    /// Which, from 0.
+    pub number: u32,
+    /// Its process.
+    pub pid: u32,
+    /// When that started, in clock ticks since boot: the two name one process for ever.
+    pub started: Option<u64>,
+    /// Whether it can take work.
+    pub ready: bool,
+    /// Its working directory; none of a data service.
+    pub dir: Option<PathBuf>,
+    /// Its ports by name.
+    pub ports: BTreeMap<String, u16>,
+}
+
+/// What somebody is to start himself. It holds values of secrets, and shows none.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// The command and its arguments.
+    pub command: Vec<String>,
+    /// The working directory.
+    pub dir: PathBuf,
+    /// The whole environment.
+    pub env: BTreeMap<String, String>,
+    /// Files to lay down before and to take away afterwards.
+    pub files: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+impl std::fmt::Debug for Launch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Launch")
+            .field("command", &self.command)
+            .field("dir", &self.dir)
+            .field("env", &self.env.keys())
+            .field("files", &self.files.keys())
+            .finish()
+    }
 }
 
 /// A route that is served.

@@ -153,6 +153,18 @@ impl Agent {
             Request::Observe { scope } => Reply::Observed {
                 objects: self.observe(&scope),
             },
+            Request::Copies { scope, node } => match self.copies(&scope, &node) {
+                Ok(copies) => Reply::Copies { copies },
+                Err(failure) => Reply::Failed(failure),
+            },
+            Request::ByHand {
+                scope,
+                node,
+                arguments,
+            } => match self.by_hand(&scope, &node, arguments, progress).await {
+                Ok(launch) => Reply::ByHand(launch),
+                Err(failure) => Reply::Failed(failure),
+            },
             Request::Routes => Reply::Routes {
                 routes: self.routed(),
             },

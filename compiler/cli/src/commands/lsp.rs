@@ -16,7 +16,7 @@ use crate::failure::{Failure, Outcome, Stop};
 use crate::program;
 use crate::project;
 use crate::states;
-use crate::targets;
+use crate::targets::{self, Place};
 use crate::terminal::{Paint, Terminal};
 
 /// Serves the editor that started it, until that says it is done.
@@ -128,7 +128,8 @@ impl Files {
             return None;
         }
         let scope = Scope::of(graph);
-        let deployment = Deployment::open(scope, target, None, root, &self.terminal).ok()?;
+        let place = Place::described(target);
+        let deployment = Deployment::open(scope, &place, None, root, &self.terminal).ok()?;
         deployment.applied()
     }
 }

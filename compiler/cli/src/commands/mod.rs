@@ -2,6 +2,7 @@
 
 mod adopt;
 mod apply;
+mod attach;
 mod check;
 mod completions;
 mod destroy;
@@ -15,6 +16,7 @@ mod logs;
 mod lsp;
 mod new;
 mod plan;
+mod rbac;
 mod releases;
 mod render;
 mod rollback;
@@ -54,6 +56,10 @@ pub fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Outcome, Stop> 
         Command::Show(show) => show::run(show, global, terminal),
         Command::Status(status) => status::run(status, global, terminal),
         Command::Logs(logs) => logs::run(logs, global, terminal),
+        Command::Exec(exec) => attach::exec(exec, global, terminal),
+        Command::Run(run) => attach::run(run, global, terminal),
+        Command::Forward(forward) => attach::forward(forward, global, terminal),
+        Command::Rbac(rbac) => rbac::run(rbac, global, terminal),
         Command::Up(up) => up::run(up, global, terminal),
         Command::Apply(apply) => apply::run(apply, global, terminal),
         Command::Releases(releases) => releases::run(releases, global, terminal),

@@ -1,0 +1,483 @@
+//! A cluster as the engine sees it.
+//!
+//! What window remains without a fence of the API server's own: each write carries the version
+//! that was compared just before, so that of two writers of one object one is refused; a writer
+//! that lost its lease can still finish the one write it is in.
+
+mod change;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use futures::stream::{self, StreamExt as _};
+use plat_engine::{
+    Action, Backend, BackendError, Done, Facts, Health, HeldData, Lowered, Object, ObjectId,
+    Observation, Observed, OpContext, OpError, OpErrorKind, Operation, Present, Problem, Refusal,
+    Scope, SecretStore, Store, Token,
+};
+use plat_model::{Graph, NodePath, TargetId};
+use serde::Deserialize as _;
+use serde_json::Value as Json;
+
+use crate::cluster::{
+    self, ApiError, Cluster, KINDS, Kind, Secrets, StateStore, annotation, applied, changed,
+    health, kind, read_kind, summary, written,
+};
+use crate::cluster::{ID, LEAVE, TOKEN, used};
+use crate::lower::ONCE;
+use crate::names;
+use crate::place::Place;
+
+/// How many objects are read at once.
+const READS: usize = 16;
+
+/// The target `kubernetes { … }`: one namespace of one cluster.
+pub struct Kubernetes {
+    pub(crate) cluster: Arc<Cluster>,
+    secrets: Secrets,
+    root: PathBuf,
+    local: PathBuf,
+}
+
+impl Kubernetes {
+    /// That place, for the app whose package's root is `root`. Plans that are only looked at are
+    /// kept in `local`, so that to plan is to read.
+    pub fn new(place: &Place, root: &Path, local: PathBuf) -> Self {
+        let cluster = Arc::new(Cluster::new(&place.context, &place.namespace));
+        Self {
+            secrets: Secrets::new(Arc::clone(&cluster), &place.prefix),
+            cluster,
+            root: root.to_path_buf(),
+            local,
+        }
+    }
+}
+
+/// The labels that all objects of a scope have.
+pub(crate) fn owned(scope: &Scope) -> String {
+    format!(
+        "{}={},{}={}",
+        names::APP,
+        names::label(&scope.app),
+        names::ENV,
+        names::label(&scope.environment)
+    )
+}
+
+fn is_owned(live: &Json, scope: &Scope) -> bool {
+    let labels = live.pointer("/metadata/labels");
+    let has = |name: &str, value: &str| {
+        labels.and_then(|l| l.get(name)?.as_str()) == Some(names::label(value).as_str())
+    };
+    has(names::APP, &scope.app) && has(names::ENV, &scope.environment)
+}
+
+/// The kind and the name of an id, as they are written.
+fn parts(id: &ObjectId) -> (&str, &str) {
+    id.as_str().split_once('/').unwrap_or(("", id.as_str()))
+}
+
+fn text<'a>(live: &'a Json, pointer: &str) -> &'a str {
+    live.pointer(pointer)
+        .and_then(Json::as_str)
+        .unwrap_or_default()
+}
+
+fn present(live: &Json) -> Present {
+    let object = remembered(live, applied(live).unwrap_or_default());
+    let digest = object.digest_of(&object.spec);
+    let kind = text(live, "/kind");
+    let name = text(live, "/metadata/name");
+    Present {
+        uid: text(live, "/metadata/uid").to_owned(),
+        // What is ours: a status that moves on is no other version of what was compared.
+        version: digest.as_str().to_owned(),
+        spec: digest,
+        token: annotation(live, TOKEN).map(|t| Token(t.to_owned())),
+        health: health(live),
+        summary: summary(live),
+        holds_data: (kind == "PersistentVolumeClaim").then(|| HeldData {
+            what: format!("the volume {name} and all its files"),
+            kept_on_delete: true,
+        }),
+        changed: changed(live).map(Box::new),
+        object: Some(Box::new(object)),
+    }
+}
+
+/// What a live object was last asked to be, as far as it tells itself: what a lost state is
+/// rebuilt from. Its order and what replaces it come back with the next apply.
+fn remembered(live: &Json, spec: Json) -> Object {
+    let kind = text(live, "/kind");
+    let name = text(live, "/metadata/name");
+    let id = annotation(live, ID).map_or_else(|| format!("{kind}/{name}"), str::to_owned);
+    let path = annotation(live, names::PATH).or_else(|| {
+        let labels = live.pointer("/metadata/labels")?;
+        labels.get(names::PATH)?.as_str()
+    });
+    let leave = annotation(live, LEAVE).and_then(|text| serde_json::from_str(text).ok());
+    Object {
+        node: path.map(NodePath::from),
+        label: format!("{kind} {name}"),
+        leave: leave.unwrap_or_default(),
+        ..Object::new(id, TargetId::main(), spec)
+    }
+}
+
+#[async_trait]
+impl Backend for Kubernetes {
+    fn name(&self) -> &'static str {
+        "kubernetes"
+    }
+
+    fn describe(&self, graph: &Graph) -> String {
+        Place::of(&TargetId::main(), graph).to_string()
+    }
+
+    fn ids_from_names(&self) -> bool {
+        true
+    }
+
+    async fn gather(&self, target: &TargetId, graph: &Graph) -> Result<Facts, Vec<Refusal>> {
+        let facts = crate::facts::gather(&self.root, target, graph)?;
+        Ok(Facts(serde_json::to_value(facts).unwrap_or_default()))
+    }
+
+    fn lower(
+        &self,
+        target: &TargetId,
+        graph: &Graph,
+        facts: &Facts,
+    ) -> Result<Lowered, Vec<Refusal>> {
+        // What `gather` wrote; of anything else there is none.
+        let facts = crate::facts::Facts::deserialize(&facts.0).unwrap_or_default();
+        let lowered = crate::lower::lower(target, graph, &facts)?;
+        match facts.images.iter().next() {
+            // Images of directories are named by lowering; pushing them is not there yet.
+            Some((node, image)) => Err(vec![Refusal {
+                node: Some(NodePath::from(node.as_str())),
+                field: None,
+                place: None,
+                message: format!("making the image {image} is not built yet"),
+                offers: vec![
+                    "build and push an image, and name it: image(\"…\")".into(),
+                    "`platc render` writes the manifests for images of that name".into(),
+                ],
+            }]),
+            None => Ok(lowered),
+        }
+    }
+
+    async fn observe(&self, scope: &Scope, asked: &BTreeSet<ObjectId>) -> Observation {
+        let labels = owned(scope);
+        let labels = labels.as_str();
+        // Those that declarations become, and those that were asked for.
+        let mut names: BTreeSet<String> = KINDS.iter().map(|k| k.name.to_string()).collect();
+        names.extend(asked.iter().map(|id| parts(id).0.to_owned()));
+        names.remove("Namespace");
+        let lists = names.iter().map(|name| async move {
+            let list = self.list(name, labels).await;
+            (name.as_str(), list)
+        });
+        let mut objects: BTreeMap<ObjectId, Observed> = BTreeMap::new();
+        let mut unread: BTreeMap<&str, String> = BTreeMap::new();
+        let mut kinds: BTreeMap<&str, Kind> = BTreeMap::new();
+        kinds.extend(kind("Namespace").map(|kind| ("Namespace", kind.clone())));
+        let lists = join_all(lists).await;
+        let secrets: BTreeMap<String, Json> = lists
+            .iter()
+            .filter(|(name, _)| *name == "Secret")
+            .filter_map(|(_, list)| list.as_ref().ok()?.as_ref())
+            .flat_map(|(_, all)| all)
+            .map(|live| (text(live, "/metadata/name").to_owned(), live.clone()))
+            .collect();
+        for (name, list) in lists {
+            match list {
+                Ok(Some((kind, all))) => {
+                    for live in newest(all) {
+                        let id = id_of(&kind, &live);
+                        // A claim that was kept, or a secret that was only set, is not applied yet.
+                        if applied(&live).is_some() {
+                            let mut present = present(&live);
+                            if let Some(why) = stale(&live, &present.health, &secrets) {
+                                present.health = Health::Stale { why };
+                            }
+                            objects.insert(id, Observed::Present(present));
+                        }
+                    }
+                    kinds.insert(name, kind);
+                }
+                // Of a kind that there is not, there is nothing.
+                Ok(None) => {}
+                Err(e) => {
+                    unread.insert(name, e.why);
+                }
+            }
+        }
+        // What is not ours may be there under the name all the same.
+        let missing: Vec<ObjectId> = asked
+            .iter()
+            .filter(|id| !objects.contains_key(*id))
+            .cloned()
+            .collect();
+        let (unread, kinds) = (&unread, &kinds);
+        let others: Vec<(ObjectId, Observed)> = stream::iter(missing)
+            .map(|id| async move {
+                let (kind, name) = parts(&id);
+                let seen = match (unread.get(kind), kinds.get(kind)) {
+                    (Some(why), _) => Observed::Unknown {
+                        why: why.to_owned(),
+                    },
+                    (None, None) => Observed::Absent,
+                    (None, Some(kind)) => self.one(kind, name, scope).await,
+                };
+                (id, seen)
+            })
+            .buffer_unordered(READS)
+            .collect()
+            .await;
+        objects.extend(others);
+        Observation { objects }
+    }
+
+    async fn check(&self, scope: &Scope, operations: &[&Operation]) -> Vec<Problem> {
+        let mut problems = self.unknown_kinds(operations).await;
+        let Some(secret) = kind("Secret") else {
+            return problems;
+        };
+        for operation in operations {
+            let Some(object) = &operation.desired else {
+                continue;
+            };
+            let keys = annotation(&object.spec, crate::lower::KEYS);
+            if !keys.is_some_and(|keys| keys.contains("\"set\"")) {
+                continue;
+            }
+            let name = text(&object.spec, "/metadata/name");
+            let there = self.cluster.get(secret, name).await;
+            let set = matches!(&there, Ok(Some(live)) if live.pointer("/data/value").is_some());
+            if !set && there.is_ok() {
+                let node = object.node.as_ref().map(ToString::to_string);
+                let node = node.unwrap_or_else(|| name.to_owned());
+                problems.push(Problem {
+                    stops: true,
+                    node: object.node.clone(),
+                    place: object.place.clone(),
+                    message: format!("the secret `{node}` has no value"),
+                    next: Some(format!(
+                        "platc secret set {node} --env {}",
+                        scope.environment
+                    )),
+                });
+            }
+        }
+        problems
+    }
+
+    async fn execute(&self, operation: &Operation, context: &OpContext) -> Result<Done, OpError> {
+        let what = format!("{} {}", verb(operation.action), operation.label);
+        let failed = |e: ApiError| OpError {
+            next: e.next.clone(),
+            ..OpError::new(e.kind(), what.clone(), e.why)
+        };
+        let (kind, name) = parts(&operation.object);
+        let (found, group) = read_kind(kind);
+        let Some(kind) = self.cluster.find(found, group).await.map_err(failed)? else {
+            if operation.desired.is_none() {
+                // With its kind all of it went.
+                return Ok(Done::Gone { data_kept_at: None });
+            }
+            let why = no_kind(found, group);
+            return Err(OpError::new(OpErrorKind::Fatal, what, why));
+        };
+        // Each is asked for in the version that it is written in.
+        let version = operation.desired.as_ref();
+        let version = version.map(|object| text(&object.spec, "/apiVersion"));
+        let kind = &version.map_or_else(|| kind.clone(), |version| kind.at(version));
+        match (operation.action, &operation.desired) {
+            (Action::Delete | Action::Forget, _) | (_, None) => {
+                self.remove(kind, name, operation, context, &what).await
+            }
+            (action, Some(desired)) => {
+                if action == Action::Replace {
+                    self.remove(kind, name, operation, context, &what).await?;
+                }
+                let made = self.bring(kind, desired, operation, context, &what).await?;
+                if kind.name == "Secret" {
+                    cluster::fill(&self.cluster, &made).await.map_err(failed)?;
+                }
+                self.until_it_works(kind, &made, context, &what).await
+            }
+        }
+    }
+
+    fn secrets(&self) -> &dyn SecretStore {
+        &self.secrets
+    }
+
+    fn state(&self, scope: &Scope) -> Result<Arc<dyn Store>, BackendError> {
+        let cluster = Arc::clone(&self.cluster);
+        let local = self
+            .local
+            .join(names::label(self.cluster.context()))
+            .join(&self.cluster.namespace)
+            .join(names::label(&scope.app))
+            .join(names::label(&scope.environment));
+        Ok(Arc::new(StateStore::new(cluster, scope.clone(), local)))
+    }
+}
+
+/// Why an object of a kind can't be made.
+pub(crate) fn no_kind(name: &str, group: &str) -> String {
+    format!("the cluster has no `{name}` of {group}: what brings that kind is not installed there")
+}
+
+impl Kubernetes {
+    /// All objects of a kind, as an id names it, with these labels; `None` where the cluster has no
+    /// such kind.
+    async fn list(&self, name: &str, labels: &str) -> Result<Option<(Kind, Vec<Json>)>, ApiError> {
+        let (name, group) = read_kind(name);
+        // That it is not there is known from the list as well.
+        let kind = match kind(name).filter(|kind| kind.group() == group) {
+            Some(kind) => kind.clone(),
+            None => match self.cluster.find(name, group).await? {
+                Some(kind) => kind,
+                None => return Ok(None),
+            },
+        };
+        if !kind.namespaced {
+            return Ok(Some((kind, Vec::new())));
+        }
+        let mut all = Vec::new();
+        for live in self.cluster.list(&kind, labels).await? {
+            all.push(self.cluster.as_applied(&kind, live).await?);
+        }
+        Ok(Some((kind, all)))
+    }
+
+    /// What is to be made of a kind that the cluster does not have, or has outside of namespaces.
+    async fn unknown_kinds(&self, operations: &[&Operation]) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for operation in operations {
+            let Some(object) = &operation.desired else {
+                continue;
+            };
+            let (name, group) = read_kind(parts(&operation.object).0);
+            if name == "Namespace" {
+                continue;
+            }
+            let message = match self.cluster.find(name, group).await {
+                Ok(Some(kind)) if kind.namespaced => continue,
+                Ok(Some(_)) => format!(
+                    "a `{name}` is the whole cluster's: an app's objects are in the namespace of its environment"
+                ),
+                Ok(None) => no_kind(name, group),
+                // Then it is not known; the operation tells.
+                Err(_) => continue,
+            };
+            problems.push(Problem {
+                stops: true,
+                node: object.node.clone(),
+                place: object.place.clone(),
+                message,
+                next: None,
+            });
+        }
+        problems
+    }
+
+    /// An object that carries no label of the scope, or is not there.
+    async fn one(&self, kind: &Kind, name: &str, scope: &Scope) -> Observed {
+        match self.cluster.get(kind, name).await {
+            Ok(None) => Observed::Absent,
+            Err(e) => Observed::Unknown { why: e.why },
+            Ok(Some(live)) if kind.name == "Namespace" => match applied(&live) {
+                Some(_) => Observed::Present(present(&live)),
+                // It is there, and nothing of ours is: what we say of it is still to be said.
+                None => Observed::Absent,
+            },
+            // Kept for us by an earlier destroy, or set before the first apply.
+            Ok(Some(live)) if is_owned(&live, scope) || is_kept(&live, scope) => Observed::Absent,
+            Ok(Some(live)) => Observed::Unknown {
+                why: format!(
+                    "there is a {} `{name}` already, which belongs to {}: give this environment a `namespace` or a `prefix` of its own",
+                    kind.name,
+                    whose(&live)
+                ),
+            },
+        }
+    }
+}
+
+/// The label of what was kept when its environment was taken away.
+const KEPT: &str = "plat/kept";
+
+fn is_kept(live: &Json, scope: &Scope) -> bool {
+    let label = names::label(&format!("{}.{}", scope.app, scope.environment));
+    live.pointer("/metadata/labels")
+        .and_then(|l| l.get(KEPT)?.as_str())
+        == Some(label.as_str())
+}
+
+/// Whose an object is, for people.
+fn whose(live: &Json) -> String {
+    let labels = live.pointer("/metadata/labels");
+    let label = |name: &str| labels.and_then(|l| l.get(name)?.as_str());
+    match (label(names::APP), label(names::ENV)) {
+        (Some(app), Some(env)) => format!("{app} → {env}"),
+        _ => match label("app.kubernetes.io/managed-by") {
+            Some(by) => format!("somebody else ({by})"),
+            None => "somebody else".to_owned(),
+        },
+    }
+}
+
+/// Why something has to be started anew though nobody changed what it is: a secret that it is given
+/// has another value by now. `secrets` are those of the environment; where they could not be read it
+/// is not known.
+fn stale(live: &Json, health: &Health, secrets: &BTreeMap<String, Json>) -> Option<String> {
+    let started = used::marked(live)?;
+    let once = annotation(live, ONCE).is_some();
+    let at_work = text(live, "/kind") == "Job" && *health != Health::Well;
+    if once || at_work || matches!(health, Health::Stopped { .. }) {
+        return None;
+    }
+    let names = used::secrets(live);
+    if !names.iter().any(|name| secrets.contains_key(name)) {
+        return None;
+    }
+    let now = used::digest(live, secrets)?;
+    (now != started).then(|| {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        format!("it has former values of its secrets ({})", names.join(", "))
+    })
+}
+
+fn id_of(kind: &Kind, live: &Json) -> ObjectId {
+    let by_name = || {
+        let kind = written(&kind.name, &kind.version);
+        format!("{kind}/{}", text(live, "/metadata/name"))
+    };
+    ObjectId::new(annotation(live, ID).map_or_else(by_name, str::to_owned))
+}
+
+/// Of several runs of a job the newest.
+fn newest(mut all: Vec<Json>) -> Vec<Json> {
+    all.sort_by_key(|live| text(live, "/metadata/creationTimestamp").to_owned());
+    all
+}
+
+fn verb(action: Action) -> &'static str {
+    match action {
+        Action::Create => "making",
+        Action::Update => "changing",
+        Action::Replace => "replacing",
+        Action::Delete => "removing",
+        Action::Adopt => "taking over",
+        Action::Resume => "starting",
+        Action::Forget => "forgetting",
+    }
+}

@@ -1,0 +1,408 @@
+//! One operation: making an object what is asked, waiting until it works, taking it away.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use plat_engine::{
+    Action, DataFate, Done, Health, Made, Object, OpContext, OpError, OpErrorKind, Operation,
+    Precondition,
+};
+use serde_json::{Map, Value as Json};
+use tokio::time::{Instant, sleep};
+
+use super::{KEPT, Kubernetes, is_kept, is_owned, owned, present, text, whose};
+use crate::cluster::{
+    self, ApiError, FENCE, ID, Kind, LEAVE, TOKEN, Waited, annotation, applied, health, used,
+};
+use crate::lower::ONCE;
+use crate::names;
+
+/// How many former runs of a job are kept to be looked at.
+const RUNS: usize = 3;
+/// How often a write is tried again that met a change of something else of the object.
+const TRIES: usize = 5;
+
+impl Kubernetes {
+    /// Makes an object what is asked, in the place of what the operation expects to find.
+    pub(super) async fn bring(
+        &self,
+        kind: &Kind,
+        desired: &Object,
+        operation: &Operation,
+        context: &OpContext,
+        what: &str,
+    ) -> Result<Json, OpError> {
+        let failed = |e: ApiError| OpError {
+            next: e.next.clone(),
+            ..OpError::new(e.kind(), what, e.why)
+        };
+        let conflict = |why: String| OpError::new(OpErrorKind::Conflict, what, why);
+        let name = text(&desired.spec, "/metadata/name");
+        for _ in 0..TRIES {
+            let live = self.cluster.get(kind, name).await.map_err(failed)?;
+            let mut manifest = match &live {
+                Some(live) => over(desired, live),
+                None => desired.spec.clone(),
+            };
+            let used = self.used(&manifest).await.map_err(failed)?;
+            if let Some(used) = &used {
+                used::mark(&mut manifest, used);
+            }
+            let mut marks = Map::new();
+            if !desired.leave.is_empty() {
+                let leave = serde_json::to_string(&desired.leave).unwrap_or_default();
+                marks.insert(LEAVE.into(), leave.into());
+            }
+            marks.insert(ID.into(), operation.object.as_str().into());
+            marks.insert(TOKEN.into(), operation.token.0.clone().into());
+            marks.insert(FENCE.into(), context.fence.to_string().into());
+            if let Some(live) = &live {
+                if let Some(seen) = annotation(live, FENCE).and_then(|f| f.parse::<u64>().ok())
+                    && seen > context.fence
+                    && is_owned(live, &context.scope)
+                {
+                    return Err(conflict("a later apply has been at it".into()));
+                }
+                let done = annotation(live, TOKEN) == Some(operation.token.0.as_str());
+                if done && kind.name != "Job" {
+                    return Ok(live.clone());
+                }
+                if let Some(done) = self
+                    .rerun(kind, live, done, used.as_deref(), context, what)
+                    .await?
+                {
+                    if done {
+                        return Ok(live.clone());
+                    }
+                    continue;
+                }
+                self.expect(kind, live, operation, context, what)?;
+                set(&mut manifest, "uid", text(live, "/metadata/uid").into());
+                let version = text(live, "/metadata/resourceVersion");
+                set(&mut manifest, "resourceVersion", version.into());
+            }
+            if let Some(meta) = manifest
+                .pointer_mut("/metadata")
+                .and_then(Json::as_object_mut)
+            {
+                let all = meta
+                    .entry("annotations")
+                    .or_insert_with(|| Json::Object(Map::new()));
+                if let Json::Object(all) = all {
+                    all.extend(marks);
+                }
+            }
+            // What an earlier destroy kept for us has no manager that could mind.
+            let kept = live
+                .as_ref()
+                .is_some_and(|live| is_kept(live, &context.scope));
+            match self.cluster.apply(kind, name, &manifest, kept).await {
+                Ok(_) if kept => {
+                    let patch = serde_json::json!({ "metadata": { "labels": { KEPT: null } } });
+                    let merged = self.cluster.merge(kind, name, &patch).await;
+                    return merged.map_err(failed);
+                }
+                Ok(made) => return Ok(made),
+                // A status that moved on in between is no reason to stop; another manager is.
+                Err(e) if e.code == 409 && e.why.contains("object has been modified") => {}
+                // All that is in the way was said to be taken over.
+                Err(e) if is_taken(&e, &manifest, operation) => {
+                    match self.cluster.apply(kind, name, &manifest, true).await {
+                        Err(e) if e.code == 409 && e.why.contains("object has been modified") => {}
+                        made => return made.map_err(failed),
+                    }
+                }
+                Err(e) if e.code == 409 => {
+                    let mut error = conflict(e.why);
+                    error.next = Some("plan again: the plan shows who has which field, and with which word it is taken over".into());
+                    return Err(error);
+                }
+                Err(e) => return Err(failed(e)),
+            }
+        }
+        Err(OpError::new(
+            OpErrorKind::Transient,
+            what,
+            "it changes all the time",
+        ))
+    }
+
+    /// The digest of the values of secrets that a manifest is given, as they are now.
+    async fn used(&self, manifest: &Json) -> Result<Option<String>, ApiError> {
+        let Some(secret) = cluster::kind("Secret") else {
+            return Ok(None);
+        };
+        let mut live = BTreeMap::new();
+        for name in used::secrets(manifest) {
+            if let Some(found) = self.cluster.get(secret, &name).await? {
+                live.insert(name, found);
+            }
+        }
+        Ok(used::digest(manifest, &live))
+    }
+
+    /// Whether what is there is what the operation expects.
+    fn expect(
+        &self,
+        kind: &Kind,
+        live: &Json,
+        operation: &Operation,
+        context: &OpContext,
+        what: &str,
+    ) -> Result<(), OpError> {
+        let conflict = |why: String| Err(OpError::new(OpErrorKind::Conflict, what, why));
+        let ours = applied(live).is_some();
+        match &operation.precondition {
+            Precondition::BeAbsent => {
+                let scope = &context.scope;
+                let free = !ours && (kind.name == "Namespace" || is_owned(live, scope));
+                if free || is_kept(live, scope) {
+                    return Ok(());
+                }
+                conflict(format!(
+                    "it is there already, and belongs to {}",
+                    whose(live)
+                ))
+            }
+            // Another name: another run of the same job.
+            Precondition::Be { .. } if kind.name == "Job" => Ok(()),
+            Precondition::Be { uid, version } => {
+                let is = present(live);
+                let anew = operation.action == Action::Replace;
+                if anew || (is.uid == *uid && is.version == *version) {
+                    return Ok(());
+                }
+                conflict("somebody changed it since the plan was made".into())
+            }
+        }
+    }
+
+    /// A job that is there under this name: one that is done or at work is left alone, one that
+    /// failed, or had other values of its secrets than those of `used`, makes room for another.
+    /// `None` where it is none.
+    async fn rerun(
+        &self,
+        kind: &Kind,
+        live: &Json,
+        done: bool,
+        used: Option<&str>,
+        context: &OpContext,
+        what: &str,
+    ) -> Result<Option<bool>, OpError> {
+        if kind.name != "Job" || !is_owned(live, &context.scope) {
+            return Ok(None);
+        }
+        let other = used::marked(live).is_some_and(|with| used.is_some_and(|now| now != with));
+        let anew = match health(live) {
+            Health::Stopped { .. } => true,
+            Health::Well => other && annotation(live, ONCE).is_none(),
+            Health::Stale { .. } | Health::Ailing { .. } => false,
+        };
+        match anew {
+            true if !done => {
+                self.delete_and_wait(kind, live, context, what).await?;
+                Ok(Some(false))
+            }
+            _ => Ok(Some(true)),
+        }
+    }
+
+    pub(super) async fn until_it_works(
+        &self,
+        kind: &Kind,
+        made: &Json,
+        context: &OpContext,
+        what: &str,
+    ) -> Result<Done, OpError> {
+        let name = text(made, "/metadata/name");
+        let result = |live: &Json| Made {
+            uid: text(live, "/metadata/uid").to_owned(),
+            version: present(live).version,
+            outs: BTreeMap::new(),
+        };
+        let within = context.deadline;
+        let waited = cluster::wait(&self.cluster, kind, name, within, &context.progress).await;
+        match waited {
+            Ok(Waited::Works(live)) => {
+                if kind.name == "Job" {
+                    self.forget_runs(kind, &live).await;
+                }
+                Ok(Done::There(result(&live)))
+            }
+            Ok(Waited::Not { why, log }) => Err(OpError {
+                log,
+                made: Some(Box::new(result(made))),
+                ..OpError::new(OpErrorKind::NotReady, what, why)
+            }),
+            Ok(Waited::Gone) => {
+                let why = "somebody removed it meanwhile";
+                Err(OpError::new(OpErrorKind::Conflict, what, why))
+            }
+            Err(e) => Err(OpError {
+                made: Some(Box::new(result(made))),
+                ..OpError::new(e.kind(), what, e.why)
+            }),
+        }
+    }
+
+    /// Removes the oldest runs of a job. It only tidies up: what can't be removed stays.
+    async fn forget_runs(&self, kind: &Kind, live: &Json) {
+        let Some(id) = annotation(live, ID) else {
+            return;
+        };
+        let labels = live.pointer("/metadata/labels");
+        let label = |name: &str| {
+            labels
+                .and_then(|l| l.get(name)?.as_str())
+                .unwrap_or_default()
+        };
+        let of = [names::APP, names::ENV, names::PATH]
+            .map(|name| format!("{name}={}", label(name)))
+            .join(",");
+        let Ok(mut runs) = self.cluster.list(kind, &of).await else {
+            return;
+        };
+        runs.retain(|run| annotation(run, ID) == Some(id));
+        runs.sort_by_key(|run| {
+            std::cmp::Reverse(text(run, "/metadata/creationTimestamp").to_owned())
+        });
+        for run in runs.iter().skip(RUNS) {
+            let name = text(run, "/metadata/name");
+            let uid = text(run, "/metadata/uid");
+            // Nothing waits for it.
+            let _ = self.cluster.delete(kind, name, Some(uid)).await;
+        }
+    }
+
+    pub(super) async fn remove(
+        &self,
+        kind: &Kind,
+        name: &str,
+        operation: &Operation,
+        context: &OpContext,
+        what: &str,
+    ) -> Result<Done, OpError> {
+        let failed = |e: ApiError| OpError {
+            next: e.next.clone(),
+            ..OpError::new(e.kind(), what, e.why)
+        };
+        let gone = |data_kept_at| Ok(Done::Gone { data_kept_at });
+        // Others may be in it, and what was kept is: nobody asked for it to go.
+        if kind.name == "Namespace" {
+            return gone(None);
+        }
+        if kind.name == "Job" {
+            let runs = self.cluster.list(kind, &owned(&context.scope)).await;
+            let id = operation.object.as_str();
+            for run in runs.map_err(failed)? {
+                if annotation(&run, ID) == Some(id) {
+                    self.delete_and_wait(kind, &run, context, what).await?;
+                }
+            }
+            return gone(None);
+        }
+        let Some(live) = self.cluster.get(kind, name).await.map_err(failed)? else {
+            return gone(None);
+        };
+        if !is_owned(&live, &context.scope) {
+            let why = format!("it belongs to {}", whose(&live));
+            return Err(OpError::new(OpErrorKind::Conflict, what, why));
+        }
+        if let Precondition::Be { uid, .. } = &operation.precondition
+            && text(&live, "/metadata/uid") != uid.as_str()
+        {
+            let why = "it is another one since the plan was made";
+            return Err(OpError::new(OpErrorKind::Conflict, what, why));
+        }
+        if operation.data == DataFate::Kept && kind.name == "PersistentVolumeClaim" {
+            let kept = names::label(&format!(
+                "{}.{}",
+                context.scope.app, context.scope.environment
+            ));
+            // Without its record of managers nothing of it is ours any more.
+            let patch = serde_json::json!({ "metadata": {
+                "labels": { names::APP: null, names::ENV: null, KEPT: kept },
+                "annotations": { ID: null, TOKEN: null, FENCE: null },
+                "managedFields": [{}],
+            }});
+            self.cluster
+                .merge(kind, name, &patch)
+                .await
+                .map_err(failed)?;
+            let at = format!("{} {}/{name}", kind.name, self.cluster.namespace);
+            return gone(Some(at));
+        }
+        self.delete_and_wait(kind, &live, context, what).await?;
+        gone(None)
+    }
+
+    async fn delete_and_wait(
+        &self,
+        kind: &Kind,
+        live: &Json,
+        context: &OpContext,
+        what: &str,
+    ) -> Result<(), OpError> {
+        let failed = |e: ApiError| OpError {
+            next: e.next.clone(),
+            ..OpError::new(e.kind(), what, e.why)
+        };
+        let name = text(live, "/metadata/name");
+        let uid = text(live, "/metadata/uid");
+        self.cluster
+            .delete(kind, name, Some(uid))
+            .await
+            .map_err(failed)?;
+        let end = Instant::now() + context.deadline;
+        loop {
+            let there = self.cluster.get(kind, name).await.map_err(failed)?;
+            let Some(there) = there.filter(|there| text(there, "/metadata/uid") == uid) else {
+                return Ok(());
+            };
+            if Instant::now() >= end {
+                let held = there.pointer("/metadata/finalizers").map(Json::to_string);
+                let why = format!("it does not go: {} hold it", held.unwrap_or_default());
+                return Err(OpError::new(OpErrorKind::NotReady, what, why));
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+/// What is applied over what is there: what is left to others is as they have it. What somebody else
+/// has of that by now is theirs alone.
+fn over(desired: &Object, live: &Json) -> Json {
+    if desired.leave.is_empty() {
+        return desired.spec.clone();
+    }
+    let mut manifest = desired.spec_over(live);
+    for field in cluster::held(live) {
+        let within = |left: &&String| {
+            let rest = field.path.strip_prefix(left.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        if desired.leave.iter().any(|left| within(&left))
+            && let Some((above, name)) = field.path.rsplit_once('.')
+            && let Some(Json::Object(above)) =
+                manifest.pointer_mut(&format!("/{}", above.replace('.', "/")))
+        {
+            above.remove(name);
+        }
+    }
+    manifest
+}
+
+/// Whether an apply was refused because of fields that the operation says to take over, and of no
+/// others.
+fn is_taken(error: &ApiError, manifest: &Json, operation: &Operation) -> bool {
+    let taken = |field: &String| {
+        cluster::path_of(field, manifest).is_some_and(|path| operation.take.contains(&path))
+    };
+    error.code == 409 && !error.held.is_empty() && error.held.iter().all(taken)
+}
+
+fn set(manifest: &mut Json, name: &str, value: Json) {
+    if let Some(Json::Object(meta)) = manifest.pointer_mut("/metadata") {
+        meta.insert(name.to_owned(), value);
+    }
+}

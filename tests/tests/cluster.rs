@@ -1,0 +1,491 @@
+//! An app on a real Kubernetes cluster: made, looked at, changed by us and by others, broken,
+//! mended and taken away.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test's helpers"
+)]
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use plat_tests::{Cluster, Home, Ran, SOON, apps, cluster, edit, eventually, get, install, kill};
+use serde_json::{Value, json};
+
+/// The fleet in a namespace of its own.
+struct Fleet {
+    cluster: &'static Cluster,
+    home: Home,
+    namespace: &'static str,
+}
+
+const SOURCE: &str = "fleet/fleet.plat";
+
+impl Fleet {
+    fn new(namespace: &'static str) -> Self {
+        let cluster = cluster();
+        let mut home = Home::new();
+        home.set("KUBECONFIG", cluster.kubeconfig());
+        install(&home, &apps().join("fleet"));
+        edit(&home, SOURCE, "NAMESPACE", namespace);
+        Self {
+            cluster,
+            home,
+            namespace,
+        }
+    }
+
+    fn with_token(self) -> Self {
+        let set =
+            self.home
+                .command(&["-C", "fleet", "secret", "set", "api_token", "--env", "prod"]);
+        let set = given(set, "a token of somebody\n");
+        assert_eq!(set.code, 0, "{}", set.stderr);
+        self
+    }
+
+    fn platc(&self, arguments: &[&str]) -> Ran {
+        let mut all = vec!["-C", "fleet"];
+        all.extend(arguments);
+        self.home.platc(&all)
+    }
+
+    fn apply(&self) {
+        let ran = self.platc(&["apply", "prod", "--yes"]);
+        assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    }
+
+    fn plan(&self) -> Ran {
+        self.platc(&["plan", "prod", "--detailed-exitcode"])
+    }
+
+    fn nothing_to_do(&self) {
+        let plan = self.plan();
+        assert_eq!(plan.code, 0, "{}\n{}", plan.stdout, plan.stderr);
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let mut all = vec!["-n", self.namespace];
+        all.extend(arguments);
+        self.cluster.json(&all)
+    }
+
+    /// The names of the objects of these kinds that are this environment's.
+    fn ours(&self, kinds: &str) -> Vec<String> {
+        let label = "plat/app=fleet,plat/env=prod";
+        let all = self.json(&["get", kinds, "-l", label]);
+        let items = all["items"].as_array().expect("a list");
+        let named = |item: &Value| {
+            let text = |at: &str| item.pointer(at).and_then(Value::as_str).unwrap_or_default();
+            format!("{}/{}", text("/kind"), text("/metadata/name"))
+        };
+        items.iter().map(named).collect()
+    }
+
+    /// `exec`, `run` and `forward` lead to pods.
+    fn one_can_be_there(&self) {
+        let once = ["exec", "prod", "web", "--copy", "1", "--", "/app", "once"];
+        let ran = self.platc(&once);
+        assert_eq!(
+            (ran.code, ran.stdout.as_str()),
+            (0, "done true\n"),
+            "{}",
+            ran.stderr
+        );
+        let crash = self.platc(&["exec", "prod", "web", "--", "/app", "crash"]);
+        assert_eq!(crash.code, 3, "{}", crash.stderr);
+        assert!(crash.stderr.contains("no such column"), "{}", crash.stderr);
+
+        let ran = self.platc(&["run", "prod", "by_hand"]);
+        assert_eq!(
+            (ran.code, ran.stdout.as_str()),
+            (0, "done false\n"),
+            "{}",
+            ran.stderr
+        );
+        let not_one = self.platc(&["run", "prod", "migrate"]);
+        assert_eq!(not_one.code, 1);
+        assert!(not_one.stderr.contains("on demand"), "{}", not_one.stderr);
+
+        let mut command = self
+            .home
+            .command(&["-C", "fleet", "forward", "prod", "busy:main"]);
+        let forward = command.stderr(Stdio::piped()).spawn();
+        let mut forward = forward.expect("it starts");
+        let mut line = String::new();
+        let mut said = BufReader::new(forward.stderr.take().expect("what it says"));
+        said.read_line(&mut line).expect("a line");
+        let port = line
+            .strip_prefix("127.0.0.1:")
+            .and_then(|rest| rest.split(' ').next()?.parse().ok());
+        let reply = port.map(|port| get(port, "localhost", "/env/PRICE"));
+        kill(i32::try_from(forward.id()).expect("a process"), "INT");
+        forward.wait().expect("it ends");
+        let body = reply.map(|reply| reply.map(|reply| reply.body));
+        assert_eq!(body, Some(Ok("$(1)\n".to_owned())), "it said {line}");
+    }
+
+    /// What the service answers that shows a variable of its environment.
+    fn answers(&self, variable: &str, wanted: &str) {
+        eventually("the new version to answer", SOON, || {
+            let path = format!("/env/{variable}");
+            match self.cluster.ask(self.namespace, "web", &path)?.trim() {
+                said if said == wanted => Ok(()),
+                said => Err(said.to_owned()),
+            }
+        });
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        // The pods' memory is needed by the next test. It may be gone, which is as well.
+        let delete = ["delete", "namespace", self.namespace, "--wait=false"];
+        let _ = self.cluster.try_kubectl(&delete);
+    }
+}
+
+/// Runs a command that is told something.
+fn given(mut command: std::process::Command, text: &str) -> Ran {
+    use std::io::Write as _;
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("platc starts");
+    let mut input = child.stdin.take().expect("its input");
+    input.write_all(text.as_bytes()).expect("it is read");
+    drop(input);
+    Ran::from(&child.wait_with_output().expect("it ends"))
+}
+
+/// The kinds that are lowered and that every cluster has.
+const KINDS: &str = "serviceaccounts,configmaps,secrets,services,persistentvolumeclaims,deployments,statefulsets,daemonsets,jobs,cronjobs,horizontalpodautoscalers,poddisruptionbudgets,networkpolicies,ingresses";
+
+#[test]
+fn an_app_lives_on_a_cluster() {
+    let fleet = Fleet::new("lives");
+
+    // What would fail is told before anything is changed.
+    let refused = fleet.platc(&["apply", "prod", "--yes"]);
+    assert_eq!(refused.code, 1, "{}", refused.stdout);
+    assert!(
+        refused.stderr.contains("platc secret set api_token"),
+        "{}",
+        refused.stderr
+    );
+    assert!(
+        fleet
+            .cluster
+            .try_kubectl(&["get", "namespace", "lives"])
+            .is_err(),
+        "nothing was changed"
+    );
+
+    let fleet = fleet.with_token();
+    fleet.apply();
+    fleet.answers("GREETING", "first");
+    let secret = fleet.json(&["get", "secret", "session-key"]);
+    assert_eq!(
+        secret["data"]["value"].as_str().map(str::len),
+        Some(56),
+        "40 letters, as Base64"
+    );
+
+    // Nothing is a change that nobody changed: not a default, not another spelling of a quantity.
+    fleet.nothing_to_do();
+    let again = fleet.platc(&["apply", "prod", "--yes"]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    let status = fleet.platc(&["status", "prod"]);
+    assert!(status.stdout.contains("2/2"), "{}", status.stdout);
+    let logs = fleet.platc(&["logs", "--env", "prod", "web"]);
+    assert!(
+        logs.stdout.contains("serving on 8080"),
+        "{}\n{}",
+        logs.stdout,
+        logs.stderr
+    );
+
+    fleet.one_can_be_there();
+
+    // A new version is rolled out; the job before it ran once and does not run again.
+    let runs = fleet.ours("jobs");
+    edit(&fleet.home, SOURCE, "\"first\"", "\"second\"");
+    assert_eq!(fleet.plan().code, 2);
+    fleet.apply();
+    fleet.answers("GREETING", "second");
+    assert_eq!(fleet.ours("jobs"), runs);
+    fleet.nothing_to_do();
+
+    // A new value of a secret reaches all who have it, and the jobs that do.
+    let key = || fleet.cluster.ask("lives", "web", "/env/KEY");
+    let former = key();
+    let list = fleet.platc(&["secret", "list", "--env", "prod"]);
+    assert!(list.stdout.contains("session_key"), "{}", list.stdout);
+    let rotated = fleet.platc(&["secret", "rotate", "session_key", "--env", "prod"]);
+    assert_eq!(rotated.code, 0, "{}", rotated.stderr);
+    let plan = fleet.plan();
+    assert_eq!(plan.code, 2, "{}", plan.stdout);
+    let why = "former values of its secrets";
+    assert!(plan.stdout.contains(why), "{}", plan.stdout);
+    fleet.apply();
+    eventually("the new key", SOON, || {
+        let now = key()?;
+        (Ok(&now) != former.as_ref()).then_some(()).ok_or(now)
+    });
+    assert_ne!(fleet.ours("jobs"), Vec::<String>::new());
+    fleet.nothing_to_do();
+    let refused = fleet.platc(&["secret", "rotate", "api_token", "--env", "prod"]);
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.stderr.contains("not generated"),
+        "{}",
+        refused.stderr
+    );
+
+    // What the source says no more goes, and nothing else.
+    edit(&fleet.home, SOURCE, "worker idle", "worker late");
+    let before = fleet.ours("deployments");
+    fleet.apply();
+    let after = fleet.ours("deployments");
+    assert!(before.contains(&"Deployment/idle".to_owned()), "{before:?}");
+    assert_eq!(before.len(), after.len());
+    assert!(!after.contains(&"Deployment/idle".to_owned()), "{after:?}");
+
+    // Taken away: all but the data.
+    let destroy = fleet.platc(&["destroy", "prod", "--yes"]);
+    assert_eq!(destroy.code, 0, "{}", destroy.stderr);
+    assert_eq!(fleet.ours(KINDS), Vec::<String>::new());
+    let claims = fleet.json(&["get", "persistentvolumeclaims"]);
+    assert_eq!(
+        claims["items"].as_array().map(Vec::len),
+        Some(1),
+        "{claims}"
+    );
+
+    // And there again, with the same data.
+    let uid = claims["items"][0]["metadata"]["uid"].clone();
+    let fleet = fleet.with_token();
+    fleet.apply();
+    let claim = fleet.json(&["get", "persistentvolumeclaim", "uploads"]);
+    assert_eq!(claim["metadata"]["uid"], uid);
+    fleet.nothing_to_do();
+}
+
+#[test]
+fn a_bad_version_goes_back_by_itself_and_says_why() {
+    let fleet = Fleet::new("breaks").with_token();
+    fleet.apply();
+    let good = "args: [\"serve\"])\n    port      = 8080";
+    let bad = good.replace("serve", "crash");
+    edit(&fleet.home, SOURCE, good, &bad);
+    let ran = fleet.platc(&["apply", "prod", "--yes"]);
+    assert_eq!(ran.code, 1, "{}", ran.stdout);
+    for part in [
+        "ended with code 3",
+        "the configuration is broken: no such column",
+        "back",
+    ] {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+    }
+    let live = fleet.json(&["get", "deployment", "web"]);
+    let container = &live["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["args"], json!(["serve"]));
+    fleet.answers("GREETING", "first");
+    edit(&fleet.home, SOURCE, &bad, good);
+    fleet.nothing_to_do();
+}
+
+#[test]
+fn what_others_changed_is_shown_with_who_did() {
+    let fleet = Fleet::new("drifts").with_token();
+    fleet.apply();
+
+    // Fields that we do not say are theirs: no drift.
+    let annotated = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": { "name": "web", "namespace": "drifts", "annotations": { "team": "x" } },
+    });
+    fleet.cluster.apply("team-tool", &annotated);
+    fleet.nothing_to_do();
+
+    // A field of ours that somebody took over.
+    let greeting = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": { "name": "web", "namespace": "drifts" },
+        "spec": { "template": { "spec": { "containers": [
+            { "name": "web", "env": [{ "name": "GREETING", "value": "theirs" }] },
+        ]}}},
+    });
+    fleet.cluster.apply("anna", &greeting);
+    // A plan that would fail says so.
+    let plan = fleet.plan();
+    assert_eq!(plan.code, 1, "{}", plan.stdout);
+    let field = "spec.template.spec.containers.0.env.0.value";
+    let held = format!("{field}: anna has it at \"theirs\"");
+    assert!(plan.stdout.contains(&held), "{}", plan.stdout);
+
+    // It is taken over by its word alone.
+    let refused = fleet.platc(&["apply", "prod", "--yes"]);
+    assert_eq!(refused.code, 1, "{}", refused.stdout);
+    let word = format!("web:{field}");
+    assert!(refused.stderr.contains(&word), "{}", refused.stderr);
+    let live = fleet.json(&["get", "deployment", "web"]);
+    let container = "/spec/template/spec/containers/0";
+    let env = live.pointer(container).map(|c| &c["env"][0]["value"]);
+    assert_eq!(env, Some(&json!("theirs")));
+    let taken = fleet.platc(&["apply", "prod", "--yes", "--take", &word]);
+    assert_eq!(taken.code, 0, "{}", taken.stderr);
+    fleet.answers("GREETING", "first");
+    fleet.nothing_to_do();
+
+    // An object that is gone is made again.
+    fleet
+        .cluster
+        .kubectl(&["-n", "drifts", "delete", "service", "busy"]);
+    let plan = fleet.plan();
+    assert!(plan.stdout.contains("busy"), "{}", plan.stdout);
+
+    // One that carries no label of ours is left alone, whatever its name.
+    fleet.cluster.kubectl(&[
+        "-n",
+        "drifts",
+        "label",
+        "cronjob",
+        "tidy",
+        "plat/app-",
+        "plat/env-",
+    ]);
+    let destroy = fleet.platc(&["destroy", "prod", "--yes"]);
+    assert_eq!(destroy.code, 1, "{}", destroy.stdout);
+    assert!(destroy.stderr.contains("tidy"), "{}", destroy.stderr);
+    fleet.json(&["get", "cronjob", "tidy"]);
+}
+
+#[test]
+fn objects_of_kinds_that_others_brought_are_kept_like_all_others() {
+    let fleet = Fleet::new("kinds").with_token();
+    let widget = r#"
+raw_object gear { object = kubernetes.object("example.com/v1/Widget", { spec = { size = 3, colour = "red" } }) }
+raw_object most { object = kubernetes.object("ResourceQuota", { spec = { hard = { pods = "40" } } }) }
+"#;
+    let source = std::fs::read_to_string(fleet.home.path().join(SOURCE)).expect("the source");
+    std::fs::write(fleet.home.path().join(SOURCE), source + widget).expect("it is written");
+
+    // Nobody brought the kind yet: nothing is begun.
+    let refused = fleet.platc(&["apply", "prod", "--yes"]);
+    assert_eq!(refused.code, 1, "{}", refused.stdout);
+    let why = "the cluster has no `Widget` of example.com";
+    assert!(refused.stderr.contains(why), "{}", refused.stderr);
+
+    fleet.cluster.apply(
+        "others",
+        &json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": { "name": "widgets.example.com" },
+            "spec": {
+                "group": "example.com", "scope": "Namespaced",
+                "names": { "kind": "Widget", "plural": "widgets", "singular": "widget" },
+                "versions": [{ "name": "v1", "served": true, "storage": true, "schema": {
+                    "openAPIV3Schema": { "type": "object", "properties": { "spec": {
+                        "type": "object",
+                        "properties": {
+                            "size": { "type": "integer" },
+                            "colour": { "type": "string" },
+                            "weight": { "type": "integer", "default": 7 },
+                        },
+                    }}},
+                }}],
+            },
+        }),
+    );
+    let established = "--for=condition=established";
+    let definition = "crd/widgets.example.com";
+    fleet
+        .cluster
+        .kubectl(&["wait", established, definition, "--timeout=30s"]);
+    fleet.apply();
+    let live = fleet.json(&["get", "widget", "gear"]);
+    assert_eq!(
+        live["spec"],
+        json!({ "size": 3, "colour": "red", "weight": 7 })
+    );
+    fleet.nothing_to_do();
+
+    let patch = r#"{"spec":{"size":4}}"#;
+    fleet.cluster.kubectl(&[
+        "-n",
+        "kinds",
+        "patch",
+        "widget",
+        "gear",
+        "--type=merge",
+        "--field-manager=anna",
+        "-p",
+        patch,
+    ]);
+    let plan = fleet.plan();
+    assert_eq!(plan.code, 1, "{}", plan.stdout);
+    assert!(
+        plan.stdout.contains("spec.size: anna has it at 4"),
+        "{}",
+        plan.stdout
+    );
+    let destroy = fleet.platc(&["destroy", "prod", "--yes"]);
+    assert_eq!(destroy.code, 0, "{}", destroy.stderr);
+    assert_eq!(fleet.ours("widgets,resourcequotas"), Vec::<String>::new());
+}
+
+#[test]
+fn the_rights_that_are_printed_are_enough_and_no_more() {
+    let mut fleet = Fleet::new("rights");
+    let printed = |who: &[&str]| {
+        let mut arguments = vec!["rbac", "prod"];
+        arguments.extend(who);
+        let ran = fleet.platc(&arguments);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.stdout
+    };
+    let (reading, applying) = (
+        printed(&["--plan", "user:nobody"]),
+        printed(&["--apply", "user:nobody"]),
+    );
+    // Roles are in the namespace, so it has to be there.
+    fleet.cluster.kubectl(&["create", "namespace", "rights"]);
+    let admin = fleet.cluster.kubeconfig();
+    let give = |fleet: &Fleet, what: &str| {
+        fleet.home.write("roles.yaml", what);
+        let file = fleet.home.path().join("roles.yaml");
+        let file = file.to_string_lossy();
+        fleet.cluster.kubectl(&["apply", "-f", &file]);
+    };
+    give(&fleet, &reading);
+    fleet.home.set("KUBECONFIG", fleet.cluster.nobody());
+    let plan = fleet.plan();
+    assert!(plan.stdout.contains("16 to create"), "{}", plan.stdout);
+    assert!(!plan.stdout.contains("forbidden"), "{}", plan.stdout);
+    let refused = given(
+        fleet
+            .home
+            .command(&["-C", "fleet", "secret", "set", "api_token", "--env", "prod"]),
+        "a token\n",
+    );
+    assert_eq!(refused.code, 1, "who reads sets nothing");
+    assert!(refused.stderr.contains("forbidden"), "{}", refused.stderr);
+
+    fleet.home.set("KUBECONFIG", admin);
+    give(&fleet, &applying);
+    fleet.home.set("KUBECONFIG", fleet.cluster.nobody());
+    let fleet = fleet.with_token();
+    fleet.apply();
+    fleet.answers("GREETING", "first");
+    fleet.nothing_to_do();
+    let status = fleet.platc(&["status", "prod"]);
+    assert_eq!(status.code, 0, "{}", status.stderr);
+    let logs = fleet.platc(&["logs", "--env", "prod", "web"]);
+    assert!(logs.stdout.contains("serving on 8080"), "{}", logs.stderr);
+    let destroy = fleet.platc(&["destroy", "prod", "--yes"]);
+    assert_eq!(destroy.code, 0, "{}", destroy.stderr);
+}
