@@ -76,8 +76,9 @@ export class Analysis {
         environment: string,
         against: Against,
         token: vscode.CancellationToken,
-    ): Promise<Plan> {
+    ): Promise<{ plan: Plan; remark: string }> {
         let plan: Plan;
+        let remark = '';
         switch (against) {
             case 'commit':
                 plan = await this.platc.json<Plan>(['diff', 'HEAD..', environment, '--json'], root.fsPath, token);
@@ -88,6 +89,7 @@ export class Analysis {
                     throw new Error('this platc has no plan against what is on record: choose another comparison');
                 }
                 plan = answer.plan;
+                remark = answer.against === 'nothing' ? 'no apply is on record here' : 'since the last apply';
                 break;
             }
             case 'target':
@@ -96,7 +98,7 @@ export class Analysis {
         if (plan.format !== FORMAT) {
             throw new Error(`platc writes format ${String(plan.format)}; this extension reads ${String(FORMAT)}`);
         }
-        return plan;
+        return { plan, remark };
     }
 
     /** What the declaration at a position becomes on the target of an environment that has manifests. */

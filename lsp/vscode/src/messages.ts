@@ -21,7 +21,7 @@ export type ToGraph =
 
 /** From the extension to the plan view. */
 export type ToPlan =
-    | { readonly type: 'plan'; readonly head: Head; readonly against: Against; readonly plan: Plan }
+    | { readonly type: 'plan'; readonly head: Head; readonly against: Against; readonly plan: Plan; readonly remark: string }
     | { readonly type: 'busy'; readonly head: Head; readonly against: Against }
     | { readonly type: 'trouble'; readonly head: Head; readonly against: Against; readonly text: string };
 

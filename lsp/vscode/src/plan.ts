@@ -14,7 +14,8 @@ export const PLAN = 'plat.plan';
 
 /** One plan view. */
 export class PlanView extends View<ToPlan> {
-    private against: Against = 'commit';
+    /** What is there at once, as one types, and asks no target. */
+    private against: Against = 'record';
 
     constructor(
         panel: vscode.WebviewPanel,
@@ -37,9 +38,9 @@ export class PlanView extends View<ToPlan> {
             this.send({ type: 'busy', head: this.head(), against });
         }
         try {
-            const plan = await this.analysis.plan(this.root, environment, against, token);
+            const { plan, remark } = await this.analysis.plan(this.root, environment, against, token);
             this.plans.keep(this.root, environment, plan);
-            return { type: 'plan', head: this.head(), against, plan };
+            return { type: 'plan', head: this.head(), against, plan, remark };
         } catch (error) {
             if (error instanceof vscode.CancellationError) {
                 return undefined;

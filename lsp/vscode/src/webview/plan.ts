@@ -93,8 +93,8 @@ function notes(name: string, list: readonly Note[]): readonly HTMLElement[] {
 
 function header(message: ToPlan): HTMLElement {
     const options = [
+        { value: 'record', text: 'since the last apply' },
         { value: 'commit', text: 'since the last commit' },
-        { value: 'record', text: 'since the last apply, as typed' },
         { value: 'target', text: 'against what runs (asks the target)' },
     ];
     return h(
@@ -127,7 +127,9 @@ function body(message: ToPlan): readonly HTMLElement[] {
             return [h('pre', { class: 'trouble', attributes: { role: 'alert' } }, message.text)];
         case 'plan': {
             const { plan } = message;
-            const compared = plan.compares === null ? '' : ` · ${plan.compares.from} → ${plan.compares.to}`;
+            const { compares } = plan;
+            const said = compares === null ? message.remark : `${compares.from} → ${compares.to}`;
+            const compared = said === '' ? '' : ` · ${said}`;
             return [
                 h('h1', {}, `${plan.app} → ${plan.environment}`),
                 h('p', { attributes: { role: 'status' } }, `${summary(plan)}${compared}`),

@@ -5,7 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { chromium, type Browser, type Frame, type Page } from 'playwright-core';
+import { chromium, type Browser, type Frame, type Locator, type Page } from 'playwright-core';
 
 import { extension, platc } from '../plat';
 
@@ -28,6 +28,7 @@ export class Editor {
     /** Installs the extension into a fresh VS Code, and opens a copy of the shop in it. */
     static async start(): Promise<Editor> {
         const code = execFileSync(path.join(extension, 'test/editor/install.sh'), { encoding: 'utf8' }).trim();
+        const machine = { 'plat.path': platc() };
         const home = mkdtempSync(path.join(tmpdir(), 'plat-editor-'));
         const workspace = path.join(home, 'shop');
         cpSync(path.join(extension, 'test/editor/shop'), workspace, { recursive: true });
@@ -39,7 +40,7 @@ export class Editor {
         git('commit', '--quiet', '--message', 'The shop');
         const data = path.join(home, 'data');
         // What belongs to the machine that the extension runs on is not read from the user's settings.
-        for (const [whose, what] of [['User', settings()], ['Machine', { 'plat.path': platc() }]] as const) {
+        for (const [whose, what] of [['User', settings()], ['Machine', machine]] as const) {
             mkdirSync(path.join(data, whose), { recursive: true });
             writeFileSync(path.join(data, whose, 'settings.json'), JSON.stringify(what));
         }
@@ -106,27 +107,56 @@ export class Editor {
 
     /** Runs a command of the palette by its title. */
     async run(title: string): Promise<void> {
-        await this.page.keyboard.press('F1');
-        const input = this.page.locator('.quick-input-widget input');
-        await input.fill(`>${title}`);
-        await this.page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().waitFor();
+        const widget = this.page.locator('.quick-input-widget');
+        const row = widget.locator('.quick-input-list .monaco-list-row', { hasText: title }).first();
+        await this.until(row, async () => {
+            await this.page.keyboard.press('Escape');
+            await this.page.keyboard.press('F1');
+            // Where it is not there in time, the key came too early: it is pressed again.
+            await widget.locator('input').fill(`>${title}`, { timeout: 2_000 }).catch(() => undefined);
+        });
         await this.page.keyboard.press('Enter');
+        await row.waitFor({ state: 'hidden' });
+    }
+
+    /**
+     * Does something again and again until that is there: what is asked before the editor is ready is not
+     * asked at all. `each` is how long one attempt may take, in milliseconds.
+     */
+    async until(what: Locator, act: () => Promise<void>, each = 2_000): Promise<void> {
+        const end = Date.now() + PATIENCE_MS;
+        for (;;) {
+            await act();
+            try {
+                await what.waitFor({ timeout: each });
+                return;
+            } catch (error) {
+                if (Date.now() > end) {
+                    throw error;
+                }
+            }
+        }
     }
 
     /** Chooses a line of a list that asks. */
     async choose(text: string): Promise<void> {
         const row = this.page.locator('.quick-input-list .monaco-list-row', { hasText: text }).first();
-        await row.waitFor();
         await row.click();
+        await row.waitFor({ state: 'hidden' });
     }
 
     /** Puts the cursor at a line and a column, both from 1. */
     async goTo(line: number, column: number): Promise<void> {
-        await this.page.keyboard.press('Control+G');
-        await this.page.locator('.quick-input-widget input').fill(`:${String(line)}:${String(column)}`);
-        await this.page.keyboard.press('Enter');
-        await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
-        await this.page.locator(`.statusbar-item`, { hasText: `Ln ${String(line)}, Col ${String(column)}` }).waitFor();
+        const there = this.page.locator(`.statusbar-item`, { hasText: `Ln ${String(line)}, Col ${String(column)}` });
+        await this.until(there, async () => {
+            await this.page.keyboard.press('Escape');
+            // The editor, whatever view has the focus.
+            await this.page.keyboard.press('Control+1');
+            await this.page.keyboard.press('Control+G');
+            const input = this.page.locator('.quick-input-widget input');
+            await input.fill(`:${String(line)}:${String(column)}`, { timeout: 2_000 }).catch(() => undefined);
+            await this.page.keyboard.press('Enter');
+        });
     }
 
     /** Puts the cursor right after a text of the saved file. */
