@@ -23,6 +23,10 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use plat_kubernetes::facts::Facts;
+use plat_kubernetes::lower::lower;
+use plat_kubernetes::render::render;
+use plat_model::TargetId;
 use plat_semantics::{Database, PackageInput, Project, parse_manifest};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -35,6 +39,7 @@ const JOBS: &[(&str, &str)] = &[
     ("check", "check"),
     ("graph", "graph"),
     ("json", "graph --json"),
+    ("render", "render"),
     ("edit", "check after an edit"),
 ];
 const SIZES: &[usize] = &[10, 100, 1_000, 10_000];
@@ -164,6 +169,15 @@ fn child(job: &str, size: usize) {
             let json = serde_json::to_vec(&graph).expect("JSON");
             watch.stop();
             println!("bytes {}", json.len());
+        }
+        "render" => {
+            let graph = db.graph("prod").expect("a graph");
+            let lowered = lower(&TargetId::main(), &graph, &Facts::default()).expect("objects");
+            let rendered = render(&lowered).expect("manifests");
+            watch.stop();
+            assert!(rendered.files.len() > 4 * size);
+            let bytes: usize = rendered.files.values().map(String::len).sum();
+            println!("bytes {bytes}\nobjects {}", rendered.files.len());
         }
         "edit" => {
             assert_eq!(db.diagnostics(), Vec::new());

@@ -25,6 +25,8 @@ pub(crate) const STACK: usize = 256 * 1024 * 1024;
 
 /// So few files are done with before other threads have begun.
 const FILES_ALONE: usize = 4;
+/// An environment is worth a thread of its own.
+const ENVIRONMENTS_ALONE: usize = 2;
 
 /// The compiler's state: inputs, and all that was computed from them.
 #[salsa::db]
@@ -287,10 +289,10 @@ impl Database {
     fn source_diagnostics(&self) -> Vec<Diagnostic> {
         let files = self.own_files();
         // Names are looked up in all files: they are read before any is checked.
-        self.each_file(&files, |db, file| {
+        self.each(&files, FILES_ALONE, |db, file| {
             parsed(db, file);
         });
-        let found = self.each_file(&files, Self::file_diagnostics);
+        let found = self.each(&files, FILES_ALONE, Self::file_diagnostics);
         let mut all = self.structure();
         all.extend(found.into_iter().flatten());
         let mut unread = Unread::default();
@@ -305,34 +307,37 @@ impl Database {
         all
     }
 
-    /// Does something with each file, on as many threads as the machine has; the results are in
-    /// the order of the files. What the threads compute they find in each other's queries.
-    fn each_file<T: Send>(
+    /// Does something with each file or environment, on as many threads as the machine has; the
+    /// results are in their order. What the threads compute they find in each other's queries.
+    /// Fewer than `alone` are not worth the threads.
+    fn each<I: Copy + Send + Sync, T: Send>(
         &self,
-        files: &[SourceFile],
-        work: impl Fn(&Self, SourceFile) -> T + Sync + Send,
+        items: &[I],
+        alone: usize,
+        work: impl Fn(&Self, I) -> T + Sync + Send,
     ) -> Vec<T> {
-        if files.len() < FILES_ALONE {
-            return files.iter().map(|file| work(self, *file)).collect();
+        if items.len() < alone {
+            return items.iter().map(|item| work(self, *item)).collect();
         }
-        let handles = files.par_iter().with_min_len(FILES_ALONE / 2);
+        let handles = items.par_iter().with_min_len(alone / 2);
         handles
-            .map_with(self.clone(), |db, file| {
-                stacker::grow(STACK, || work(db, *file))
+            .map_with(self.clone(), |db, item| {
+                stacker::grow(STACK, || work(db, *item))
             })
             .collect()
     }
 
     /// What is wrong in the environments that need no key.
     fn environment_diagnostics(&self) -> Vec<Diagnostic> {
-        let envs = self.plain_envs().into_iter();
-        let mut envs: Vec<(Vec<String>, ItemId)> = envs.map(|env| (self.bases(env), env)).collect();
-        envs.sort_by_key(|(bases, _)| bases.len());
+        let mut envs = self.plain_envs();
+        envs.sort_by_cached_key(|env| self.bases(*env).len());
+        let found = self.each(&envs, ENVIRONMENTS_ALONE, |db, env| {
+            let key = EnvKey::new(db, env, Arc::from([]));
+            resolve(db, &evaluate(db, key).diags)
+        });
         let mut shared = Shared::default();
-        for (bases, env) in envs {
-            let key = EnvKey::new(self, env, Arc::from([]));
-            let found = resolve(self, &evaluate(self, key).diags);
-            shared.add(env.name(self), &bases, found);
+        for (env, found) in envs.into_iter().zip(found) {
+            shared.add(env.name(self), &self.bases(env), found);
         }
         shared.told()
     }

@@ -444,7 +444,40 @@ impl Expr {
     }
 }
 
+/// What an expression of a kind reads of the declaration at hand.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Reads {
+    /// The inputs.
+    pub inputs: Vec<Arc<str>>,
+    /// Is it more than those: what the kind computes or is made of, or what it is elsewhere?
+    pub more: bool,
+}
+
+impl Reads {
+    /// Nothing: then it is the same for all declarations of an environment.
+    pub fn is_nothing(&self) -> bool {
+        self.inputs.is_empty() && !self.more
+    }
+}
+
 impl Expr {
+    /// What it reads of the declaration at hand.
+    pub fn reads(&self) -> Reads {
+        let mut reads = Reads::default();
+        self.walk(&mut |inner| match &inner.kind {
+            ExprKind::Input(name) if !reads.inputs.contains(name) => {
+                reads.inputs.push(name.clone());
+            }
+            // A value of another environment is that of the same declaration over there.
+            ExprKind::KindLet(_)
+            | ExprKind::Content(_)
+            | ExprKind::In(..)
+            | ExprKind::Fails(..) => reads.more = true,
+            _ => {}
+        });
+        reads
+    }
+
     /// Calls `look` with this expression and every one inside of it, outer ones first. Patterns
     /// hold literals only, and are passed over.
     pub fn walk<'a>(&'a self, look: &mut dyn FnMut(&'a Self)) {

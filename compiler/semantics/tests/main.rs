@@ -8,6 +8,7 @@
 )]
 
 mod common;
+mod defaults;
 mod environments;
 mod generated;
 mod incremental;

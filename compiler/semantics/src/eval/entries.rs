@@ -100,6 +100,11 @@ impl<'db> Entries<'db> {
         }
     }
 
+    /// Are they one block, of which neither has been changed?
+    pub fn is_same_block(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         match &*self.0 {

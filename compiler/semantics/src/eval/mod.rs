@@ -34,7 +34,7 @@ use rustc_hash::FxHashMap;
 use crate::db::{Db, ItemId};
 use crate::diag::{Diag, Span};
 use crate::ir::{Expr, ExprKind, LocalId};
-use crate::types::kind_head;
+use crate::types::{NodeRef, kind_head};
 
 pub use entries::Entries;
 pub use env::{Checked, EnvKey, Held, evaluate, graph, says_state, show_let, target_name};
@@ -269,10 +269,10 @@ impl<'db> Eval<'db> {
             return Self::poison(cx, Span { start: 0, end: 0 });
         };
         let name = &field.name;
-        let found = self.assignments(cx.world, inst, &instance, name);
+        let found = self.assignments(cx.world, &instance, name);
         let default = field.default.and_then(|at| {
             let lowered = crate::check::lower(self.db, at.item);
-            Some((at.item, Expr::default_of(lowered, at)?))
+            Some((at, Expr::default_of(lowered, at)?))
         });
         let default_cx = |item| Cx {
             world: cx.world,
@@ -289,7 +289,8 @@ impl<'db> Eval<'db> {
             .collect();
         let mut value = match whole.and_then(|w| found.get(w)) {
             Some(assign) => {
-                chain.extend(default.map(|(item, expr)| default_cx(item).origin(expr.span).0.site));
+                chain
+                    .extend(default.map(|(at, expr)| default_cx(at.item).origin(expr.span).0.site));
                 let mut value = self.eval(assign.value, &assign.cx, &assign.locals);
                 // The field was set here, wherever its value was put together. Inside of a kind
                 // it is the other way round: what its user gave is what counts.
@@ -299,7 +300,7 @@ impl<'db> Eval<'db> {
                 value
             }
             None => match default {
-                Some((item, expr)) => self.eval(expr, &default_cx(item), &None),
+                Some((at, expr)) => self.field_default(at, expr, &default_cx(at.item)),
                 None if name.as_ref() == "name" => {
                     let text = plat_model::external_name(&instance.path);
                     let site = SiteKey {
@@ -334,6 +335,44 @@ impl<'db> Eval<'db> {
             value = self.update(value, &path, new, assign.in_map, &assign.cx, site.span);
         }
         value
+    }
+
+    /// The default of a field. Most say the same for every declaration: those are evaluated once.
+    /// What is wrong with one is told of each declaration that has it.
+    fn field_default(&mut self, at: NodeRef, expr: &'db Expr, cx: &Cx) -> Val<'db> {
+        let known = self.world(cx.world).and_then(|w| w.defaults.get(&at));
+        match known {
+            Some(Some(value)) => return value.clone(),
+            Some(None) => return self.eval(expr, cx, &None),
+            None => {}
+        }
+        let told = self.diags.len();
+        let value = self.eval(expr, cx, &None);
+        let same = expr.reads().is_nothing() && told == self.diags.len() && !value.is_poison();
+        if let Some(w) = self.worlds.get_mut(cx.world) {
+            w.defaults.insert(at, same.then(|| value.clone()));
+        }
+        value
+    }
+
+    /// Is the field as every declaration has it that says nothing of it?
+    fn is_same_default(&mut self, cx: &Cx, span: Span, inst: InstId, name: &Arc<str>) -> bool {
+        let Some(head) = self.world(inst.world).and_then(|w| w.instance(inst)) else {
+            return false;
+        };
+        let head = head.head;
+        let Some((number, field)) = (0u32..)
+            .zip(&head.fields)
+            .find(|(_, field)| field.name == *name)
+        else {
+            return false;
+        };
+        let Some(at) = field.default else {
+            return false;
+        };
+        let value = self.field_at(cx, span, inst, number);
+        let shared = self.world(inst.world).and_then(|w| w.defaults.get(&at));
+        matches!(shared, Some(Some(shared)) if shared.is_copied_to(&value))
     }
 
     /// A field that others read: an out, else an input.

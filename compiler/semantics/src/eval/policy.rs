@@ -1,5 +1,6 @@
 //! Policies and `require`.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::value::Kind;
@@ -61,13 +62,17 @@ impl<'db> Eval<'db> {
             let own = std::iter::once(kind);
             let parents = kind_head(self.db, kind).parents.iter().copied();
             for owner in own.chain(parents) {
-                for require in &lower(self.db, owner).requires {
+                for (number, require) in lower(self.db, owner).requires.iter().enumerate() {
                     let cx = Cx {
                         world,
                         item: owner,
                         inst: Some(inst),
                         kind: Kind::Declared,
                     };
+                    let ungiven = self.reads_ungiven(&cx, inst, number, &require.condition);
+                    if ungiven && self.is_met((kind, owner, number), cx, &require.condition) {
+                        continue;
+                    }
                     if let Some((false, _)) = self.condition(&require.condition, &cx, &None) {
                         let said = require.message.as_ref().map(|m| {
                             let value = self.eval(m, &cx, &None);
@@ -82,6 +87,42 @@ impl<'db> Eval<'db> {
                 }
             }
         }
+    }
+
+    /// Does a `require` read nothing that this declaration gives? Then it holds of all such
+    /// declarations or of none.
+    fn reads_ungiven(
+        &mut self,
+        cx: &Cx,
+        inst: InstId,
+        number: usize,
+        condition: &'db Expr,
+    ) -> bool {
+        let Some(w) = self.worlds.get_mut(cx.world) else {
+            return false;
+        };
+        let reads = w.requires.entry((cx.item, number));
+        let reads = reads.or_insert_with(|| Rc::new(condition.reads())).clone();
+        !reads.more
+            && reads
+                .inputs
+                .iter()
+                .all(|name| self.is_same_default(cx, condition.span, inst, name))
+    }
+
+    /// Is it known that a `require` holds where nothing is given of what it reads? It is asked
+    /// once; where it does not hold, each declaration is told so.
+    fn is_met(&mut self, key: (ItemId, ItemId, usize), cx: Cx, condition: &'db Expr) -> bool {
+        if self.world(cx.world).is_some_and(|w| w.met.contains(&key)) {
+            return true;
+        }
+        let told = self.diags.len();
+        let holds = matches!(self.condition(condition, &cx, &None), Some((true, _)));
+        let met = holds && told == self.diags.len();
+        if met && let Some(w) = self.worlds.get_mut(cx.world) {
+            w.met.insert(key);
+        }
+        met
     }
 
     /// What a kind requires does not hold: told at the first of the inputs that it reads which was

@@ -273,6 +273,19 @@ impl<'db> Val<'db> {
         matches!(self.data, Data::None)
     }
 
+    /// Is the other one this very value, with nothing changed since it was copied?
+    pub fn is_copied_to(&self, other: &Self) -> bool {
+        let untouched = match (&self.data, &other.data) {
+            (Data::Map(a), Data::Map(b)) | (Data::Case(_, _, a), Data::Case(_, _, b)) => {
+                a.is_same_block(b)
+            }
+            (Data::Map(_) | Data::Case(..), _) | (_, Data::Map(_) | Data::Case(..)) => false,
+            // What has no entries is never changed, only replaced.
+            _ => true,
+        };
+        untouched && Rc::ptr_eq(&self.origin.0, &other.origin.0)
+    }
+
     /// As the text that `Display` of a text gives, where it is plain.
     pub fn text(&self) -> Option<Arc<str>> {
         match &self.data {

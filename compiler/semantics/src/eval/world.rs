@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::value::{InstId, Kind, SiteKey, Val};
 use super::{Cell, CellKey, Cx, Data, Eval, Locals, bind};
 use crate::check::lower;
 use crate::db::ItemId;
 use crate::diag::{Diag, Span, Spot};
-use crate::ir::{Assign, DeclStmt, Expr, Step, Stmt};
+use crate::ir::{Assign, DeclStmt, Expr, Reads, Step, Stmt};
 use crate::names::DeclRef;
-use crate::types::{KindHead, kind_head};
+use crate::types::{KindHead, NodeRef, kind_head};
 
 /// How many declarations an environment may have.
 const MAX_INSTANCES: usize = 100_000;
@@ -170,6 +170,13 @@ pub struct World<'db> {
     children: Vec<Vec<u32>>,
     /// By path.
     pub paths: BTreeMap<Arc<str>, InstId>,
+    /// The defaults of fields that are the same for all declarations; none for those that are not.
+    pub(super) defaults: FxHashMap<NodeRef, Option<Val<'db>>>,
+    /// What the `require`s read, by the kind and their number there.
+    pub(super) requires: FxHashMap<(ItemId, usize), Rc<Reads>>,
+    /// The `require`s that hold wherever nothing is given of what they read, by the kind of the
+    /// declaration, the kind that requires and the number there.
+    pub(super) met: FxHashSet<(ItemId, ItemId, usize)>,
     /// The fields of the declarations, by their numbers.
     fields: Vec<Box<[Cell<'db>]>>,
     /// Whatever else is evaluated.
@@ -211,6 +218,9 @@ impl<'db> World<'db> {
             instances: Vec::new(),
             children: Vec::new(),
             paths: BTreeMap::new(),
+            defaults: FxHashMap::default(),
+            requires: FxHashMap::default(),
+            met: FxHashSet::default(),
             fields: Vec::new(),
             cells: FxHashMap::default(),
             sets: FxHashMap::default(),
@@ -515,14 +525,15 @@ impl<'db> Eval<'db> {
     pub(super) fn assignments(
         &mut self,
         world: usize,
-        inst: InstId,
         instance: &Instance<'db>,
         name: &Arc<str>,
     ) -> Vec<Assignment<'db>> {
         let mut found = Vec::new();
         self.add_sets(world, instance, name, &mut found);
         self.add_each(world, instance, name, &mut found);
-        self.add_bodies(world, inst, instance, name, &mut found);
+        if let Some(w) = self.world(world) {
+            add_bodies(w, instance, instance, name, &mut found);
+        }
         found
     }
 
@@ -581,56 +592,6 @@ impl<'db> Eval<'db> {
                             kind: Kind::Each,
                         },
                         locals: w.keys_of(*env),
-                    });
-                }
-            }
-        }
-    }
-
-    /// The bodies of the declarations around it, the outermost first, and its own.
-    fn add_bodies(
-        &self,
-        world: usize,
-        inst: InstId,
-        instance: &Instance<'db>,
-        name: &Arc<str>,
-        found: &mut Vec<Assignment<'db>>,
-    ) {
-        let Some(w) = self.world(world) else { return };
-        let mut around = vec![(inst, 0)];
-        let mut at = instance.parent;
-        while let Some(parent) = at.and_then(|id| Some((id, w.instance(id)?))) {
-            let below = instance.tokens.len().saturating_sub(parent.1.tokens.len());
-            around.push((parent.0, below));
-            at = parent.1.parent;
-        }
-        for (id, below) in around.into_iter().rev() {
-            let Some(outer) = w.instance(id) else {
-                continue;
-            };
-            let start = instance.tokens.len().saturating_sub(below);
-            let relative = instance.tokens.get(start..).unwrap_or(&[]);
-            for assign in outer.decl.assigns.iter().filter(|a| a.depth == below) {
-                let same = assign
-                    .path
-                    .iter()
-                    .zip(relative)
-                    .all(|(step, token)| matches!(step, Step::Name(name) if name == token));
-                if !same {
-                    continue;
-                }
-                if let Some(path) = field_steps(assign, name) {
-                    found.push(Assignment {
-                        path,
-                        value: &assign.value,
-                        in_map: assign.in_map,
-                        cx: Cx {
-                            world,
-                            item: outer.item,
-                            inst: outer.parent,
-                            kind: Kind::Declared,
-                        },
-                        locals: outer.locals.clone(),
                     });
                 }
             }
@@ -762,6 +723,47 @@ impl<'db> Eval<'db> {
                 _ => Vec::new(),
             },
             _ => Vec::new(),
+        }
+    }
+}
+
+/// What the bodies say of a field: those of the declarations around `outer`, the outermost first,
+/// and its own. How deep they stand in each other is limited.
+fn add_bodies<'db>(
+    world: &World<'db>,
+    outer: &Instance<'db>,
+    instance: &Instance<'db>,
+    name: &Arc<str>,
+    found: &mut Vec<Assignment<'db>>,
+) {
+    if let Some(around) = outer.parent.and_then(|parent| world.instance(parent)) {
+        add_bodies(world, around, instance, name, found);
+    }
+    let start = outer.tokens.len();
+    let relative = instance.tokens.get(start..).unwrap_or(&[]);
+    let assigns = outer.decl.assigns.iter();
+    for assign in assigns.filter(|assign| assign.depth == relative.len()) {
+        let same = assign
+            .path
+            .iter()
+            .zip(relative)
+            .all(|(step, token)| matches!(step, Step::Name(name) if name == token));
+        if !same {
+            continue;
+        }
+        if let Some(path) = field_steps(assign, name) {
+            found.push(Assignment {
+                path,
+                value: &assign.value,
+                in_map: assign.in_map,
+                cx: Cx {
+                    world: world.number,
+                    item: outer.item,
+                    inst: outer.parent,
+                    kind: Kind::Declared,
+                },
+                locals: outer.locals.clone(),
+            });
         }
     }
 }

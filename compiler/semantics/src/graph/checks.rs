@@ -1,20 +1,22 @@
 //! What must hold of a whole graph: names that differ, and a target that takes what is asked.
 
-use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use salsa::plumbing::AsId as _;
 
 use super::links::nodes;
 use crate::check::lower;
-use crate::db::ItemId;
+use crate::db::{Db, ItemId};
 use crate::diag::Diag;
 use crate::eval::{Cx, Data, Eval, InstId, Kind, Val};
 use crate::types::kind_head;
 
 /// Two declarations of one kind may not have one external name.
 pub(super) fn names_collide(eval: &mut Eval<'_>, world: usize) {
-    let mut seen: BTreeMap<(u64, Arc<str>), InstId> = BTreeMap::new();
+    let mut seen: FxHashMap<(u64, Arc<str>), InstId> = FxHashMap::default();
+    let field = Arc::from("name");
     for inst in nodes(eval, world) {
         let Some(instance) = eval.world(world).and_then(|w| w.instance(inst)).cloned() else {
             continue;
@@ -26,7 +28,7 @@ pub(super) fn names_collide(eval: &mut Eval<'_>, world: usize) {
             kind: Kind::Declared,
         };
         let span = instance.decl.name_span;
-        let value = eval.field(&cx, span, inst, &Arc::from("name"));
+        let value = eval.field(&cx, span, inst, &field);
         let Some(name) = value.text() else { continue };
         let spot = eval.spot(&cx, span);
         if name.is_empty() {
@@ -67,7 +69,8 @@ const CLAIMS: &str = "claims";
 
 /// No two declarations may claim the same.
 pub(super) fn claims_collide(eval: &mut Eval<'_>, world: usize) {
-    let mut seen: BTreeMap<(u64, Arc<str>), InstId> = BTreeMap::new();
+    let mut seen: FxHashMap<(u64, Arc<str>), InstId> = FxHashMap::default();
+    let claims_of = Arc::from(CLAIMS);
     let all: Vec<InstId> = eval
         .world(world)
         .map(|w| w.ids().collect())
@@ -86,7 +89,7 @@ pub(super) fn claims_collide(eval: &mut Eval<'_>, world: usize) {
             inst: Some(inst),
             kind: Kind::Declared,
         };
-        let claims = eval.kind_let(&Arc::from(CLAIMS), &within, span);
+        let claims = eval.kind_let(&claims_of, &within, span);
         let Data::List(claims) = claims.data else {
             continue;
         };
@@ -133,6 +136,17 @@ pub(super) struct Refusal {
     instead: Option<Arc<str>>,
 }
 
+impl Refusal {
+    /// Does it speak of declarations of a kind, or of one that the kind takes over?
+    pub(super) fn speaks_of(&self, db: &dyn Db, kind: ItemId) -> bool {
+        let named = self.what.split('.').next().unwrap_or_default();
+        let parents = kind_head(db, kind).parents.iter().copied();
+        std::iter::once(kind)
+            .chain(parents)
+            .any(|kind| kind.name(db).as_ref() == named)
+    }
+}
+
 /// What a target refuses: the path, why, and what it offers instead.
 pub(super) fn refusals(eval: &mut Eval<'_>, world: usize, target: ItemId) -> Vec<Refusal> {
     let Some(support) = lower(eval.db, target).lets.get("support") else {
@@ -162,37 +176,28 @@ pub(super) fn refusals(eval: &mut Eval<'_>, world: usize, target: ItemId) -> Vec
     entries.iter().filter_map(refusal).collect()
 }
 
-/// Is what a declaration asks for something that its target refuses?
+/// Is what a declaration asks for something that its target refuses? `refused` is what the target
+/// refuses of its kind.
 pub(super) fn supported(
     eval: &mut Eval<'_>,
     world: usize,
     inst: InstId,
     target: ItemId,
-    refused: &[Refusal],
+    refused: &[Rc<Refusal>],
 ) {
     let db = eval.db;
     let Some(instance) = eval.world(world).and_then(|w| w.instance(inst)).cloned() else {
         return;
     };
-    let head = kind_head(db, instance.kind);
-    let own: Vec<Arc<str>> = std::iter::once(instance.kind)
-        .chain(head.parents.iter().copied())
-        .map(|k| k.name(db).clone())
-        .collect();
     let cx = Cx {
         world,
         item: instance.item,
         inst: instance.parent,
         kind: Kind::Declared,
     };
-    for Refusal { what, why, instead } in refused {
-        let mut path = what.split('.');
-        if !path
-            .next()
-            .is_some_and(|k| own.iter().any(|o| o.as_ref() == k))
-        {
-            continue;
-        }
+    for refusal in refused {
+        let Refusal { what, why, instead } = &**refusal;
+        let mut path = what.split('.').skip(1);
         let span = instance.decl.name_span;
         let asked = match path.next() {
             None => Some(eval.spot(&cx, span)),

@@ -32,8 +32,9 @@ pub(super) fn literal_hosts(eval: &mut Eval<'_>, world: usize) {
     let all = nodes(eval, world);
     let mut known: BTreeMap<String, InstId> = BTreeMap::new();
     let mut everywhere: BTreeSet<InstId> = BTreeSet::new();
+    let said = Arc::from(KNOWN_AS);
     for inst in &all {
-        for host in known_as(eval, world, *inst) {
+        for host in known_as(eval, world, *inst, &said) {
             if host == "*" {
                 everywhere.insert(*inst);
             } else {
@@ -91,11 +92,11 @@ pub(super) fn literal_hosts(eval: &mut Eval<'_>, world: usize) {
 }
 
 /// The hosts that a declaration is known as, by its kind.
-fn known_as(eval: &mut Eval<'_>, world: usize, inst: InstId) -> Vec<String> {
+fn known_as(eval: &mut Eval<'_>, world: usize, inst: InstId, name: &Arc<str>) -> Vec<String> {
     let Some(kind) = eval.kind_of(inst) else {
         return Vec::new();
     };
-    let Some(said) = lower(eval.db, kind).lets.get(KNOWN_AS) else {
+    let Some(said) = lower(eval.db, kind).lets.get(name) else {
         return Vec::new();
     };
     let cx = Cx {
@@ -104,7 +105,7 @@ fn known_as(eval: &mut Eval<'_>, world: usize, inst: InstId) -> Vec<String> {
         inst: Some(inst),
         kind: Kind::Default,
     };
-    let value = eval.kind_let(&Arc::from(KNOWN_AS), &cx, said.expr.span);
+    let value = eval.kind_let(name, &cx, said.expr.span);
     let Data::List(values) = &value.data else {
         return Vec::new();
     };

@@ -1,19 +1,22 @@
 //! Who refers to whom, and whether that can be put in an order.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::diag::Diag;
-use crate::eval::{Cx, Data, Eval, InstId, Kind, LinkVal, Origin, OutRef, Piece, Val};
-use crate::types::kind_head;
+use crate::eval::{Cx, Data, Eval, InstId, Kind, LinkVal, Origin, OutRef, Piece, Val, World};
 
 /// The links of a world whose fields are all evaluated, in the order of the declarations.
 pub fn link_vals(eval: &mut Eval<'_>, world: usize) -> Vec<LinkVal> {
     let mut links = Vec::new();
+    let mut path = String::new();
     for inst in nodes(eval, world) {
         for (name, value) in fields_of(eval, world, inst) {
             let mut found = Vec::new();
-            refers(&value, &name, &mut found);
+            path.clear();
+            path.push_str(&name);
+            refers(&value, &mut path, &mut found);
             for (field, refers, origin) in found {
                 for (to, out, grant) in targets_of(eval, refers) {
                     links.push(LinkVal {
@@ -38,30 +41,37 @@ pub(super) enum Refers<'a> {
     Out(&'a OutRef),
 }
 
+/// Adds all that a value refers to, each with its path. `path` is that of the value, and is so again
+/// afterwards: most values refer to nothing, and make no path.
 pub(super) fn refers<'a>(
     value: &'a Val<'_>,
-    path: &str,
+    path: &mut String,
     out: &mut Vec<(String, Refers<'a>, Origin)>,
 ) {
-    let below = |name: &str| format!("{path}.{name}");
+    let length = path.len();
     match &value.data {
-        Data::Node(inst) => out.push((path.to_owned(), Refers::Node(*inst), value.origin.clone())),
-        Data::Out(hole) => out.push((path.to_owned(), Refers::Out(hole), value.origin.clone())),
+        Data::Node(inst) => out.push((path.clone(), Refers::Node(*inst), value.origin.clone())),
+        Data::Out(hole) => out.push((path.clone(), Refers::Out(hole), value.origin.clone())),
         Data::Pieces(pieces) => {
             for piece in pieces.iter() {
                 if let Piece::Hole(hole, _, origin) = piece {
-                    out.push((path.to_owned(), Refers::Out(hole), origin.clone()));
+                    out.push((path.clone(), Refers::Out(hole), origin.clone()));
                 }
             }
         }
         Data::Map(entries) | Data::Case(_, _, entries) => {
             for (name, value) in entries.iter() {
-                refers(value, &below(name), out);
+                path.push('.');
+                path.push_str(name);
+                refers(value, path, out);
+                path.truncate(length);
             }
         }
         Data::List(values) => {
             for (i, value) in values.iter().enumerate() {
-                refers(value, &below(&i.to_string()), out);
+                let _ = write!(path, ".{i}");
+                refers(value, path, out);
+                path.truncate(length);
             }
         }
         _ => {}
@@ -87,10 +97,7 @@ pub fn within(eval: &Eval<'_>, world: usize, inst: InstId) -> Vec<InstId> {
     let Some(w) = eval.world(world) else {
         return Vec::new();
     };
-    let external = |id: &InstId| {
-        eval.kind_of(*id)
-            .is_some_and(|kind| kind_head(eval.db, kind).external)
-    };
+    let external = |id: &InstId| eval.world(id.world).is_some_and(|w| is_external(w, *id));
     if external(&inst) {
         return vec![inst];
     }
@@ -104,12 +111,11 @@ pub(super) fn nodes(eval: &Eval<'_>, world: usize) -> Vec<InstId> {
     let Some(w) = eval.world(world) else {
         return Vec::new();
     };
-    w.ids()
-        .filter(|id| {
-            w.instance(*id)
-                .is_some_and(|i| kind_head(eval.db, i.kind).external)
-        })
-        .collect()
+    w.ids().filter(|id| is_external(w, *id)).collect()
+}
+
+fn is_external(world: &World<'_>, inst: InstId) -> bool {
+    world.instance(inst).is_some_and(|i| i.head.external)
 }
 
 pub(super) fn fields_of<'db>(

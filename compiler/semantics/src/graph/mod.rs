@@ -8,6 +8,7 @@ mod place;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use plat_model::{
@@ -23,7 +24,7 @@ use crate::db::{ItemId, main_package};
 use crate::diag::Diag;
 use crate::eval::{Cx, Entries, Eval, Held, InstId, Kind, LinkVal, Origin, SiteKey, Sites, Val};
 use crate::types::Ty;
-use checks::{claims_collide, names_collide, refusals, supported};
+use checks::{Refusal, claims_collide, names_collide, refusals, supported};
 pub use links::link_vals;
 pub use links::within;
 use links::{fields_of, nodes, ordered};
@@ -205,7 +206,8 @@ impl Build {
 
     /// Asks of each declaration whether its target refuses it.
     fn check_support(&self, eval: &mut Eval<'_>, ground: &Ground) {
-        let mut refused = BTreeMap::new();
+        let mut refused = FxHashMap::default();
+        let mut of_kind: FxHashMap<(u64, u64), Rc<[Rc<Refusal>]>> = FxHashMap::default();
         for inst in nodes(eval, self.world) {
             // Where it is put, unless that is where all are.
             let place = self.place_of(eval, inst, &ground.places).target;
@@ -215,10 +217,21 @@ impl Build {
                 crate::names::prelude(eval.db).kinds.get(kind)
             });
             let kind = elsewhere.map_or(ground.target, |def| def.what);
-            let refused = refused
-                .entry(kind.as_id().as_bits())
-                .or_insert_with(|| refusals(eval, self.world, kind));
-            supported(eval, self.world, inst, kind, refused);
+            let Some(own) = eval.kind_of(inst) else {
+                continue;
+            };
+            let key = (kind.as_id().as_bits(), own.as_id().as_bits());
+            let of_kind = of_kind.entry(key).or_insert_with(|| {
+                let all: &mut Vec<Rc<Refusal>> = refused.entry(key.0).or_insert_with(|| {
+                    let all = refusals(eval, self.world, kind);
+                    all.into_iter().map(Rc::new).collect()
+                });
+                let all = all.iter().filter(|r| r.speaks_of(eval.db, own));
+                all.cloned().collect()
+            });
+            if !of_kind.is_empty() {
+                supported(eval, self.world, inst, kind, of_kind);
+            }
         }
     }
 

@@ -33,6 +33,9 @@ impl Build {
         inst: InstId,
         places: &BTreeMap<String, Placed>,
     ) -> Placed {
+        if places.is_empty() {
+            return Placed::default();
+        }
         let mut at = Some(inst);
         let whole = eval.path_of(inst);
         while let Some(instance) = at.and_then(|id| eval.world(id.world)?.instance(id)) {
