@@ -337,10 +337,31 @@ fn shown_elsewhere(code: &str) -> bool {
     matches!(code, "E0101" | "E0102" | "E0121" | "E0706") || code.starts_with("E08")
 }
 
+/// What is told of packages that were fetched: the chapter says when, and
+/// `compiler/cli/tests/packages.rs` shows how it looks.
+const OF_FETCHED: [&str; 3] = ["E0804", "E0809", "E0810"];
+
 /// Is it told of bytes, of a day, or of what was fetched to this machine? Texts alone have it never.
 fn told_of_the_world(code: &str) -> bool {
-    let of_fetched = ["E0804", "E0809", "E0810"];
-    of_fetched.contains(&code) || shown_elsewhere(code) && !code.starts_with("E08")
+    OF_FETCHED.contains(&code) || shown_elsewhere(code) && !code.starts_with("E08")
+}
+
+/// A code that no block can show is spoken of in its chapter, and has a snapshot elsewhere.
+#[test]
+fn what_is_told_of_fetched_packages_is_shown_where_they_are_fetched() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let chapter = std::fs::read_to_string(root.join("../../spec/09-modules.md")).unwrap();
+    let mut shown = String::new();
+    for entry in std::fs::read_dir(root.join("../cli/tests/snapshots")).unwrap() {
+        shown += &std::fs::read_to_string(entry.unwrap().path()).unwrap();
+    }
+    for code in OF_FETCHED {
+        assert!(chapter.contains(code), "{code} is in no chapter");
+        assert!(
+            shown.contains(&format!("[{code}] Error")),
+            "{code} has no snapshot"
+        );
+    }
 }
 
 /// A fix is an edit that repairs: where all that is wrong has one, nothing is wrong after them.

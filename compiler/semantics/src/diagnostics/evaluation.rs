@@ -408,6 +408,8 @@ service api {
     env = shared with { LOG_LEVEL = "debug" }
 }
 ```
+
+Where both are meant, put the Map together: `{for part in [shared, mine] for k, v in part: "${k}" = v}`.
 "#,
     },
     Explanation {
@@ -434,6 +436,8 @@ worker payments {
     env = { STRIPE_URL = stripe.url }
 }
 ```
+
+Where the address has to stay as it is written, `reach = [stripe]` permits the connection.
 "#,
     },
     Explanation {
