@@ -17,6 +17,8 @@ mod http;
 mod process;
 
 use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -39,7 +41,17 @@ pub const SOON: Duration = Duration::from_secs(60);
 pub fn platc() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let build = Command::new(env!("CARGO"))
+        let mut cargo = Command::new(env!("CARGO"));
+        // Cargo sets these for a test, and the build script of `ring` is run anew where they differ:
+        // it and all that needs it would be built once more for each crate's tests.
+        let told = |name: &OsString| {
+            let name = name.to_string_lossy();
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        };
+        for name in env::vars_os().map(|(name, _)| name).filter(told) {
+            cargo.env_remove(name);
+        }
+        let build = cargo
             .args([
                 "build",
                 "--quiet",

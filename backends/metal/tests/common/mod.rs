@@ -1,6 +1,7 @@
 //! A real agent with directories of its own, asked as the engine asks it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Once;
@@ -32,7 +33,16 @@ impl World {
     pub fn new() -> Self {
         static BUILT: Once = Once::new();
         BUILT.call_once(|| {
-            let built = Command::new(env!("CARGO"))
+            let mut cargo = Command::new(env!("CARGO"));
+            // As cargo sets them for a test, build scripts that read them would be run anew.
+            let told = |name: &OsString| {
+                let name = name.to_string_lossy();
+                name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+            };
+            for name in std::env::vars_os().map(|(name, _)| name).filter(told) {
+                cargo.env_remove(name);
+            }
+            let built = cargo
                 .args(["build", "-q", "-p", "plat-shim", "--bin", "plat-shim"])
                 .current_dir(env!("CARGO_MANIFEST_DIR"))
                 .status();
