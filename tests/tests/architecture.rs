@@ -32,7 +32,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Only the protocol: what it answers is what `plat-ide` says.
     ("plat-lsp", &["plat-ide"]),
     // It reads manifests and says what is wrong at their places.
-    ("plat-packages", &["plat-syntax", "plat-semantics"]),
+    (
+        "plat-packages",
+        &["plat-syntax", "plat-model", "plat-semantics"],
+    ),
     ("plat-engine", &["plat-model"]),
     // Of the shim it knows only the specification it hands over.
     ("plat-metal", &["plat-model", "plat-engine", "plat-shim"]),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use plat_engine::Lowered;
+use serde_saphyr::SerializerOptions;
 
 use crate::lower::KEYS;
 
@@ -44,7 +45,10 @@ pub fn render(lowered: &Lowered) -> Result<Rendered, String> {
 /// # Errors
 /// It can't be written.
 pub fn text(manifest: &serde_json::Value) -> Result<String, String> {
-    serde_saphyr::to_string(manifest).map_err(|e| e.to_string())
+    // An image with its digest stands on one line, however long: people compare lines.
+    let mut one_line = SerializerOptions::default();
+    one_line.folded_wrap_chars = usize::MAX;
+    serde_saphyr::to_string_with_options(manifest, one_line).map_err(|e| e.to_string())
 }
 
 /// `Deployment/api` is in `deployment-api.yaml`.

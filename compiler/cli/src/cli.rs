@@ -120,6 +120,26 @@ Exit codes: 0 all holds, 1 something does not, 2 the program itself has errors."
     )]
     Test(Test),
 
+    /// Look up what an environment's images are, and write pins/ENV.toml
+    #[command(
+        override_usage = "platc pin [ENV]",
+        after_help = "\
+Examples:
+  platc pin prod             the digest, entrypoint and user of each image of prod, as its registry has it now
+
+Registries that are not public are asked with what `docker login` has kept."
+    )]
+    Pin(Pin),
+
+    /// Copy what one environment has pinned to another
+    #[command(
+        override_usage = "platc promote FROM TO",
+        after_help = "\
+Examples:
+  platc promote staging prod what staging has pinned of the images that prod uses"
+    )]
+    Promote(Promote),
+
     /// Format .plat files
     #[command(
         override_usage = "platc fmt [PATH…] [flags]",
@@ -460,6 +480,22 @@ pub struct Fetch {
     /// Fail where plat.lock would change
     #[arg(long)]
     pub locked: bool,
+}
+
+/// `platc pin`.
+#[derive(Debug, Args)]
+pub struct Pin {
+    /// The environment [default: the one on local {}, else the only one]
+    pub env: Option<String>,
+}
+
+/// `platc promote`.
+#[derive(Debug, Args)]
+pub struct Promote {
+    /// The environment whose pins are copied
+    pub from: String,
+    /// The one that gets them
+    pub to: String,
 }
 
 /// `platc explain`.

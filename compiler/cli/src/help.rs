@@ -15,7 +15,9 @@ use crate::terminal::colors_are_welcome;
 const GROUPS: &[(&str, &[&str])] = &[
     (
         "Write",
-        &["new", "check", "test", "fmt", "fetch", "explain"],
+        &[
+            "new", "check", "test", "fmt", "fetch", "pin", "promote", "explain",
+        ],
     ),
     (
         "Understand",

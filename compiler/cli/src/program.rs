@@ -418,10 +418,13 @@ impl Program {
     pub fn graph(&self, said: Option<&str>, terminal: &Terminal) -> Result<Graph, Stop> {
         let env = self.choose(said, terminal)?;
         terminal.detail(format!("environment {env}"));
-        self.database.graph(&env).map_err(|diagnostics| {
+        let mut graph = self.database.graph(&env).map_err(|diagnostics| {
             self.show(&diagnostics, terminal);
             Stop::Reported
-        })
+        })?;
+        let pins = plat_packages::Pins::read(&self.root, &env).map_err(packages::failure)?;
+        graph.pins = pins.images;
+        Ok(graph)
     }
 
     /// As [`Self::graph`], for a plan: its warnings are shown, and a waiver that has ended stops

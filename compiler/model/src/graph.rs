@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Digester, FieldPath, Fields, NodePath, OriginId, OriginTable};
+use crate::{Digest, Digester, FieldPath, Fields, ImagePin, NodePath, OriginId, OriginTable};
 
 /// What an application is in one environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,11 @@ pub struct Graph {
     /// families of environments are only known once they are applied. Sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<Hold>,
+    /// What the images are, by the names that the source has for them, as far as somebody has
+    /// pinned them for this environment. The source knows nothing of it: whoever makes a graph puts
+    /// them in. An image without a pin is used by its tag, as it comes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pins: BTreeMap<String, ImagePin>,
     /// Who set what.
     pub origins: OriginTable,
 }
@@ -226,6 +231,10 @@ impl Graph {
         }
         for moved in &self.moved {
             d.text(moved.from.as_str()).text(moved.to.as_str());
+        }
+        // The digest of an image is that of all that is pinned of it.
+        for (image, pin) in &self.pins {
+            d.text(image).text(&pin.digest);
         }
         d.finish()
     }

@@ -18,6 +18,7 @@ mod fields;
 mod graph;
 mod origin;
 mod path;
+mod pins;
 mod quantity;
 mod show;
 mod value;
@@ -30,6 +31,7 @@ pub use graph::{
 };
 pub use origin::{Origin, OriginId, OriginTable, Place, Site, SiteKind};
 pub use path::{FieldPath, NodePath, external_name};
+pub use pins::ImagePin;
 pub use quantity::{Decimal, ParseDecimalError, Quantity};
 pub use show::CaseForm;
 pub use value::{Data, Hole, Piece, Value};

@@ -4,6 +4,8 @@
 //! lock says, found in the cache and checked against its hash, without the network. A compilation only ever uses that
 //! side: what is not there is an error that names the command.
 //!
+//! What images are is asked in the same way, by [`look_up`], and kept in [`Pins`].
+//!
 //! Architecture invariants:
 //! - It knows manifests and places to fetch from; not the language, no backend, no terminal.
 //! - Nothing that was fetched is used before its hash is known, and nothing in it is run: no hooks, no scripts, no
@@ -17,14 +19,19 @@ mod error;
 mod fetch;
 mod git;
 mod hash;
+mod image;
 mod locate;
 mod lock;
+mod logins;
 mod oci;
+mod pins;
 mod unpack;
 
 pub use cache::Cache;
 pub use error::Error;
 pub use fetch::{Fetched, Options, fetch};
 pub use hash::{Hash, hash_tree};
+pub use image::{digests, look_up};
 pub use locate::Packages;
 pub use lock::{LOCK, Lock, Locked};
+pub use pins::Pins;

@@ -11,6 +11,7 @@ use oci_client::manifest::OciDescriptor;
 use oci_client::secrets::RegistryAuth;
 
 use crate::error::Error;
+use crate::logins::login;
 use crate::unpack::unpack;
 
 /// What a layer may be: a tar archive, packed by gzip or not.
@@ -37,16 +38,21 @@ pub(crate) fn fetch(reference: &str, digest: Option<&str>, into: &Path) -> Resul
         Some(digest) => named.clone_with_digest(digest.to_owned()),
         None => named,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::new(format!("starting to fetch {reference}: {error}")))?;
-    runtime
-        .block_on(pull(&wanted, into))
+    let auth = login(wanted.resolve_registry())?;
+    runtime(reference)?
+        .block_on(pull(&wanted, &auth, into))
         .map_err(|error| match error {
             Failed::Registry(error) => refused(reference, &error),
             Failed::Content(error) => error,
         })
+}
+
+/// Where the registry's answers are waited for.
+pub(crate) fn runtime(what: &str) -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(format!("starting to fetch {what}: {error}")))
 }
 
 enum Failed {
@@ -54,11 +60,10 @@ enum Failed {
     Content(Error),
 }
 
-async fn pull(reference: &Reference, into: &Path) -> Result<String, Failed> {
+async fn pull(reference: &Reference, auth: &RegistryAuth, into: &Path) -> Result<String, Failed> {
     let client = client(reference.resolve_registry());
-    let auth = RegistryAuth::Anonymous;
     let (manifest, digest) = client
-        .pull_image_manifest(reference, &auth)
+        .pull_image_manifest(reference, auth)
         .await
         .map_err(Failed::Registry)?;
     for layer in &manifest.layers {
@@ -95,7 +100,7 @@ async fn blob(
 }
 
 /// A registry on this machine speaks plain HTTP, as those for trying do; any other is asked by HTTPS.
-fn client(registry: &str) -> Client {
+pub(crate) fn client(registry: &str) -> Client {
     static CRYPTO: Once = Once::new();
     CRYPTO.call_once(|| {
         // It fails where the program has chosen one already, which is as good.
@@ -114,16 +119,16 @@ fn client(registry: &str) -> Client {
     })
 }
 
-fn refused(reference: &str, error: &OciDistributionError) -> Error {
+pub(crate) fn refused(reference: &str, error: &OciDistributionError) -> Error {
     let failed = Error::new(format!("fetching {reference}: {error}"));
     match error {
         OciDistributionError::ImageManifestNotFoundError(_) => {
-            failed.next("correct its name or its tag in plat.toml")
+            failed.next("correct its name or its tag")
         }
         OciDistributionError::AuthenticationFailure(_)
-        | OciDistributionError::UnauthorizedError { .. } => failed.next(
-            "only public artifacts are fetched yet: make it public, or take the package from git",
-        ),
+        | OciDistributionError::UnauthorizedError { .. } => {
+            failed.next("it is not public: log in to its registry: docker login")
+        }
         _ => failed,
     }
 }

@@ -45,6 +45,7 @@ pub fn graph(text: &str) -> Graph {
         links: Vec::new(),
         moved: Vec::new(),
         held: Vec::new(),
+        pins: BTreeMap::new(),
         origins: OriginTable::default(),
     };
     for (i, line) in text.lines().enumerate() {

@@ -11,6 +11,7 @@ mod env;
 mod jobs;
 mod network;
 mod outs;
+mod pins;
 mod pods;
 mod postgres;
 mod probes;
@@ -67,6 +68,7 @@ pub fn lower(target: &TargetId, graph: &Graph, facts: &Facts) -> Result<Lowered,
     lowering.policies();
     lowering.patches();
     lowering.namespace();
+    lowering.unpinned();
     let Told {
         mut notes,
         mut refusals,

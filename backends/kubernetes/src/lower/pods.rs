@@ -189,7 +189,9 @@ impl<'a> Lowering<'a> {
         match run.and_then(fields::word) {
             Some("image") => {
                 let image = part("name").and_then(Value::as_str).unwrap_or_default();
-                Some((image.to_owned(), words("command"), words("args")))
+                let (command, args) = (words("command"), words("args"));
+                let runs = !(command.is_null() && args.is_null());
+                Some((self.pinned(fields, image, runs), command, args))
             }
             Some("process") => {
                 if part("prepare").is_some() {

@@ -8,6 +8,7 @@
 )]
 
 mod objects;
+mod pins;
 mod policies;
 mod program;
 mod properties;

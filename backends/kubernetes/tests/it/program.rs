@@ -81,7 +81,8 @@ pub fn shown(text: &str) -> String {
     }
     for note in lowered.notes {
         let field = note.field.map(|f| format!(".{f}")).unwrap_or_default();
-        text += &format!("# note {}{field}: {}\n", note.node.unwrap(), note.message);
+        let of = note.node.map(|n| format!(" {n}")).unwrap_or_default();
+        text += &format!("# note{of}{field}: {}\n", note.message);
     }
     text
 }

@@ -159,6 +159,7 @@ pub fn graph<const N: usize>(port: u16, nodes: [Declared<'_>; N]) -> Graph {
         links: Vec::new(),
         moved: Vec::new(),
         held: Vec::new(),
+        pins: BTreeMap::new(),
         origins,
     }
 }

@@ -15,6 +15,7 @@ mod internal;
 mod logs;
 mod lsp;
 mod new;
+mod pin;
 mod plan;
 mod rbac;
 mod releases;
@@ -50,6 +51,8 @@ pub fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Outcome, Stop> 
         Command::Explain(explain) => explain::run(explain, terminal),
         Command::Graph(graph) => graph::run(graph, global, terminal),
         Command::Why(why) => why::run(why, global, terminal),
+        Command::Pin(pin) => pin::run(pin, global, terminal),
+        Command::Promote(promote) => pin::promote(promote, global, terminal),
         Command::Plan(plan) => plan::run(plan, global, terminal),
         Command::Render(render) => render::run(render, global, terminal),
         Command::Diff(diff) => diff::run(diff, global, terminal),

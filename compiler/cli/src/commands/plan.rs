@@ -2,6 +2,7 @@
 
 use plat_engine::PlanView;
 
+use super::pin;
 use crate::cli::{self, Global};
 use crate::deploy;
 use crate::failure::{Outcome, Stop};
@@ -17,6 +18,7 @@ pub fn run(arguments: &cli::Plan, global: &Global, terminal: &Terminal) -> Resul
     };
     let program = program::load(global.dir.as_deref(), terminal)?;
     let graph = program.graph_to_plan(arguments.env.env.as_deref(), terminal)?;
+    pin::tell_of_pins_that_no_longer_hold(&graph, terminal);
     let deployment = program.deployment(&graph, terminal)?;
     let plan = deployment.plan(&graph, &arguments.words)?;
     if !plan.is_empty() {

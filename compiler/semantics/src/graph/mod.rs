@@ -200,6 +200,7 @@ impl Build {
             links,
             moved,
             held: Vec::new(),
+            pins: BTreeMap::new(),
             origins: OriginTable::default(),
         })
     }
