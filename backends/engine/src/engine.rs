@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use plat_model::{Graph, Hold, TargetId};
+use plat_model::{Cases, Graph, Hold, TargetId};
 
 use crate::backend::{
     Backend, Facts, Note, Observation, Observed, Recalled, Refusal, SecretReturn,
@@ -25,6 +25,7 @@ pub struct Engine {
     pub(crate) backends: BTreeMap<TargetId, Arc<dyn Backend>>,
     pub(crate) ledger: Ledger,
     pub(crate) host: Arc<dyn Host>,
+    cases: Cases,
 }
 
 impl Engine {
@@ -41,7 +42,14 @@ impl Engine {
             scope,
             backends,
             host,
+            cases: Cases::default(),
         }
+    }
+
+    /// With the cases of the program's variants, so that plans show values as people write them.
+    #[must_use]
+    pub fn writing(self, cases: Cases) -> Self {
+        Self { cases, ..self }
     }
 
     /// The state, releases and recent plans of the scope.
@@ -170,6 +178,7 @@ impl Engine {
             made_from,
             seen: &seen,
             words,
+            cases: &self.cases,
             notes: wanted.notes,
             held: &wanted.held,
             returns: wanted.returns_to.is_some(),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use plat_model::{Digester, FieldPath, Graph, NodePath, Place};
+use plat_model::{Cases, Digester, FieldPath, Graph, NodePath, Place};
 use serde::{Deserialize, Serialize};
 
 use crate::backend::{Note, Problem};
@@ -157,9 +157,9 @@ impl PlanView {
     pub const FORMAT: u32 = 1;
 
     /// What changes from one graph to another; `from` and `to` say which they are. No target is
-    /// asked, so there are no operations in it.
-    pub fn comparing(old: &Graph, new: &Graph, from: &str, to: &str) -> Self {
-        let changes = planner::compare(old, new);
+    /// asked, so there are no operations in it. `cases` says how values are written.
+    pub fn comparing(old: &Graph, new: &Graph, from: &str, to: &str, cases: &Cases) -> Self {
+        let changes = planner::compare(old, new, cases);
         let changes: Vec<ChangeView> = changes.iter().map(|c| change(None, c)).collect();
         let (changes, mut counts) = counted(changes);
         let touched: BTreeSet<&NodePath> = changes.iter().filter_map(|c| c.node.as_ref()).collect();

@@ -10,7 +10,7 @@ use plat_engine::{
     Interrupts, Markdown, NodeStatus, Outcome, Plan, PlanView, Refusal, S3, Scope, State,
     StateError, Style, ThisMachine, Words, render_markdown, render_sarif, render_text,
 };
-use plat_model::{Graph, Hold, TargetId};
+use plat_model::{Cases, Graph, Hold, TargetId};
 use tokio::runtime::Runtime;
 
 use crate::cli::{self, Form};
@@ -77,6 +77,12 @@ impl Deployment {
             engine,
             runtime,
         })
+    }
+
+    /// With the cases of the program's variants, so that plans show values as people write them.
+    pub fn writing(self, cases: Cases) -> Self {
+        let engine = self.engine.writing(cases);
+        Self { engine, ..self }
     }
 
     /// Waits for something of the target.

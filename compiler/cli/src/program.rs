@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use plat_engine::Scope;
-use plat_model::{Graph, Hold, NodeKind, TargetId};
+use plat_model::{Cases, Graph, Hold, NodeKind, TargetId};
 use plat_semantics::{
-    CaseShape, Database, EnvironmentInfo, OutShape, PackageInput, PolicyOutcome, Project, Source,
-    TestOutcome, parse_manifest,
+    Database, EnvironmentInfo, OutShape, PackageInput, PolicyOutcome, Project, Source, TestOutcome,
+    parse_manifest,
 };
 use plat_syntax::{Diagnostic, Label, Severity};
 
@@ -450,8 +450,8 @@ impl Program {
     }
 
     /// The cases of every variant, for those who show values.
-    pub fn cases(&self) -> Vec<CaseShape> {
-        self.database.cases()
+    pub fn cases(&self) -> Cases {
+        Cases::new(self.database.cases())
     }
 
     /// What the declarations of a kind give to others.
@@ -493,8 +493,9 @@ impl Program {
     /// The target is not built yet, or can't be used.
     pub fn deployment(&self, graph: &Graph, terminal: &Terminal) -> Result<Deployment, Failure> {
         let state = states::of(graph);
-        let place = Place::of(graph);
-        Deployment::open(Scope::of(graph), &place, state, &self.root, terminal)
+        let (scope, place) = (Scope::of(graph), Place::of(graph));
+        let deployment = Deployment::open(scope, &place, state, &self.root, terminal)?;
+        Ok(deployment.writing(self.cases()))
     }
 
     /// What other environments use of one, of those that are applied.

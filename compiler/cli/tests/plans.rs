@@ -24,6 +24,7 @@ service api {
 
 env dev { target = local {} }
 env big { target = local {}, set = { api.scale = 5 } }
+env wide { target = local {}, set = { api.scale = 2..5, api.ready = http("/healthz") } }
 "#;
 
 /// The keys of RFC 8410, section 10.
@@ -222,6 +223,8 @@ fn revisions_and_environments_are_compared() {
     );
     let environments = place.run(&["diff", "dev", "big"]);
     insta::assert_snapshot!("diff_environments", environments.out);
+    let cases = place.run(&["diff", "dev", "wide"]);
+    insta::assert_snapshot!("diff_cases", cases.out);
     let markdown = place.run(&["diff", "HEAD^..", "dev", "--markdown"]);
     assert!(
         markdown.out.contains("→ the files here"),

@@ -13,6 +13,7 @@
 //!
 //! Start reading at [`Graph`], then [`Node`], [`Value`] and [`Origin`].
 
+mod cases;
 mod digest;
 mod fields;
 mod graph;
@@ -23,6 +24,7 @@ mod quantity;
 mod show;
 mod value;
 
+pub use cases::{CaseShape, Cases};
 pub use digest::{Digest, Digester};
 pub use fields::{Fields, Iter as FieldsIter};
 pub use graph::{

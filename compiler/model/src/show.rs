@@ -15,7 +15,7 @@ pub struct CaseForm {
 
 impl CaseForm {
     /// Every part that holds something, by its name: all there is to say without its type.
-    fn whole(fields: &Fields) -> Self {
+    pub(crate) fn whole(fields: &Fields) -> Self {
         let given = fields.iter().filter(|(_, value)| !value.is_none());
         Self {
             named: true,

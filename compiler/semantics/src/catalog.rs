@@ -1,22 +1,11 @@
 //! What is known of kinds and types without evaluating anything: for those who show values.
 
+use plat_model::CaseShape;
+
 use crate::api::{Database, STACK};
 use crate::check::out_type;
 use crate::db::{ItemId, Space, Workspace, items};
 use crate::types::{TypeBody, kind_head, type_def};
-
-/// A case of a variant, as it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CaseShape {
-    /// The path of its type, as origins have it: `std.Scale`.
-    pub of: String,
-    /// Its name.
-    pub name: String,
-    /// Is it made from a plain value?
-    pub implicit: bool,
-    /// Its parts in the order of the source, and whether each may be left out.
-    pub parts: Vec<(String, bool)>,
-}
 
 /// An out of a kind.
 #[derive(Debug, Clone, PartialEq, Eq)]

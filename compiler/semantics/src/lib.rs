@@ -40,7 +40,7 @@ mod types;
 mod units;
 
 pub use api::{Database, EnvironmentInfo};
-pub use catalog::{CaseShape, OutShape};
+pub use catalog::OutShape;
 pub use diagnostics::{explain, explanations};
 pub use look::{
     About, CallShape, Canceller, Candidate, CandidateKind, Candidates, Effective, FileId, Hint,
@@ -48,5 +48,6 @@ pub use look::{
 };
 pub use manifest::{is_package_name, parse_manifest};
 pub use outcomes::{PolicyOutcome, TestOutcome};
+pub use plat_model::CaseShape;
 pub use plat_syntax::{Diagnostic, Explanation};
 pub use project::{Dependency, Manifest, PackageInput, Project, Source};

@@ -10,7 +10,7 @@ mod semantic;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plat_model::{Decimal, Digest, Graph, Hold, TargetId};
+use plat_model::{Cases, Decimal, Digest, Graph, Hold, TargetId};
 
 use crate::backend::{Note, Observation, Observed, Refusal};
 use crate::object::{Object, ObjectId, Scope};
@@ -39,6 +39,8 @@ pub(crate) struct Inputs<'a> {
     pub made_from: Digest,
     pub seen: &'a Observation,
     pub words: &'a Words,
+    /// How values are written.
+    pub cases: &'a Cases,
     /// What lowering has to say.
     pub notes: Vec<Note>,
     /// What other environments use of this one.
@@ -50,7 +52,7 @@ pub(crate) struct Inputs<'a> {
 /// Makes the plan, not yet sealed.
 pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
     let mut refusals = Vec::new();
-    let nodes = semantic::Nodes::new(inputs.graph, inputs.previous);
+    let nodes = semantic::Nodes::new(inputs.graph, inputs.previous, inputs.cases);
     nodes.refuse_shrinking(&mut refusals);
     let decided = objects::decide(&inputs, &nodes, &mut refusals);
     let ordered = order::order(&inputs, decided.drafts, decided.blocked, &mut refusals);

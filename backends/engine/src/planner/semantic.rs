@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plat_model::{
-    Change, Data, FieldPath, Graph, Node, NodePath, OriginId, Place, SiteKind, Value,
+    Cases, Change, Data, FieldPath, Graph, Node, NodePath, OriginId, Place, SiteKind, Value,
 };
 
 use super::Inputs;
@@ -15,12 +15,18 @@ use crate::plan::{Action, DataFate, FieldChange, NodeAction, NodeChange, OpId, O
 pub(super) struct Nodes<'a> {
     graph: Option<&'a Graph>,
     previous: Option<&'a Graph>,
+    /// How values are written.
+    cases: &'a Cases,
     /// By the new path, the old one, where they differ.
     moved: BTreeMap<NodePath, NodePath>,
 }
 
 impl<'a> Nodes<'a> {
-    pub(super) fn new(graph: Option<&'a Graph>, previous: Option<&'a Graph>) -> Self {
+    pub(super) fn new(
+        graph: Option<&'a Graph>,
+        previous: Option<&'a Graph>,
+        cases: &'a Cases,
+    ) -> Self {
         let mut moved = BTreeMap::new();
         if let (Some(graph), Some(previous)) = (graph, previous) {
             for path in graph.nodes.keys() {
@@ -42,6 +48,7 @@ impl<'a> Nodes<'a> {
         Self {
             graph,
             previous,
+            cases,
             moved,
         }
     }
@@ -236,11 +243,13 @@ fn node_change(
     let old = nodes.previous.zip(nodes.old(path));
     let mut fields = match old {
         Some((previous, old)) => {
-            let mut fields = changed_fields(graph, node, previous, old);
+            let mut fields = changed_fields((graph, node), (previous, old), nodes.cases);
             fields.retain(|change| !is_left(node, &change.field));
             fields
         }
-        None if nodes.previous.is_some() || !operations.is_empty() => set_fields(graph, node),
+        None if nodes.previous.is_some() || !operations.is_empty() => {
+            set_fields(graph, node, nodes.cases)
+        }
         None => Vec::new(),
     };
     let replacing = nodes.replacing(path);
@@ -291,7 +300,7 @@ fn within(inner: &FieldPath, outer: &FieldPath) -> bool {
 }
 
 /// The fields of a new node that the app itself sets.
-fn set_fields(graph: &Graph, node: &Node) -> Vec<FieldChange> {
+fn set_fields(graph: &Graph, node: &Node, cases: &Cases) -> Vec<FieldChange> {
     let mut out = Vec::new();
     for (name, value) in &node.fields {
         let winner = graph
@@ -302,19 +311,23 @@ fn set_fields(graph: &Graph, node: &Node) -> Vec<FieldChange> {
             winner.is_some_and(|site| !matches!(site.kind, SiteKind::Default | SiteKind::Derived));
         if own && !value.is_none() {
             let field = FieldPath::new(name.as_str());
-            out.push(change(field, None, Some((value, graph))));
+            out.push(change(field, None, Some((value, graph)), cases));
         }
     }
     out
 }
 
-fn changed_fields(graph: &Graph, node: &Node, previous: &Graph, old: &Node) -> Vec<FieldChange> {
+fn changed_fields(
+    (graph, node): (&Graph, &Node),
+    (previous, old): (&Graph, &Node),
+    cases: &Cases,
+) -> Vec<FieldChange> {
     let names: BTreeSet<&String> = node.fields.keys().chain(old.fields.keys()).collect();
     let mut out = Vec::new();
     for name in names {
         let old = old.fields.get(name).map(|v| (v, previous));
         let new = node.fields.get(name).map(|v| (v, graph));
-        walk(FieldPath::new(name.as_str()), old, new, &mut out);
+        walk(FieldPath::new(name.as_str()), old, new, cases, &mut out);
     }
     out
 }
@@ -322,7 +335,7 @@ fn changed_fields(graph: &Graph, node: &Node, previous: &Graph, old: &Node) -> V
 type Of<'a> = Option<(&'a Value, &'a Graph)>;
 
 /// Goes down as long as both sides have the same shape, so that one key of `env` is one line.
-fn walk(path: FieldPath, old: Of<'_>, new: Of<'_>, out: &mut Vec<FieldChange>) {
+fn walk(path: FieldPath, old: Of<'_>, new: Of<'_>, cases: &Cases, out: &mut Vec<FieldChange>) {
     if same(old.map(|(v, _)| v), new.map(|(v, _)| v)) {
         return;
     }
@@ -345,19 +358,18 @@ fn walk(path: FieldPath, old: Of<'_>, new: Of<'_>, out: &mut Vec<FieldChange>) {
                 let old = a.get(key).map(|v| (v, previous));
                 let new = b.get(key).map(|v| (v, graph));
                 let path = if alone { path.clone() } else { path.join(key) };
-                walk(path, old, new, out);
+                walk(path, old, new, cases, out);
             }
             return;
         }
     }
-    out.push(change(path, old, new));
+    out.push(change(path, old, new, cases));
 }
 
-fn change(field: FieldPath, old: Of<'_>, new: Of<'_>) -> FieldChange {
+fn change(field: FieldPath, old: Of<'_>, new: Of<'_>, cases: &Cases) -> FieldChange {
     let shown = |of: Of<'_>| {
-        of.map(|(v, _)| v)
-            .filter(|v| !v.is_none())
-            .map(Value::to_string)
+        of.filter(|(value, _)| !value.is_none())
+            .map(|(value, graph)| cases.write(graph, value))
     };
     let (value, graph) = match new.or(old) {
         Some((value, graph)) => (Some(value.origin), Some(graph)),
@@ -385,8 +397,8 @@ fn winner(graph: &Graph, id: OriginId) -> Option<(Place, Option<String>)> {
 }
 
 /// What changes from one graph to another, whatever runs of either.
-pub(crate) fn compare(old: &Graph, new: &Graph) -> Vec<NodeChange> {
-    let nodes = Nodes::new(Some(new), Some(old));
+pub(crate) fn compare(old: &Graph, new: &Graph, cases: &Cases) -> Vec<NodeChange> {
+    let nodes = Nodes::new(Some(new), Some(old), cases);
     let mut paths: BTreeSet<&NodePath> = new.nodes.keys().collect();
     let stays = |path: &NodePath| new.nodes.contains_key(path) || nodes.moved_to(path).is_some();
     paths.extend(old.nodes.keys().filter(|path| !stays(path)));

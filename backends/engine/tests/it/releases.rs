@@ -389,11 +389,17 @@ fn two_graphs_are_compared_with_no_target() {
     let new = graph(
         "store db size=2GiB region=south\nthing api scale=1 env.A=two\nthing new\nthing late\nmoved old to late",
     );
-    let mut view = PlanView::comparing(&old, &new, "main", "the files here");
+    let mut view = PlanView::comparing(
+        &old,
+        &new,
+        "main",
+        "the files here",
+        &plat_model::Cases::default(),
+    );
     assert_eq!(view.counts.create, 1);
     view.id = "7f3c9a".into();
     insta::assert_snapshot!("compared", render_text(&view, &Style::default()));
-    let same = PlanView::comparing(&old, &old, "a", "b");
+    let same = PlanView::comparing(&old, &old, "a", "b", &plat_model::Cases::default());
     assert!(same.nothing_to_do);
 }
 

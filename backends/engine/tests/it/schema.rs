@@ -80,7 +80,13 @@ async fn plans() -> Vec<PlanView> {
     }];
     let plans = [first, healing, changing, destroying, resuming, returning];
     let mut views: Vec<PlanView> = plans.iter().map(PlanView::of).collect();
-    views.push(PlanView::comparing(&graph(shop), &graph(changed), "a", "b"));
+    views.push(PlanView::comparing(
+        &graph(shop),
+        &graph(changed),
+        "a",
+        "b",
+        &plat_model::Cases::default(),
+    ));
     views
 }
 

@@ -54,7 +54,7 @@ fn environments(
     let program = program::load(dir, terminal)?;
     let old = program.graph(Some(one), terminal)?;
     let new = program.graph(Some(two), terminal)?;
-    Ok(PlanView::comparing(&old, &new, one, two))
+    Ok(PlanView::comparing(&old, &new, one, two, &program.cases()))
 }
 
 /// Left out, the first is the last commit and the second is the files as they are.
@@ -79,10 +79,11 @@ fn revisions(
         Some(revision) => read(revision.package(), to, terminal)?,
         None => program::load(dir, terminal)?,
     };
+    let cases = new.cases();
     let old = old.graph(env, terminal)?;
     let new = new.graph(env, terminal)?;
     let to = if to.is_empty() { "the files here" } else { to };
-    Ok(PlanView::comparing(&old, &new, from, to))
+    Ok(PlanView::comparing(&old, &new, from, to, &cases))
 }
 
 /// Environments have no `..` between them: what is no revision may be one of them.

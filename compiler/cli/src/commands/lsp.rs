@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use plat_engine::{PlanView, Scope};
 use plat_lsp::{Host, Loaded, Planned};
-use plat_model::Graph;
+use plat_model::{CaseShape, Cases, Graph};
 
 use crate::cli::{Global, Lsp};
 use crate::deploy::{self, Deployment};
@@ -73,19 +73,15 @@ impl Host for Files {
         project::read_data(package, path)
     }
 
-    fn plan(
-        &self,
-        root: &Path,
-        graph: &Graph,
-        _: &[plat_semantics::CaseShape],
-    ) -> Result<Planned, String> {
+    fn plan(&self, root: &Path, graph: &Graph, cases: &[CaseShape]) -> Result<Planned, String> {
         let recorded = self.recorded(root, graph);
         let before = recorded.clone().unwrap_or_else(|| Graph {
             nodes: BTreeMap::new(),
             links: Vec::new(),
             ..graph.clone()
         });
-        let view = PlanView::comparing(&before, graph, "what is recorded", "the editor");
+        let cases = Cases::new(cases.to_vec());
+        let view = PlanView::comparing(&before, graph, "what is recorded", "the editor", &cases);
         let plan = serde_json::to_value(&view)
             .map_err(|error| format!("writing the plan as JSON: {error}"))?;
         Ok(Planned {
@@ -100,7 +96,10 @@ impl Host for Files {
     }
 
     fn becomes(&self, root: &Path, graph: &Graph, declaration: &str) -> Result<String, String> {
-        let mut lowered = super::render::lowered(graph, root).map_err(told)?;
+        let pins = plat_packages::Pins::read(root, &graph.environment.name);
+        let mut graph = graph.clone();
+        graph.pins = pins.map_err(|error| error.to_string())?.images;
+        let mut lowered = super::render::lowered(&graph, root).map_err(told)?;
         let inside = format!("{declaration}.");
         lowered.objects.retain(|object| {
             let node = object.node.as_ref().map(plat_model::NodePath::as_str);

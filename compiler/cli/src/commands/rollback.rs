@@ -14,6 +14,7 @@ pub fn run(
 ) -> Result<Outcome, Stop> {
     let program = program::load(global.dir.as_deref(), terminal)?;
     let deployment = program.deployed(arguments.env.as_deref(), terminal)?;
+    let deployment = deployment.writing(program.cases());
     if arguments.wait {
         deployment.wait_for_others(terminal)?;
     }

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use plat_model::{
-    CaseForm, Data, Fields, Graph, NodeKind, NodePath, OriginId, Site, SiteKind, TargetId, Value,
+    Cases, Data, Graph, NodeKind, NodePath, OriginId, Site, SiteKind, TargetId, Value,
 };
-use plat_semantics::{CaseShape, OutShape};
+use plat_semantics::OutShape;
 use serde_json::json;
 
 use crate::cli::{Global, Why};
@@ -47,57 +47,12 @@ pub fn run(why: &Why, global: &Global, terminal: &Terminal) -> Result<Outcome, S
 /// Values as a person would write them.
 struct Shown<'a> {
     graph: &'a Graph,
-    cases: Vec<CaseShape>,
+    cases: Cases,
 }
 
 impl Shown<'_> {
     fn value(&self, value: &Value) -> String {
-        value.written(&|case, fields| self.form(case, fields))
-    }
-
-    /// Without the name of a case that is made from a plain value, without the name of the first
-    /// part, and without the parts that are as their type has them when nobody says anything.
-    fn form(&self, case: &str, fields: &Fields) -> CaseForm {
-        let given = |name: &String| fields.get(name).is_some_and(|value| !value.is_none());
-        let shape = self.cases.iter().find(|shape| {
-            let mut parts = shape.parts.iter();
-            shape.name == case
-                && shape.parts.len() == fields.iter().len()
-                && parts.all(|(name, _)| fields.get(name).is_some())
-        });
-        let Some(shape) = shape else {
-            let all = fields.iter().map(|(name, _)| name.clone());
-            return CaseForm {
-                named: true,
-                parts: all.filter(given).map(|name| (name, true)).collect(),
-            };
-        };
-        let said = |(name, optional): &(String, bool)| {
-            given(name)
-                && !(*optional
-                    && fields
-                        .get(name)
-                        .is_some_and(|value| self.is_default(value, &shape.of)))
-        };
-        let parts: Vec<&(String, bool)> = shape.parts.iter().filter(|part| said(part)).collect();
-        let first = shape.parts.first().map(|(name, _)| name);
-        let alone = parts.len() == 1 && parts.first().map(|(name, _)| name) == first;
-        CaseForm {
-            named: !(shape.implicit && alone),
-            parts: parts
-                .into_iter()
-                .map(|(name, _)| (name.clone(), Some(name) != first))
-                .collect(),
-        }
-    }
-
-    /// Is it what the type itself says of a part that nobody gives?
-    fn is_default(&self, value: &Value, of: &str) -> bool {
-        let site = chain(self.graph, value.origin).first();
-        site.is_some_and(|site| {
-            let within = site.path.strip_prefix(of);
-            site.kind == SiteKind::Default && within.is_some_and(|rest| rest.starts_with('.'))
-        })
+        self.cases.write(self.graph, value)
     }
 }
 
