@@ -122,3 +122,21 @@ pub trait Attach: Send + Sync {
         port: u16,
     ) -> Result<Box<dyn Connection>, BackendError>;
 }
+
+/// The ports of a declaration as [`Attach::ports`] gives them; `what` is being done.
+///
+/// # Errors
+/// There are none.
+pub fn main_first(
+    node: &NodePath,
+    what: &str,
+    ports: impl IntoIterator<Item = (String, u16)>,
+) -> Result<Vec<(String, u16)>, BackendError> {
+    let mut ports: Vec<_> = ports.into_iter().collect();
+    if ports.is_empty() {
+        let why = format!("{node} listens on no port");
+        return Err(BackendError::new(what, why));
+    }
+    ports.sort_by_key(|(name, _)| name != "main");
+    Ok(ports)
+}

@@ -139,7 +139,7 @@ mod time;
 mod view;
 
 pub use apply::{ApplyEvent, ApplyOptions, Outcome};
-pub use attach::{Attach, Attached, Connection, Here, Size, There, Wanted};
+pub use attach::{Attach, Attached, Connection, Here, Size, There, Wanted, main_first};
 pub use backend::{
     Backend, BackendError, Changed, Done, Facts, Health, HeldField, Inspect, LogLine, LogQuery,
     Lowered, Made, NodeStatus, Note, NoteKind, Observation, Observed, OpContext, OpError,

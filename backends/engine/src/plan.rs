@@ -249,6 +249,21 @@ pub enum Action {
     Forget,
 }
 
+impl Action {
+    /// What is being done, as an error of it begins: "making", "removing".
+    pub const fn doing(self) -> &'static str {
+        match self {
+            Self::Create => "making",
+            Self::Update => "changing",
+            Self::Replace => "replacing",
+            Self::Delete => "removing",
+            Self::Adopt => "taking over",
+            Self::Resume => "starting",
+            Self::Forget => "forgetting",
+        }
+    }
+}
+
 /// What must hold of an object just before an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "must", rename_all = "snake_case")]

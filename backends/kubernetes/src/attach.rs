@@ -9,7 +9,9 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 use kube::api::{
     Api, AttachParams, AttachedProcess, ListParams, LogParams, TerminalSize as KubeSize,
 };
-use plat_engine::{Attach, Attached, BackendError, Connection, Scope, Size, There, Wanted};
+use plat_engine::{
+    Attach, Attached, BackendError, Connection, Scope, Size, There, Wanted, main_first,
+};
 use plat_model::NodePath;
 use rand::Rng as _;
 use serde_json::{Map, Value as Json, json};
@@ -393,23 +395,15 @@ impl Attach for Kubernetes {
         let pods = self.copies(scope, node, what).await?;
         let container = pods.first().and_then(main_container);
         let ports = container.and_then(|c| c.ports.as_ref());
-        let mut ports: Vec<(String, u16)> = ports
+        let ports = ports
             .into_iter()
             .flatten()
             .filter(|port| port.protocol.as_deref() != Some("UDP"))
             .filter_map(|port| {
                 let number = u16::try_from(port.container_port).ok()?;
                 Some((port.name.clone().unwrap_or_default(), number))
-            })
-            .collect();
-        ports.sort_by_key(|(name, _)| name != "main");
-        if ports.is_empty() {
-            return Err(BackendError::new(
-                what,
-                format!("{node} listens on no port"),
-            ));
-        }
-        Ok(ports)
+            });
+        main_first(node, what, ports)
     }
 
     async fn connect(

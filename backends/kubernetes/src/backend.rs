@@ -278,7 +278,7 @@ impl Backend for Kubernetes {
     }
 
     async fn execute(&self, operation: &Operation, context: &OpContext) -> Result<Done, OpError> {
-        let what = format!("{} {}", verb(operation.action), operation.label);
+        let what = format!("{} {}", operation.action.doing(), operation.label);
         let failed = |e: ApiError| OpError {
             next: e.next.clone(),
             ..OpError::new(e.kind(), what.clone(), e.why)
@@ -468,16 +468,4 @@ fn id_of(kind: &Kind, live: &Json) -> ObjectId {
 fn newest(mut all: Vec<Json>) -> Vec<Json> {
     all.sort_by_key(|live| text(live, "/metadata/creationTimestamp").to_owned());
     all
-}
-
-fn verb(action: Action) -> &'static str {
-    match action {
-        Action::Create => "making",
-        Action::Update => "changing",
-        Action::Replace => "replacing",
-        Action::Delete => "removing",
-        Action::Adopt => "taking over",
-        Action::Resume => "starting",
-        Action::Forget => "forgetting",
-    }
 }

@@ -5,7 +5,9 @@ use std::fs;
 use std::io;
 
 use async_trait::async_trait;
-use plat_engine::{Attach, Attached, BackendError, Connection, Here, Scope, Size, Wanted};
+use plat_engine::{
+    Attach, Attached, BackendError, Connection, Here, Scope, Size, Wanted, main_first,
+};
 use plat_model::NodePath;
 use tokio::net::TcpStream;
 
@@ -129,15 +131,7 @@ impl Attach for Local {
         let what = format!("reaching {node}");
         let copies = self.copies(scope, node, &what).await?;
         let ports = copies.first().map(|copy| copy.ports.clone());
-        let mut ports: Vec<(String, u16)> = ports.unwrap_or_default().into_iter().collect();
-        ports.sort_by_key(|(name, _)| name != "main");
-        if ports.is_empty() {
-            return Err(BackendError::new(
-                what,
-                format!("{node} listens on no port"),
-            ));
-        }
-        Ok(ports)
+        main_first(node, &what, ports.unwrap_or_default())
     }
 
     async fn connect(

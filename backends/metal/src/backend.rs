@@ -206,7 +206,7 @@ impl Backend for Local {
                 None => progress.say(text),
             })
             .await;
-        let what = || format!("{} {}", verb(operation.action), operation.label);
+        let what = || format!("{} {}", operation.action.doing(), operation.label);
         match reply {
             Ok(Reply::Done { uid, version }) => Ok(Done::There(Made {
                 uid,
@@ -356,18 +356,6 @@ fn op_error(failure: Failure) -> OpError {
                 outs: BTreeMap::new(),
             })
         }),
-    }
-}
-
-fn verb(action: Action) -> &'static str {
-    match action {
-        Action::Create => "making",
-        Action::Update => "changing",
-        Action::Replace => "replacing",
-        Action::Delete => "removing",
-        Action::Adopt => "taking over",
-        Action::Resume => "starting",
-        Action::Forget => "forgetting",
     }
 }
 

@@ -22,7 +22,9 @@ pub use state::SecretStore as StateStore;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions};
+use kube::api::{
+    Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions,
+};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::discovery::Scope;
 use kube::error::DiscoveryError;
@@ -366,12 +368,7 @@ impl Cluster {
     /// It is refused, or there is no answer.
     pub async fn create(&self, kind: &Kind, manifest: &Json) -> Result<Json, ApiError> {
         let api = self.api(kind).await?;
-        let object: DynamicObject =
-            serde_json::from_value(manifest.clone()).map_err(|e| not_json(&e))?;
-        let params = kube::api::PostParams {
-            field_manager: Some(names::MANAGER.to_owned()),
-            ..kube::api::PostParams::default()
-        };
+        let (object, params) = posted(manifest)?;
         let made = api.create(&params, &object).await;
         json(&made.map_err(|e| ApiError::of(&e))?)
     }
@@ -387,12 +384,7 @@ impl Cluster {
         manifest: &Json,
     ) -> Result<Json, ApiError> {
         let api = self.api(kind).await?;
-        let object: DynamicObject =
-            serde_json::from_value(manifest.clone()).map_err(|e| not_json(&e))?;
-        let params = kube::api::PostParams {
-            field_manager: Some(names::MANAGER.to_owned()),
-            ..kube::api::PostParams::default()
-        };
+        let (object, params) = posted(manifest)?;
         let made = api.replace(name, &params, &object).await;
         json(&made.map_err(|e| ApiError::of(&e))?)
     }
@@ -441,4 +433,14 @@ pub(crate) fn text<'a>(object: &'a Json, pointer: &str) -> Option<&'a str> {
 /// An annotation.
 pub(crate) fn annotation<'a>(object: &'a Json, name: &str) -> Option<&'a str> {
     object.pointer("/metadata/annotations")?.get(name)?.as_str()
+}
+
+/// An object as it is written as a whole, in our name.
+fn posted(manifest: &Json) -> Result<(DynamicObject, PostParams), ApiError> {
+    let object = serde_json::from_value(manifest.clone()).map_err(|e| not_json(&e))?;
+    let params = PostParams {
+        field_manager: Some(names::MANAGER.to_owned()),
+        ..PostParams::default()
+    };
+    Ok((object, params))
 }
