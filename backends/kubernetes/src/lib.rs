@@ -14,9 +14,9 @@
 //! - Who may reach whom comes from the graph's links alone (`lower/network.rs`).
 //! - Nothing here knows another target.
 //!
-//! Objects are written as JSON values, since that reads as the manifests do that people know; the
-//! tests read each of them back through the types of `k8s-openapi` and fail on a field that those
-//! do not have.
+//! Objects are written in the notation of JSON ([`json`]), since that reads as the manifests do that
+//! people know; the tests read each of them back through the types of `k8s-openapi` and fail on a
+//! field that those do not have.
 //!
 //! Start reading at [`lower`](mod@lower), then `lower/pods.rs`.
 
@@ -26,6 +26,7 @@ pub mod cluster;
 pub mod facts;
 pub mod image;
 mod inspect;
+mod json;
 mod logs;
 pub mod lower;
 mod names;

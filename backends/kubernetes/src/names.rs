@@ -24,6 +24,15 @@ pub const MANAGER: &str = "plat";
 /// A name that every kind of object takes (RFC 1035 label): `text` itself where it is one and is
 /// short enough, else cut and told apart by a hash of it.
 pub fn name(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let usual = |b: &u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    if bytes.len() <= LONGEST
+        && bytes.first().is_some_and(u8::is_ascii_lowercase)
+        && bytes.last() != Some(&b'-')
+        && bytes.iter().all(usual)
+    {
+        return text.to_owned();
+    }
     let mut clean: String = text
         .chars()
         .map(|c| match c {
@@ -38,9 +47,6 @@ pub fn name(text: &str) -> String {
     while clean.ends_with('-') {
         clean.pop();
     }
-    if clean == text && clean.len() <= LONGEST {
-        return clean;
-    }
     hashed(&clean, text, LONGEST)
 }
 
@@ -52,14 +58,19 @@ pub fn apart(base: &str, of: &str) -> String {
 /// The value of a label: `text` itself where it is one, else cut and told apart by a hash.
 pub fn label(text: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let bytes = text.as_bytes();
+    if bytes.len() <= LONGEST_LABEL
+        && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.iter().all(|b| allowed(char::from(*b)))
+    {
+        return text.to_owned();
+    }
     let clean: String = text
         .chars()
         .map(|c| if allowed(c) { c } else { '-' })
         .collect();
     let clean = clean.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    if !clean.is_empty() && clean == text && clean.len() <= LONGEST_LABEL {
-        return clean.to_owned();
-    }
     hashed(clean, text, LONGEST_LABEL)
 }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use plat_engine::Lowered;
-use serde_saphyr::SerializerOptions;
+use plat_engine::{Note, Refusal};
+use plat_model::{Graph, NodePath, TargetId};
 
-use crate::lower::KEYS;
+use crate::facts::Facts;
+use crate::json::{Json, yaml};
+use crate::lower::{KEYS, Made, all};
 
 /// What [`render`] made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,28 +18,78 @@ pub struct Rendered {
     /// The Secrets that are not among them, since their values are in no file: name, and where
     /// each of its keys comes from.
     pub secrets: BTreeMap<String, BTreeMap<String, String>>,
+    /// What is kept only in part. Sorted.
+    pub notes: Vec<Note>,
 }
 
-/// The objects as manifests.
+/// Why there are no manifests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unrendered {
+    /// Everything that the target can't do, each at its field.
+    Refused(Vec<Refusal>),
+    /// An object can't be written as YAML: which, and why.
+    Unwritten(String),
+}
+
+/// One object as who commits it has it.
+enum Manifest {
+    /// The name of its file, and the text.
+    File(String, String),
+    /// A Secret: its name and its keys.
+    Secret(String, BTreeMap<String, String>),
+    /// It was not asked for.
+    Left,
+    /// It can't be written.
+    Bad(String),
+}
+
+/// The manifests of what those nodes of the graph become that are on `target`; of each declaration
+/// that `wanted` says yes to, and with none, of what several of them share. Each is written as soon as
+/// it is made.
 ///
 /// # Errors
-/// An object can't be written as YAML.
-pub fn render(lowered: &Lowered) -> Result<Rendered, String> {
-    let mut rendered = Rendered::default();
-    for object in &lowered.objects {
-        let name = object.spec.pointer("/metadata/name");
-        let name = name.and_then(|n| n.as_str()).unwrap_or_default();
-        let annotations = object.spec.pointer("/metadata/annotations");
-        if let Some(keys) = annotations.and_then(|a| a.get(KEYS)?.as_str()) {
-            let keys = serde_json::from_str(keys).unwrap_or_default();
-            rendered.secrets.insert(name.to_owned(), keys);
-            continue;
+/// The target can't do something, whether it was wanted or not; or an object can't be written.
+pub fn render(
+    target: &TargetId,
+    graph: &Graph,
+    facts: &Facts,
+    wanted: impl Fn(Option<&NodePath>) -> bool + Sync,
+) -> Result<Rendered, Unrendered> {
+    let made = all(target, graph, facts, |made| manifest(&made, &wanted));
+    let (manifests, notes) = made.map_err(Unrendered::Refused)?;
+    let mut rendered = Rendered {
+        notes,
+        ..Rendered::default()
+    };
+    let mut files = Vec::with_capacity(manifests.len());
+    for manifest in manifests {
+        match manifest {
+            Manifest::File(name, text) => files.push((name, text)),
+            Manifest::Secret(name, keys) => {
+                rendered.secrets.insert(name, keys);
+            }
+            Manifest::Left => {}
+            Manifest::Bad(why) => return Err(Unrendered::Unwritten(why)),
         }
-        let text =
-            text(&object.spec).map_err(|why| format!("writing {} as YAML: {why}", object.id))?;
-        rendered.files.insert(file_name(object.id.as_str()), text);
     }
+    rendered.files = files.into_iter().collect();
     Ok(rendered)
+}
+
+fn manifest(made: &Made, wanted: &impl Fn(Option<&NodePath>) -> bool) -> Manifest {
+    if !wanted(made.node.as_ref()) {
+        return Manifest::Left;
+    }
+    let annotations = made.spec.pointer("/metadata/annotations");
+    if let Some(keys) = annotations.and_then(|a| a.get(KEYS)?.as_str()) {
+        let name = made.spec.pointer("/metadata/name").and_then(Json::as_str);
+        let keys = serde_json::from_str(keys).unwrap_or_default();
+        return Manifest::Secret(name.unwrap_or_default().to_owned(), keys);
+    }
+    match yaml::text(&made.spec) {
+        Ok(text) => Manifest::File(file_name(&made.id), text),
+        Err(why) => Manifest::Bad(format!("writing {} as YAML: {why}", made.id)),
+    }
 }
 
 /// A manifest as YAML.
@@ -45,10 +97,7 @@ pub fn render(lowered: &Lowered) -> Result<Rendered, String> {
 /// # Errors
 /// It can't be written.
 pub fn text(manifest: &serde_json::Value) -> Result<String, String> {
-    // An image with its digest stands on one line, however long: people compare lines.
-    let mut one_line = SerializerOptions::default();
-    one_line.folded_wrap_chars = usize::MAX;
-    serde_saphyr::to_string_with_options(manifest, one_line).map_err(|e| e.to_string())
+    yaml::by_library(manifest)
 }
 
 /// `Deployment/api` is in `deployment-api.yaml`.

@@ -24,7 +24,6 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use plat_kubernetes::facts::Facts;
-use plat_kubernetes::lower::lower;
 use plat_kubernetes::render::render;
 use plat_model::TargetId;
 use plat_semantics::{Database, PackageInput, Project, parse_manifest};
@@ -172,8 +171,8 @@ fn child(job: &str, size: usize) {
         }
         "render" => {
             let graph = db.graph("prod").expect("a graph");
-            let lowered = lower(&TargetId::main(), &graph, &Facts::default()).expect("objects");
-            let rendered = render(&lowered).expect("manifests");
+            let target = TargetId::main();
+            let rendered = render(&target, &graph, &Facts::default(), |_| true).expect("manifests");
             watch.stop();
             assert!(rendered.files.len() > 4 * size);
             let bytes: usize = rendered.files.values().map(String::len).sum();

@@ -1,7 +1,7 @@
 //! Routes: Gateway API where the target names a Gateway, else an Ingress.
 
+use crate::json::{Json, Map, json};
 use plat_model::{Data, Node, Value};
-use serde_json::{Map, Value as Json, json};
 
 use super::{Lowering, Put, outs};
 use plat_engine::fields::{self, Fields, entries};

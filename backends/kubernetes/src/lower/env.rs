@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::json::{Json, json};
 use plat_model::{Data, Hole, NodePath, Piece, Value};
-use serde_json::{Value as Json, json};
 
 use super::Lowering;
 use super::outs::Part;

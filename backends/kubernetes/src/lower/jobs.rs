@@ -1,7 +1,7 @@
 //! What runs and ends: jobs and crons.
 
+use crate::json::{Json, json};
 use plat_engine::OnChange;
-use serde_json::{Value as Json, json};
 
 use super::pods::{MAIN, Pod};
 use super::{Lowering, Put};
@@ -115,7 +115,7 @@ impl<'a> Lowering<'a> {
     /// Job, named by a hash of it; with `once` it keeps its name, and so never runs again.
     pub(super) fn run_now(&self, name: &str, spec: Json, once: bool) -> Put<'a> {
         let mut spec = spec;
-        super::without_null(&mut spec);
+        spec.without_null();
         let full = if once {
             name.to_owned()
         } else {

@@ -6,6 +6,7 @@
 //! An [`Object`]'s spec is the manifest itself. Its id is `Kind/name`; a `Job`, whose template
 //! can't change, has a name with a hash of it and keeps its id.
 
+mod all;
 mod edges;
 mod env;
 mod jobs;
@@ -23,13 +24,15 @@ mod site;
 mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 
 use plat_engine::{HeldData, Lowered, Note, NoteKind, Object, ObjectId, OnChange, Refusal};
-use plat_model::{Graph, Node, NodePath, TargetId};
-use serde_json::{Map, Value as Json, json};
+use plat_model::{Graph, Node, NodePath, Place, TargetId};
 
 use crate::facts::Facts;
+use crate::json::{Json, Map, Text, json};
 use crate::names;
+pub(crate) use all::all;
 pub use jobs::ONCE;
 use plat_engine::fields::{Fields, Told};
 pub use pods::APP_DIR;
@@ -44,67 +47,82 @@ pub use site::FILES as SITE_FILES;
 /// # Errors
 /// Everything this target can't do, each at its field.
 pub fn lower(target: &TargetId, graph: &Graph, facts: &Facts) -> Result<Lowered, Vec<Refusal>> {
-    let settings = Settings::of(target, graph);
-    let taken = graph
-        .nodes
-        .values()
-        .map(|node| names::name(&format!("{}{}", settings.prefix, node.name)))
-        .collect();
-    let mut lowering = Lowering {
-        target,
-        graph,
-        facts,
-        settings,
-        taken,
-        told: Told::default(),
-        objects: BTreeMap::new(),
-        network: network::Network::default(),
-        root: false,
-    };
-    for (path, node) in graph.nodes.iter().filter(|(_, n)| n.target == *target) {
-        lowering.node(path, node);
-    }
-    lowering.queues();
-    lowering.policies();
-    lowering.patches();
-    lowering.namespace();
-    lowering.unpinned();
-    let Told {
-        mut notes,
-        mut refusals,
-    } = lowering.told;
-    if !refusals.is_empty() {
-        refusals.sort();
-        refusals.dedup();
-        return Err(refusals);
-    }
-    notes.sort();
-    notes.dedup();
-    let mut objects = lowering.objects;
-    let ids: BTreeSet<ObjectId> = objects.values().map(|o| o.id.clone()).collect();
-    for object in objects.values_mut() {
+    let (mut objects, notes) = all::all(target, graph, facts, |made| made.object(target))?;
+    let ids: BTreeSet<ObjectId> = objects.iter().map(|o| o.id.clone()).collect();
+    for object in &mut objects {
         object.after.retain(|id| ids.contains(id));
         object.after.sort();
         object.after.dedup();
     }
-    Ok(Lowered {
-        objects: objects.into_values().collect(),
-        notes,
-    })
+    Ok(Lowered { objects, notes })
 }
 
-struct Lowering<'a> {
+/// What all lowering of a target reads.
+struct Ground<'a> {
     target: &'a TargetId,
     graph: &'a Graph,
     facts: &'a Facts,
     settings: Settings,
     /// The names of declarations: what we add of our own steps aside.
     taken: BTreeSet<String>,
+    /// The labels of all that is of this app and environment.
+    ownership: Map,
+    /// The labels that say of which app a thing is, for people and their tools.
+    part_of: Text,
+}
+
+/// What is made of some of the declarations.
+struct Lowering<'a> {
+    ground: &'a Ground<'a>,
     told: Told,
-    objects: BTreeMap<String, Object>,
-    network: network::Network,
+    objects: BTreeMap<String, Made>,
+    network: network::Network<'a>,
     /// Whether something asked to run as root.
     root: bool,
+    /// What else is made, by id, and what each is: for those whose own id is not theirs to choose.
+    others: BTreeMap<String, String>,
+}
+
+impl<'a> Deref for Lowering<'a> {
+    type Target = Ground<'a>;
+
+    fn deref(&self) -> &Ground<'a> {
+        self.ground
+    }
+}
+
+/// An object as it was lowered.
+pub(crate) struct Made {
+    /// Its id: `Deployment/api`.
+    pub(crate) id: String,
+    /// Its declaration; none for what several share.
+    pub(crate) node: Option<NodePath>,
+    /// The manifest.
+    pub(crate) spec: Json,
+    /// What it is, for people.
+    label: String,
+    after: Vec<String>,
+    on_change: Vec<(&'static str, OnChange)>,
+    holds: Option<HeldData>,
+    place: Option<Place>,
+    goes_back: bool,
+}
+
+impl Made {
+    /// As the engine takes it.
+    fn object(self, target: &TargetId) -> Object {
+        let mut object = Object::new(self.id, target.clone(), (&self.spec).into());
+        object.node = self.node;
+        object.label = self.label;
+        object.after = self.after.into_iter().map(ObjectId::new).collect();
+        object.place = self.place;
+        object.holds_data = self.holds;
+        // What runs the app: a bad version gives way to the one before it.
+        object.goes_back = self.goes_back;
+        let on_change = self.on_change.into_iter();
+        object.on_change = on_change.map(|(part, c)| (part.to_owned(), c)).collect();
+        object
+    }
 }
 
 /// An object that is being added.
@@ -123,7 +141,7 @@ struct Put<'a> {
     node: Option<(&'a NodePath, &'a Node)>,
     /// Everything beside `apiVersion`, `kind` and `metadata`.
     body: Json,
-    annotations: Map<String, Json>,
+    annotations: Map,
     /// What it is, for people.
     label: String,
     after: Vec<String>,
@@ -169,13 +187,24 @@ impl<'a> Put<'a> {
         self
     }
 
-    fn annotate(mut self, name: &str, value: String) -> Self {
-        self.annotations.insert(name.to_owned(), value.into());
+    fn annotate(mut self, name: &'static str, value: String) -> Self {
+        self.annotations.insert(name.into(), value.into());
         self
     }
 }
 
 impl<'a> Lowering<'a> {
+    fn new(ground: &'a Ground<'a>) -> Self {
+        Self {
+            ground,
+            told: Told::default(),
+            objects: BTreeMap::new(),
+            network: network::Network::default(),
+            root: false,
+            others: BTreeMap::new(),
+        }
+    }
+
     fn node(&mut self, path: &'a NodePath, node: &'a Node) {
         let mut fields = Fields::new(self.graph, path, node, "on Kubernetes");
         if node.existing.is_some() {
@@ -243,32 +272,31 @@ impl<'a> Lowering<'a> {
         labels.into()
     }
 
-    fn ownership(&self) -> Map<String, Json> {
-        let mut labels = Map::new();
-        labels.insert(names::APP.into(), names::label(&self.graph.app).into());
-        let environment = &self.graph.environment.name;
-        labels.insert(names::ENV.into(), names::label(environment).into());
-        labels
+    fn ownership(&self) -> Map {
+        self.ground.ownership.clone()
     }
 
     /// The labels of an object of a declaration, or of one that several share.
-    fn labels(&self, node: Option<(&NodePath, &Node)>, name: &str) -> Map<String, Json> {
-        let mut labels = Map::new();
+    fn labels(&self, node: Option<(&NodePath, &Node)>, name: &str) -> Map {
         let own = node.map_or(name, |(_, node)| node.name.as_str());
-        let mut add = |key: &str, value: &str| {
-            labels.insert(key.to_owned(), names::label(value).into());
-        };
-        add("app.kubernetes.io/name", own);
-        add("app.kubernetes.io/part-of", &self.graph.app);
-        add("app.kubernetes.io/managed-by", names::MANAGER);
+        let mut labels = vec![
+            ("app.kubernetes.io/name".into(), names::label(own).into()),
+            ("app.kubernetes.io/part-of".into(), json!(self.part_of)),
+            ("app.kubernetes.io/managed-by".into(), json!(names::MANAGER)),
+        ];
         labels.extend(self.ownership());
         if let Some((path, _)) = node {
-            labels.insert(names::PATH.into(), names::label(path.as_str()).into());
+            labels.push((names::PATH.into(), names::label(path.as_str()).into()));
         }
-        labels
+        Map::of(labels)
     }
 
     fn put(&mut self, put: Put<'a>) {
+        let made = self.made(put);
+        self.objects.insert(made.id.clone(), made);
+    }
+
+    fn made(&self, put: Put<'a>) -> Made {
         let mut annotations = put.annotations;
         // A label can't hold every path: then its exact form stands beside it.
         if let Some((path, _)) = put.node
@@ -276,52 +304,46 @@ impl<'a> Lowering<'a> {
         {
             annotations.insert(names::PATH.into(), path.as_str().into());
         }
-        let mut meta = Map::new();
-        meta.insert("name".into(), put.name.clone().into());
-        if put.kind != "Namespace" {
-            meta.insert("namespace".into(), self.settings.namespace.clone().into());
+        let name = Text::from(put.name);
+        let namespaced = put.kind != "Namespace";
+        let mut meta = vec![("name".into(), json!(name))];
+        if namespaced {
+            meta.push(("namespace".into(), json!(self.settings.namespace)));
         }
-        meta.insert("labels".into(), self.labels(put.node, &put.name).into());
+        meta.push(("labels".into(), self.labels(put.node, &name).into()));
         if !annotations.is_empty() {
             annotations.sort_keys();
-            meta.insert("annotations".into(), annotations.into());
+            meta.push(("annotations".into(), annotations.into()));
         }
-        let mut manifest = Map::new();
-        manifest.insert("apiVersion".into(), put.version.into());
-        manifest.insert("kind".into(), put.kind.into());
-        manifest.insert("metadata".into(), meta.into());
+        let mut manifest = Map::of(vec![
+            ("apiVersion".into(), json!(put.version)),
+            ("kind".into(), json!(put.kind)),
+            ("metadata".into(), Map::of(meta).into()),
+        ]);
         if let Json::Object(body) = put.body {
             manifest.extend(body);
         }
         let mut spec = Json::Object(manifest);
-        without_null(&mut spec);
+        spec.without_null();
         let kind_in_id = put.kind_in_id.as_deref().unwrap_or(put.kind);
-        let id = object_id(kind_in_id, put.id.as_deref().unwrap_or(&put.name));
-        let mut object = Object::new(id.clone(), self.target.clone(), spec);
-        object.node = put.node.map(|(path, _)| path.clone());
-        object.label = put.label;
-        object.after = put
-            .after
-            .iter()
-            .filter(|after| **after != id)
-            .map(|after| after.as_str().into())
-            .collect();
-        if put.kind != "Namespace" {
-            let namespace = object_id("Namespace", &self.settings.namespace);
-            object.after.push(namespace.as_str().into());
+        let id = object_id(kind_in_id, put.id.as_deref().unwrap_or(&name));
+        let mut after = put.after;
+        after.retain(|after| *after != id);
+        if namespaced {
+            after.push(object_id("Namespace", &self.settings.namespace));
         }
-        object.place = put
-            .node
-            .and_then(|(_, node)| self.graph.origins.place(node.origin).cloned());
-        object.holds_data = put.holds;
-        // What runs the app: a bad version gives way to the one before it.
-        object.goes_back = put.node.is_some() && matches!(put.kind, "Deployment" | "DaemonSet");
-        object.on_change = put
-            .on_change
-            .into_iter()
-            .map(|(part, change)| (part.to_owned(), change))
-            .collect();
-        self.objects.insert(id, object);
+        let origin = put.node.map(|(_, node)| node.origin);
+        Made {
+            id,
+            node: put.node.map(|(path, _)| path.clone()),
+            spec,
+            label: put.label,
+            after,
+            on_change: put.on_change,
+            holds: put.holds,
+            place: origin.and_then(|origin| self.graph.origins.place(origin).cloned()),
+            goes_back: put.node.is_some() && matches!(put.kind, "Deployment" | "DaemonSet"),
+        }
     }
 
     /// The ids of the objects that must be there before what reads `path` is begun. Workloads
@@ -377,17 +399,4 @@ impl<'a> Lowering<'a> {
 /// The id of an object.
 fn object_id(kind: &str, name: &str) -> String {
     format!("{kind}/{name}")
-}
-
-/// A field that is null or an empty list says nothing, and the API server keeps neither.
-fn without_null(value: &mut Json) {
-    match value {
-        Json::Object(map) => {
-            let empty = |value: &Json| value.as_array().is_some_and(Vec::is_empty);
-            map.retain(|_, value| !value.is_null() && !empty(value));
-            map.values_mut().for_each(without_null);
-        }
-        Json::Array(items) => items.iter_mut().for_each(without_null),
-        _ => {}
-    }
 }

@@ -9,33 +9,87 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use plat_engine::NoteKind;
 use plat_model::{Data, Link, Node, NodePath, Value};
-use serde_json::{Value as Json, json};
 
 use super::outs::{self, NATS, POSTGRES, REDIS};
 use super::pods::MAIN;
 use super::resources::{QUEUES, SERVER};
-use super::{Lowering, Put};
+use super::{Lowering, Made, Put};
+use crate::json::{Json, Text, json};
 use plat_engine::fields::{self, Fields};
 
 /// Pods that are told apart from others: a part of a declaration, or what several share.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Pods {
+struct Pods<'a> {
     /// The name of their policy.
-    name: String,
-    path: Option<NodePath>,
-    part: String,
+    name: Text,
+    path: Option<&'a NodePath>,
+    part: Text,
 }
 
 type Port = (u16, &'static str);
 
+/// Who may reach whom, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Way<'a> {
+    from: Pods<'a>,
+    to: Pods<'a>,
+    port: Port,
+}
+
 /// What is added to the links: our own helpers, and the ways in and out.
 #[derive(Default)]
-pub(super) struct Network {
-    within: BTreeSet<(Pods, Pods, Port)>,
+pub(super) struct Network<'a> {
+    within: Vec<Way<'a>>,
     /// From routes.
-    inward: BTreeMap<Pods, BTreeSet<Port>>,
+    inward: BTreeMap<Pods<'a>, BTreeSet<Port>>,
     /// To externals: addresses and ports.
-    outward: BTreeMap<Pods, BTreeSet<(Outside, BTreeSet<u16>)>>,
+    outward: BTreeMap<Pods<'a>, BTreeSet<(Outside, BTreeSet<u16>)>>,
+}
+
+impl Network<'_> {
+    /// With what was added elsewhere.
+    pub(super) fn add(&mut self, other: Self) {
+        self.within.extend(other.within);
+        for (pods, ports) in other.inward {
+            self.inward.entry(pods).or_default().extend(ports);
+        }
+        for (pods, outside) in other.outward {
+            self.outward.entry(pods).or_default().extend(outside);
+        }
+    }
+}
+
+/// What some pods may do.
+pub(super) struct Policy<'a> {
+    pods: Pods<'a>,
+    /// From whom, sorted.
+    from: Vec<(Pods<'a>, BTreeSet<Port>)>,
+    /// To whom, sorted.
+    to: Vec<(Pods<'a>, BTreeSet<Port>)>,
+    inward: BTreeSet<Port>,
+    outward: BTreeSet<(Outside, BTreeSet<u16>)>,
+}
+
+impl<'a> Policy<'a> {
+    fn new(pods: Pods<'a>) -> Self {
+        Self {
+            pods,
+            from: Vec::new(),
+            to: Vec::new(),
+            inward: BTreeSet::new(),
+            outward: BTreeSet::new(),
+        }
+    }
+}
+
+/// The ports for each of those who are spoken of, who are sorted.
+fn add<'a>(list: &mut Vec<(Pods<'a>, BTreeSet<Port>)>, pods: &Pods<'a>, port: Port) {
+    match list.last_mut() {
+        Some((last, ports)) if last == pods => {
+            ports.insert(port);
+        }
+        _ => list.push((pods.clone(), BTreeSet::from([port]))),
+    }
 }
 
 /// Where outside.
@@ -63,32 +117,34 @@ impl<'a> Lowering<'a> {
     /// Lets a helper of ours reach the server it is for.
     pub(super) fn helper_reaches(
         &mut self,
-        path: &NodePath,
-        part: &str,
-        to: Option<&NodePath>,
+        path: &'a NodePath,
+        part: &'static str,
+        to: Option<&'a NodePath>,
         server: &str,
         port: u16,
         name: &str,
     ) {
         let from = Pods {
-            name: name.to_owned(),
-            path: Some(path.clone()),
-            part: part.to_owned(),
+            name: name.to_owned().into(),
+            path: Some(path),
+            part: part.into(),
         };
+        let name = Text::from(server.to_owned());
         let to = Pods {
-            name: server.to_owned(),
-            path: to.cloned(),
-            part: if to.is_some() { SERVER } else { server }.to_owned(),
+            path: to,
+            part: to.map_or_else(|| name.clone(), |_| SERVER.into()),
+            name,
         };
-        self.network.within.insert((from, to, (port, "TCP")));
+        let port = (port, "TCP");
+        self.network.within.push(Way { from, to, port });
     }
 
     /// Lets what answers for routes reach a service.
-    pub(super) fn route_reaches(&mut self, path: &NodePath, node: &Node, port: Port) {
+    pub(super) fn route_reaches(&mut self, path: &'a NodePath, node: &Node, port: Port) {
         let pods = Pods {
-            name: self.name(node),
-            path: Some(path.clone()),
-            part: MAIN.to_owned(),
+            name: self.name(node).into(),
+            path: Some(path),
+            part: MAIN.into(),
         };
         self.network.inward.entry(pods).or_default().insert(port);
     }
@@ -105,83 +161,94 @@ impl<'a> Lowering<'a> {
             ports.join(", ")
         );
         self.note(fields.path, None, message);
+        let place = self.graph.origins.place(fields.node.origin).cloned();
         if let Some(note) = self.told.notes.last_mut() {
             note.kind = NoteKind::Weakened;
-            note.place = self.graph.origins.place(fields.node.origin).cloned();
+            note.place = place;
         }
     }
 
-    /// The policies, once everything else is there.
-    pub(super) fn policies(&mut self) {
+    /// The policies, once everything else is there, sorted by whose they are.
+    pub(super) fn policies(&mut self) -> Vec<Policy<'a>> {
         let graph = self.graph;
         for link in &graph.links {
             self.link(link);
         }
         self.deny();
         let Network {
-            within,
+            mut within,
             inward,
             outward,
         } = std::mem::take(&mut self.network);
-        let mut ingress: BTreeMap<Pods, BTreeMap<Pods, BTreeSet<Port>>> = BTreeMap::new();
-        let mut egress = ingress.clone();
-        for (from, to, port) in within {
-            let at = ingress.entry(to.clone()).or_default();
-            at.entry(from.clone()).or_default().insert(port);
-            let at = egress.entry(from).or_default();
-            at.entry(to).or_default().insert(port);
-        }
-        let mut all: BTreeSet<Pods> = ingress.keys().chain(egress.keys()).cloned().collect();
-        all.extend(inward.keys().chain(outward.keys()).cloned());
-        for pods in all {
-            let mut rules_in: Vec<Json> = ingress
-                .get(&pods)
-                .into_iter()
-                .flatten()
-                .map(
-                    |(from, ports)| json!({ "from": [self.peer(from)], "ports": port_list(ports) }),
-                )
-                .collect();
-            if let Some(ports) = inward.get(&pods) {
-                let from = self.settings.ingress_namespace.as_ref().map(|namespace| {
-                    json!([{ "namespaceSelector": { "matchLabels": {
-                        "kubernetes.io/metadata.name": namespace,
-                    }}}])
-                });
-                rules_in.push(json!({ "from": from, "ports": port_list(ports) }));
+        let mut all: BTreeMap<Pods<'a>, Policy<'a>> = BTreeMap::new();
+        let policy = |pods: &Pods<'a>| Policy::new(pods.clone());
+        within.sort_by(|a, b| (&a.to, &a.from, a.port).cmp(&(&b.to, &b.from, b.port)));
+        for ways in within.chunk_by(|a, b| a.to == b.to) {
+            let Some(first) = ways.first() else { continue };
+            let policy = all.entry(first.to.clone()).or_insert_with_key(policy);
+            for way in ways {
+                add(&mut policy.from, &way.from, way.port);
             }
-            let mut rules_out: Vec<Json> = egress
-                .get(&pods)
-                .into_iter()
-                .flatten()
-                .map(|(to, ports)| json!({ "to": [self.peer(to)], "ports": port_list(ports) }))
-                .collect();
-            for (outside, ports) in outward.get(&pods).into_iter().flatten() {
-                let ports = ports.iter().map(|port| (*port, "TCP")).collect();
-                rules_out.push(json!({ "to": blocks(outside), "ports": port_list(&ports) }));
-            }
-            let body = json!({ "spec": {
-                "podSelector": { "matchLabels": self.selector(pods.path.as_ref(), &pods.part) },
-                "policyTypes": ["Ingress", "Egress"],
-                "ingress": rules_in,
-                "egress": rules_out,
-            }});
-            let mut put = Put::new("NetworkPolicy", "networking.k8s.io/v1", &pods.name, body);
-            put.node = pods
-                .path
-                .as_ref()
-                .and_then(|path| graph.nodes.get_key_value(path));
-            let whose = pods
-                .path
-                .as_ref()
-                .map_or(pods.name.as_str(), NodePath::as_str);
-            self.put(put.label(format!("links of {whose}")));
         }
+        within.sort_by(|a, b| (&a.from, &a.to, a.port).cmp(&(&b.from, &b.to, b.port)));
+        for ways in within.chunk_by(|a, b| a.from == b.from) {
+            let Some(first) = ways.first() else { continue };
+            let policy = all.entry(first.from.clone()).or_insert_with_key(policy);
+            for way in ways {
+                add(&mut policy.to, &way.to, way.port);
+            }
+        }
+        for (pods, ports) in inward {
+            all.entry(pods).or_insert_with_key(policy).inward = ports;
+        }
+        for (pods, outside) in outward {
+            all.entry(pods).or_insert_with_key(policy).outward = outside;
+        }
+        all.into_values().collect()
     }
 
-    fn peer(&self, pods: &Pods) -> Json {
+    /// The object of a policy.
+    pub(super) fn policy(&self, policy: &Policy<'a>) -> Made {
+        let pods = &policy.pods;
+        let mut rules_in: Vec<Json> = policy
+            .from
+            .iter()
+            .map(|(from, ports)| json!({ "from": [self.peer(from)], "ports": port_list(ports) }))
+            .collect();
+        if !policy.inward.is_empty() {
+            let from = self.settings.ingress_namespace.as_ref().map(|namespace| {
+                json!([{ "namespaceSelector": { "matchLabels": {
+                    "kubernetes.io/metadata.name": namespace,
+                }}}])
+            });
+            rules_in.push(json!({ "from": from, "ports": port_list(&policy.inward) }));
+        }
+        let mut rules_out: Vec<Json> = policy
+            .to
+            .iter()
+            .map(|(to, ports)| json!({ "to": [self.peer(to)], "ports": port_list(ports) }))
+            .collect();
+        for (outside, ports) in &policy.outward {
+            let ports = ports.iter().map(|port| (*port, "TCP")).collect();
+            rules_out.push(json!({ "to": blocks(outside), "ports": port_list(&ports) }));
+        }
+        let body = json!({ "spec": {
+            "podSelector": { "matchLabels": self.selector(pods.path, &pods.part) },
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": rules_in,
+            "egress": rules_out,
+        }});
+        let mut put = Put::new("NetworkPolicy", "networking.k8s.io/v1", &pods.name, body);
+        put.node = pods
+            .path
+            .and_then(|path| self.graph.nodes.get_key_value(path));
+        let whose = pods.path.map_or(pods.name.as_str(), NodePath::as_str);
+        self.made(put.label(format!("links of {whose}")))
+    }
+
+    fn peer(&self, pods: &Pods<'a>) -> Json {
         json!({ "podSelector": {
-            "matchLabels": self.selector(pods.path.as_ref(), &pods.part),
+            "matchLabels": self.selector(pods.path, &pods.part),
         }})
     }
 
@@ -212,7 +279,7 @@ impl<'a> Lowering<'a> {
 
     fn link(&mut self, link: &Link) {
         let graph = self.graph;
-        let (Some((_, from)), Some((to_path, to))) = (
+        let (Some((from_path, from)), Some((to_path, to))) = (
             graph.nodes.get_key_value(&link.from),
             graph.nodes.get_key_value(&link.to),
         ) else {
@@ -228,15 +295,15 @@ impl<'a> Lowering<'a> {
             return;
         }
         let from = Pods {
-            name: self.name(from),
-            path: Some(link.from.clone()),
-            part: MAIN.to_owned(),
+            name: self.name(from).into(),
+            path: Some(from_path),
+            part: MAIN.into(),
         };
-        let name = self.name(to);
-        let own = |part: &str| Pods {
+        let name = Text::from(self.name(to));
+        let own = |part: &'static str| Pods {
             name: name.clone(),
-            path: Some(to_path.clone()),
-            part: part.to_owned(),
+            path: Some(to_path),
+            part: part.into(),
         };
         let tcp = |port: u16| vec![(port, "TCP")];
         let (pods, ports) = match to.kind.name.as_str() {
@@ -246,7 +313,7 @@ impl<'a> Lowering<'a> {
             "redis" => (own(SERVER), tcp(REDIS)),
             "queue" if link.grant.as_deref() == Some("watch") => return,
             "queue" => {
-                let name = self.own(QUEUES);
+                let name = Text::from(self.own(QUEUES));
                 let server = Pods {
                     part: name.clone(),
                     name,
@@ -262,8 +329,8 @@ impl<'a> Lowering<'a> {
             _ => return,
         };
         for port in ports {
-            let way = (from.clone(), pods.clone(), port);
-            self.network.within.insert(way);
+            let (from, to) = (from.clone(), pods.clone());
+            self.network.within.push(Way { from, to, port });
         }
     }
 }

@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::json::{Json, Map, json};
 use plat_model::{Data, NodePath, Value};
-use serde_json::{Map, Value as Json, json};
 
 use super::outs::Part;
 use super::probes::probes;
@@ -30,9 +30,9 @@ const AUTO: (&str, &str, &str) = ("100m", "128Mi", "1Gi");
 /// A pod, and what it needs.
 pub(super) struct Pod {
     /// `spec` of the pod.
-    pub(super) spec: Map<String, Json>,
+    pub(super) spec: Map,
     /// Annotations of the pod.
-    pub(super) annotations: Map<String, Json>,
+    pub(super) annotations: Map,
     /// The ids of objects that must be there before.
     pub(super) after: BTreeSet<String>,
     /// Whether it writes a volume that nobody else may write at the same time.
@@ -156,7 +156,7 @@ impl<'a> Lowering<'a> {
         labels.insert(names::PART.into(), part.into());
         for (name, value) in entries(fields.get("labels")) {
             if let Some(value) = value.as_str() {
-                labels.insert(name.clone(), value.into());
+                labels.insert(name.clone().into(), value.into());
             }
         }
         let annotations = match pod.annotations.is_empty() {
@@ -285,13 +285,13 @@ impl<'a> Lowering<'a> {
             match fields::word(need) {
                 Some("architecture") => {
                     let name = need.get("name").and_then(fields::word).unwrap_or("amd64");
-                    spec["nodeSelector"] = json!({ "kubernetes.io/arch": name });
+                    spec.set("nodeSelector", json!({ "kubernetes.io/arch": name }));
                 }
                 Some("gpu") if need.get("model").is_none_or(Value::is_none) => {
                     let count = need.get("count").and_then(Value::as_int).unwrap_or(1);
                     let count = count.to_string();
                     if let Some(limits) = spec.pointer_mut("/containers/0/resources/limits") {
-                        limits["nvidia.com/gpu"] = count.into();
+                        limits.set("nvidia.com/gpu", count.into());
                     }
                 }
                 other => {

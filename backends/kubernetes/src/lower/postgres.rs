@@ -1,7 +1,7 @@
 //! PostgreSQL as a StatefulSet of one: no failover, which the plan says.
 
+use crate::json::{Json, json};
 use plat_engine::OnChange;
-use serde_json::{Value as Json, json};
 
 use super::outs::{OWNER, POSTGRES, READER, database, owner, reader};
 use super::pods::{bytes, locked};

@@ -1,7 +1,7 @@
 //! Probes: the kubelet asks.
 
+use crate::json::{Json, json};
 use plat_model::Value;
-use serde_json::{Value as Json, json};
 
 use plat_engine::fields::{self, Fields};
 

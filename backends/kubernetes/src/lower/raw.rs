@@ -5,12 +5,11 @@
 //! their elements have (`containers` by `name`), other lists and all else replaced. It takes nothing
 //! away, and it neither renames an object nor takes its labels of ownership.
 
-use plat_engine::Object;
 use plat_engine::fields::Fields;
 use plat_model::{Data, Piece, Value};
-use serde_json::{Map, Value as Json};
 
-use super::{Lowering, Put, object_id};
+use super::{Lowering, Made, Put, object_id};
+use crate::json::{Json, Map, Text, json};
 use crate::names;
 
 /// The target that this is, in `kubernetes.patch(…)`.
@@ -68,7 +67,7 @@ impl<'a> Said<'a> {
             case,
             version,
             kind,
-            body: json(body),
+            body: value_of(body),
         })
     }
 }
@@ -107,7 +106,7 @@ impl<'a> Lowering<'a> {
             return fields.refuse("raw", message, Vec::new());
         }
         let path = fields.path;
-        let own = |object: &Object| object.node.as_ref() == Some(path);
+        let own = |object: &Made| object.node.as_ref() == Some(path);
         let has = |spec: &Json, field: &str, value: &str| {
             spec.get(field).and_then(Json::as_str) == Some(value)
         };
@@ -125,7 +124,7 @@ impl<'a> Lowering<'a> {
             found = true;
             merge(&mut object.spec, &body);
             // A Job's template can't change: another one is another Job.
-            let name = object.id.as_str().rsplit('/').next().unwrap_or_default();
+            let name = object.id.rsplit('/').next().unwrap_or_default();
             let hashed = object
                 .spec
                 .pointer("/metadata/name")
@@ -184,7 +183,7 @@ impl<'a> Lowering<'a> {
         };
         let text = |pointer: &[&str]| {
             let (first, rest) = pointer.split_first()?;
-            let value = rest.iter().try_fold(body.get(*first)?, |v, k| v.get(*k))?;
+            let value = rest.iter().try_fold(body.get(first)?, |v, k| v.get(k))?;
             value.as_str().map(str::to_owned)
         };
         let Some(version) = said.version else {
@@ -195,8 +194,9 @@ impl<'a> Lowering<'a> {
         let name = text(&["metadata", "name"]).unwrap_or_else(|| self.name(fields.node));
         let written = crate::cluster::written(said.kind, version);
         let id = object_id(&written, &name);
-        if let Some(other) = self.objects.get(&id) {
-            let message = format!("there is another {id} here: {}", other.label);
+        let other = self.objects.get(&id).map(|other| &other.label);
+        if let Some(other) = other.or_else(|| self.others.get(&id)) {
+            let message = format!("there is another {id} here: {other}");
             let offers = vec!["give it another name: metadata = { name = \"…\" }".into()];
             return fields.refuse("object", message, offers);
         }
@@ -206,7 +206,7 @@ impl<'a> Lowering<'a> {
             let message = "an app's objects are in the namespace of its environment".to_owned();
             return fields.refuse("object", message, Vec::new());
         }
-        let rest: Map<String, Json> = body
+        let rest: Map = body
             .into_iter()
             .filter(|(key, _)| !matches!(key.as_str(), "apiVersion" | "kind" | "metadata"))
             .collect();
@@ -217,8 +217,8 @@ impl<'a> Lowering<'a> {
         if let (Some(Json::Object(mut metadata)), Some(object)) =
             (metadata, self.objects.get_mut(&id))
         {
-            metadata.retain(|key, _| !matches!(key.as_str(), "name" | "namespace"));
-            let said = serde_json::json!({ "metadata": metadata });
+            metadata.retain(|key, _| !matches!(key, "name" | "namespace"));
+            let said = json!({ "metadata": metadata });
             if let Some(message) = not_to_be_patched(&said) {
                 return fields.refuse("object", message, Vec::new());
             }
@@ -236,7 +236,7 @@ fn not_to_be_patched(body: &Json) -> Option<String> {
     }
     let labels = body.pointer("/metadata/labels")?.as_object()?;
     let ours = [names::APP, names::ENV, names::PATH, names::PART];
-    let taken = ours.iter().find(|label| labels.contains_key(**label))?;
+    let taken = ours.iter().find(|label| labels.contains_key(label))?;
     Some(format!(
         "the label `{taken}` says whose the object is, and is not patched"
     ))
@@ -250,7 +250,7 @@ fn merge(base: &mut Json, patch: &Json) {
 fn merge_field(field: &str, base: &mut Json, patch: &Json) {
     match (base, patch) {
         (Json::Object(base), Json::Object(patch)) => {
-            for (key, value) in patch {
+            for (key, value) in patch.iter() {
                 match base.get_mut(key) {
                     Some(there) => merge_field(key, there, value),
                     None => {
@@ -261,10 +261,10 @@ fn merge_field(field: &str, base: &mut Json, patch: &Json) {
         }
         (Json::Array(base), Json::Array(patch)) if keys(field).is_some() => {
             let keys = keys(field).unwrap_or_default();
-            for value in patch {
-                let key = keys.iter().find(|key| value.get(**key).is_some());
+            for value in patch.iter() {
+                let key = keys.iter().find(|key| value.get(key).is_some());
                 let same =
-                    |other: &&mut Json| key.is_some_and(|key| other.get(*key) == value.get(*key));
+                    |other: &&mut Json| key.is_some_and(|key| other.get(key) == value.get(key));
                 match base.iter_mut().find(same) {
                     Some(there) => merge_field("", there, value),
                     None => base.push(value.clone()),
@@ -281,7 +281,7 @@ fn keys(field: &str) -> Option<&'static [&'static str]> {
 }
 
 /// A value as a document has it.
-fn json(value: &Value) -> Result<Json, String> {
+fn value_of(value: &Value) -> Result<Json, String> {
     let known_later = || "an object takes no value that is known only later".to_owned();
     Ok(match &value.data {
         Data::None => Json::Null,
@@ -307,17 +307,20 @@ fn json(value: &Value) -> Result<Json, String> {
             }
             text.into()
         }
-        Data::List(items) => Json::Array(items.iter().map(json).collect::<Result<_, _>>()?),
+        Data::List(items) => items
+            .iter()
+            .map(value_of)
+            .collect::<Result<Vec<_>, _>>()?
+            .into(),
         Data::Map(entries) => {
-            let mut map = Map::new();
-            for (name, value) in entries {
-                map.insert(name.clone(), json(value)?);
-            }
-            Json::Object(map)
+            let entry = |(name, value): (&String, &Value)| {
+                Ok::<_, String>((Text::from(name.clone()), value_of(value)?))
+            };
+            Json::Object(entries.iter().map(entry).collect::<Result<_, _>>()?)
         }
         // A number or a text: `IntOrString`.
         Data::Variant { fields, .. } => match fields.get("value") {
-            Some(value) => json(value)?,
+            Some(value) => value_of(value)?,
             None => return Err("an object holds no case of a variant".to_owned()),
         },
         Data::Range(..) => return Err("an object holds no range".to_owned()),

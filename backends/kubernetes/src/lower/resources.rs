@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::json::{Json, json};
 use plat_engine::{HeldData, OnChange};
 use plat_model::NodePath;
-use serde_json::{Value as Json, json};
 
 use super::outs::{NATS, PASSWORD, REDIS, VALUE};
 use super::pods::{bytes, locked};
@@ -387,9 +387,7 @@ impl<'a> Lowering<'a> {
     /// Adds to what an object waits for.
     pub(super) fn wait(&mut self, id: &str, after: &[String]) {
         if let Some(object) = self.objects.get_mut(id) {
-            object
-                .after
-                .extend(after.iter().map(|id| id.as_str().into()));
+            object.after.extend_from_slice(after);
         }
     }
 

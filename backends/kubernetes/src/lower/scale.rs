@@ -1,8 +1,8 @@
 //! How many copies run, and how they change.
 
+use crate::json::{Json, json};
 use plat_engine::OnChange;
 use plat_model::{Data, Value};
-use serde_json::{Value as Json, json};
 
 use super::{Lowering, Put, object_id};
 use plat_engine::fields::Fields;

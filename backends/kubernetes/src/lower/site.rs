@@ -1,7 +1,7 @@
 //! Static files: an image with them in it, served by nginx.
 
+use crate::json::json;
 use plat_engine::OnChange;
-use serde_json::json;
 
 use super::pods::{MAIN, locked};
 use super::{Lowering, Put, object_id};

@@ -1,7 +1,7 @@
 //! What runs all the time: services, workers, daemons.
 
+use crate::json::{Json, json};
 use plat_engine::OnChange;
-use serde_json::{Value as Json, json};
 
 use super::pods::{MAIN, port_name};
 use super::scale::Copies;

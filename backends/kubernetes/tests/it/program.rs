@@ -60,7 +60,9 @@ pub fn shown(text: &str) -> String {
                 .collect::<String>();
         }
     };
-    let rendered = render(&lowered).unwrap();
+    let graph = graph(text);
+    let rendered = render(&TargetId::main(), &graph, &facts(&graph), |_| true).unwrap();
+    assert_eq!(rendered.notes, lowered.notes);
     let mut text = String::new();
     for (name, yaml) in rendered.files {
         text += &format!("# {name}\n{yaml}---\n");

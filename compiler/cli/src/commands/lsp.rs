@@ -99,13 +99,12 @@ impl Host for Files {
         let pins = plat_packages::Pins::read(root, &graph.environment.name);
         let mut graph = graph.clone();
         graph.pins = pins.map_err(|error| error.to_string())?.images;
-        let mut lowered = super::render::lowered(&graph, root).map_err(told)?;
         let inside = format!("{declaration}.");
-        lowered.objects.retain(|object| {
-            let node = object.node.as_ref().map(plat_model::NodePath::as_str);
+        let wanted = |node: Option<&plat_model::NodePath>| {
+            let node = node.map(plat_model::NodePath::as_str);
             node.is_some_and(|node| node == declaration || node.starts_with(&inside))
-        });
-        let rendered = plat_kubernetes::render::render(&lowered)?;
+        };
+        let rendered = super::render::manifests(&graph, root, wanted).map_err(told)?;
         let all: Vec<&str> = rendered.files.values().map(String::as_str).collect();
         Ok(all.join("---\n"))
     }

@@ -6,10 +6,10 @@ use std::io;
 use std::path::Path;
 
 use plat_engine::Lowered;
-use plat_kubernetes::facts;
+use plat_kubernetes::facts::{self, Facts};
 use plat_kubernetes::lower::lower;
-use plat_kubernetes::render::{Rendered, render};
-use plat_model::{Graph, TargetId};
+use plat_kubernetes::render::{Rendered, Unrendered, render};
+use plat_model::{Graph, NodePath, TargetId};
 
 use crate::cli::{self, Global};
 use crate::deploy;
@@ -25,8 +25,7 @@ const HEAD: &str = "# Written by `platc render`: change the program instead.\n";
 pub fn run(arguments: &cli::Render, global: &Global, terminal: &Terminal) -> Result<Outcome, Stop> {
     let program = program::load(global.dir.as_deref(), terminal)?;
     let graph = program.graph(arguments.env.env.as_deref(), terminal)?;
-    let lowered = lowered(&graph, program.root())?;
-    let rendered = render(&lowered).map_err(Failure::new)?;
+    let rendered = manifests(&graph, program.root(), |_| true)?;
     match &arguments.output {
         Some(dir) => {
             let removed = write(&rendered, dir)
@@ -46,7 +45,7 @@ pub fn run(arguments: &cli::Render, global: &Global, terminal: &Terminal) -> Res
             terminal.print(all.join("---\n"))?;
         }
     }
-    for note in &lowered.notes {
+    for note in &rendered.notes {
         let node = note.node.as_ref().map(|n| format!("{n}: "));
         terminal.say(harmless(&format!(
             "{}{}",
@@ -63,6 +62,27 @@ pub fn run(arguments: &cli::Render, global: &Global, terminal: &Terminal) -> Res
 /// # Errors
 /// Its target is another one, or refuses something.
 pub fn lowered(graph: &Graph, root: &Path) -> Result<Lowered, Failure> {
+    let (target, facts) = gathered(graph, root)?;
+    lower(&target, graph, &facts).map_err(|r| deploy::refused(&r))
+}
+
+/// The same as text, of the declarations that are wanted; with none, of what several share.
+///
+/// # Errors
+/// Its target is another one, or refuses something.
+pub fn manifests(
+    graph: &Graph,
+    root: &Path,
+    wanted: impl Fn(Option<&NodePath>) -> bool + Sync,
+) -> Result<Rendered, Failure> {
+    let (target, facts) = gathered(graph, root)?;
+    render(&target, graph, &facts, wanted).map_err(|why| match why {
+        Unrendered::Refused(refusals) => deploy::refused(&refusals),
+        Unrendered::Unwritten(why) => Failure::new(why),
+    })
+}
+
+fn gathered(graph: &Graph, root: &Path) -> Result<(TargetId, Facts), Failure> {
     let main = TargetId::main();
     let kind = program::target(graph);
     if kind != "kubernetes" {
@@ -73,7 +93,7 @@ pub fn lowered(graph: &Graph, root: &Path) -> Result<Lowered, Failure> {
         .next("render an environment on Kubernetes: `env prod { target = kubernetes { context = \"…\" } }`"));
     }
     let facts = facts::gather(root, &main, graph).map_err(|r| deploy::refused(&r))?;
-    lower(&main, graph, &facts).map_err(|r| deploy::refused(&r))
+    Ok((main, facts))
 }
 
 /// Writes the manifests, and removes those of before that are no more; tells how many.
