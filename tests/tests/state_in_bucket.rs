@@ -24,7 +24,10 @@ fn serve(home: &Home, port: u16) -> Server {
         "buckets": [{
             "name": "states",
             "root": root,
-            "keys": [{ "access_key": "ci", "secret_key": "a secret", "right": "write" }],
+            "keys": [
+                { "access_key": "ci", "secret_key": "a secret", "right": "write" },
+                { "access_key": "reader", "secret_key": "a look", "right": "read" },
+            ],
         }],
     });
     home.write("s3.json", &config.to_string());
@@ -39,20 +42,24 @@ fn serve(home: &Home, port: u16) -> Server {
 }
 
 fn platc(home: &Home, secret: &str, arguments: &[&str]) -> Ran {
-    let mut command = home.command(&["-C", "hello"]);
+    as_whom(
+        home,
+        ("ci", secret),
+        &[&["-C", "hello"], arguments].concat(),
+    )
+}
+
+fn as_whom(home: &Home, (key, secret): (&str, &str), arguments: &[&str]) -> Ran {
+    let mut command = home.command(arguments);
     command
-        .args(arguments)
-        .env("AWS_ACCESS_KEY_ID", "ci")
+        .env("AWS_ACCESS_KEY_ID", key)
         .env("AWS_SECRET_ACCESS_KEY", secret);
     Ran::from(&command.output().unwrap())
 }
 
-#[test]
-fn an_app_is_applied_and_taken_away_with_its_state_in_a_bucket() {
-    let home = Home::new();
-    install(&home, &apps().join("hello"));
-    let port = free_port();
-    let _server = serve(&home, port);
+/// The app, with its state in the bucket.
+fn app(home: &Home, port: u16) {
+    install(home, &apps().join("hello"));
     let file = home.path().join("hello/hello.plat");
     let text = std::fs::read_to_string(&file).unwrap();
     let at = text.rfind("env dev").unwrap();
@@ -64,6 +71,14 @@ fn an_app_is_applied_and_taken_away_with_its_state_in_a_bucket() {
 "#
     );
     home.write("hello/hello.plat", &(text[..at].to_owned() + &env));
+}
+
+#[test]
+fn an_app_is_applied_and_taken_away_with_its_state_in_a_bucket() {
+    let home = Home::new();
+    let port = free_port();
+    let _server = serve(&home, port);
+    app(&home, port);
 
     let up = platc(&home, "a secret", &["up", "--yes"]);
     assert_eq!(up.code, 0, "{}", up.stderr);
@@ -88,4 +103,72 @@ fn an_app_is_applied_and_taken_away_with_its_state_in_a_bucket() {
     assert_eq!(gone.code, 0, "{}", gone.stderr);
     let left = std::fs::read_to_string(state.join("state.json")).unwrap();
     assert!(left.contains("\"inventory\":{}"), "{left}");
+}
+
+#[test]
+fn a_plan_is_made_on_one_machine_with_a_key_that_only_reads_and_applied_on_another() {
+    let (home, other) = (Home::new(), Home::new());
+    let port = free_port();
+    let _server = serve(&home, port);
+    app(&home, port);
+    let reader = ("reader", "a look");
+    let (program, plan) = (["-C", "hello"], home.path().join("x.plan"));
+    let plan = plan.to_str().unwrap();
+    let planned = as_whom(
+        &home,
+        reader,
+        &[&program[..], &["plan", "-o", plan]].concat(),
+    );
+    assert_eq!(planned.code, 0, "{}", planned.stderr);
+    assert!(
+        planned
+            .stderr
+            .contains("warning: this plan can't be applied by its id: writing s3://"),
+        "{}",
+        planned.stderr
+    );
+
+    // Who may only read changes nothing, here and there.
+    let refused = as_whom(&other, reader, &["apply", plan, "--yes"]);
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused
+            .stderr
+            .contains("error: writing s3://states/plat/hello/dev/lease.json: it is refused")
+            && refused
+                .stderr
+                .contains("give a key that may read, write, list and delete there"),
+        "{}",
+        refused.stderr
+    );
+    let bucket = home.path().join("buckets/states/plat/hello/dev");
+    assert!(!bucket.join("state.json").exists());
+
+    // No source is there, and another directory.
+    let writer = ("ci", "a secret");
+    let applied = as_whom(&other, writer, &["apply", plan, "--yes"]);
+    assert_eq!(applied.code, 0, "{}", applied.stderr);
+    answers(&home, "hello.localhost", "/");
+    assert!(
+        home.plat_home().join("state/apps").read_dir().is_err(),
+        "all is at the other"
+    );
+    assert!(bucket.join("state.json").is_file());
+
+    // Both see that it is done.
+    let again = as_whom(&other, writer, &["apply", plan, "--yes"]);
+    assert_eq!(again.code, 1);
+    assert!(
+        again.stderr.contains("release 1 was applied since"),
+        "{}",
+        again.stderr
+    );
+    let releases = as_whom(
+        &home,
+        reader,
+        &[&program[..], &["releases", "--json"]].concat(),
+    );
+    assert_eq!(releases.code, 0, "{}", releases.stderr);
+    let releases: serde_json::Value = serde_json::from_str(&releases.stdout).unwrap();
+    assert_eq!(releases["releases"].as_array().unwrap().len(), 1);
 }

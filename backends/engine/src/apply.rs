@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{Observation, Observed, OpError, Problem, Progress, ProgressSink};
+use crate::backend::{Observation, OpError, Problem, Progress, ProgressSink};
 use crate::engine::{Engine, by_target};
 use crate::error::{EngineError, StateError};
 use crate::interrupt::Interrupts;
 use crate::lease::Holder;
 use crate::ledger::Held;
 use crate::object::ObjectId;
-use crate::plan::{Action, OpId, Plan, Precondition};
+use crate::plan::{OpId, Plan};
 use crate::recover;
 use crate::run::Run;
-use crate::sabotage::{self, Flaw};
+use crate::stale::moved;
 use crate::state::State;
 
 /// How a plan is applied.
@@ -148,6 +148,14 @@ impl Outcome {
     }
 }
 
+/// What was found before the first operation.
+enum Begun {
+    Ready(State),
+    /// What moved, and what was seen.
+    Stale(Vec<String>, Box<(State, Observation)>),
+    Interrupted,
+}
+
 pub(crate) type OnEvent = Arc<dyn Fn(ApplyEvent) + Send + Sync>;
 
 impl Engine {
@@ -181,7 +189,10 @@ impl Engine {
         let begun = async {
             let mut state = self.ledger.load().await?;
             let seen = self.observe(&state, &plan.desired).await;
-            refuse_stale(plan, &state, &seen)?;
+            let moved = moved(plan, &state, &seen);
+            if !moved.is_empty() {
+                return Ok(Begun::Stale(moved, Box::new((state, seen))));
+            }
             recover::settle(&mut state, &seen);
             let problems = self.check(plan).await;
             if problems.iter().any(|p| p.stops) {
@@ -189,17 +200,23 @@ impl Engine {
             }
             let prepared = tokio::select! {
                 problems = self.prepare(plan, &on_event) => problems,
-                () = interrupts.beyond(0) => return Ok(None),
+                () = interrupts.beyond(0) => return Ok(Begun::Interrupted),
             };
             if !prepared.is_empty() {
                 return Err(EngineError::Problems(prepared));
             }
             self.bring_back(plan).await?;
-            Ok(Some(state))
+            Ok(Begun::Ready(state))
         };
         let state = match begun.await {
-            Ok(Some(state)) => state,
-            Ok(None) => {
+            Ok(Begun::Ready(state)) => state,
+            Ok(Begun::Stale(moved, then)) => {
+                // Given back first: what is told needs more reading, and others need not wait.
+                let _ = held.release(&*self.host).await;
+                let (state, seen) = *then;
+                return Err(self.stale(plan, moved, &state, &seen).await);
+            }
+            Ok(Begun::Interrupted) => {
                 held.release(&*self.host).await?;
                 return Ok(Outcome {
                     interrupted: true,
@@ -288,7 +305,7 @@ impl Engine {
         let mut told = false;
         loop {
             match self.ledger.take(&*self.host, &options.command).await {
-                Err(StateError::Busy { holder }) if options.wait && interrupts.count() == 0 => {
+                Err(StateError::Busy { holder, .. }) if options.wait && interrupts.count() == 0 => {
                     if !told {
                         told = true;
                         on_event(ApplyEvent::Waiting { holder: *holder });
@@ -306,52 +323,5 @@ async fn pause(interrupts: &Interrupts) {
     tokio::select! {
         () = tokio::time::sleep(Duration::from_millis(200)) => {}
         () = interrupts.beyond(0) => {}
-    }
-}
-
-fn refuse_stale(plan: &Plan, state: &State, seen: &Observation) -> Result<(), EngineError> {
-    let mut moved = Vec::new();
-    if state.digest() != plan.made_from.state {
-        let now = state.last_release().map(|r| r.number);
-        moved.push(match (plan.made_from.release, now) {
-            (was, Some(now)) if was != Some(now) => {
-                format!("release {now} was applied since")
-            }
-            _ => "another apply changed the state since".to_owned(),
-        });
-    }
-    for operation in &plan.operations {
-        let label = &operation.label;
-        match (&operation.precondition, &*seen.look(&operation.object)) {
-            (_, Observed::Unknown { why }) if !sabotage::has(Flaw::UnknownIsAbsent) => {
-                moved.push(format!("{label}: it can't be read now: {why}"));
-            }
-            (Precondition::BeAbsent, Observed::Absent | Observed::Unknown { .. }) => {}
-            // An earlier apply began this very step and was cut off, and its target did it since.
-            (_, Observed::Present(present)) if present.token.as_ref() == Some(&operation.token) => {
-            }
-            (Precondition::Be { .. }, Observed::Absent) if operation.action == Action::Delete => {}
-            (Precondition::BeAbsent, Observed::Present(_)) => {
-                moved.push(format!("{label}: it is there now"));
-            }
-            (Precondition::Be { .. }, Observed::Absent | Observed::Unknown { .. }) => {
-                moved.push(format!("{label}: it is gone"));
-            }
-            (Precondition::Be { uid, version }, Observed::Present(present)) => {
-                if present.uid != *uid {
-                    moved.push(format!("{label}: another thing stands in its place"));
-                } else if present.version != *version {
-                    moved.push(format!("{label}: somebody changed it"));
-                }
-            }
-        }
-    }
-    if moved.is_empty() {
-        Ok(())
-    } else {
-        Err(EngineError::Stale {
-            plan: plan.digest.short().to_owned(),
-            moved,
-        })
     }
 }

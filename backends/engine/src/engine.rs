@@ -9,7 +9,7 @@ use plat_model::{Cases, Graph, Hold, TargetId};
 use crate::backend::{
     Backend, Facts, Note, Observation, Observed, Recalled, Refusal, SecretReturn,
 };
-use crate::error::EngineError;
+use crate::error::{EngineError, StateError};
 use crate::lease::Host;
 use crate::ledger::Ledger;
 use crate::object::{Object, ObjectId, Scope};
@@ -25,7 +25,7 @@ pub struct Engine {
     pub(crate) backends: BTreeMap<TargetId, Arc<dyn Backend>>,
     pub(crate) ledger: Ledger,
     pub(crate) host: Arc<dyn Host>,
-    cases: Cases,
+    pub(crate) cases: Cases,
 }
 
 impl Engine {
@@ -149,28 +149,13 @@ impl Engine {
         let made_from = state.digest();
         let seen = self.observe(&state, &desired).await;
         recover::settle(&mut state, &seen);
-        let previous = match (state.last_complete(), graph) {
-            // The same again: it need not be read.
-            (Some(head), Some(graph)) if head.graph.as_ref() == Some(&graph.digest()) => {
-                Some(Cow::Borrowed(graph))
-            }
-            (Some(head), _) => {
-                let release = self.ledger.release(head.number).await?;
-                release.and_then(|release| release.graph).map(Cow::Owned)
-            }
-            (None, _) => None,
-        };
+        let previous = self.previous(&state, graph).await?;
         let previous = previous.as_deref();
         let mut plan = planner::plan(Inputs {
             scope: &self.scope,
             goal,
             targets: self.described(graph.or(previous)),
-            by_name: self
-                .backends
-                .iter()
-                .filter(|(_, backend)| backend.ids_from_names())
-                .map(|(id, _)| id.clone())
-                .collect(),
+            by_name: self.by_name(),
             graph,
             desired: &desired,
             previous,
@@ -192,6 +177,31 @@ impl Engine {
         plan.problems.extend(conflicting);
         plan.problems.sort();
         Ok(plan.sealed())
+    }
+
+    /// The graph of the last whole release.
+    pub(crate) async fn previous<'g>(
+        &self,
+        state: &State,
+        graph: Option<&'g Graph>,
+    ) -> Result<Option<Cow<'g, Graph>>, StateError> {
+        Ok(match (state.last_complete(), graph) {
+            // The same again: it need not be read.
+            (Some(head), Some(graph)) if head.graph.as_ref() == Some(&graph.digest()) => {
+                Some(Cow::Borrowed(graph))
+            }
+            (Some(head), _) => {
+                let release = self.ledger.release(head.number).await?;
+                release.and_then(|release| release.graph).map(Cow::Owned)
+            }
+            (None, _) => None,
+        })
+    }
+
+    /// The targets whose ids come from names.
+    pub(crate) fn by_name(&self) -> BTreeSet<TargetId> {
+        let by_name = self.backends.iter().filter(|(_, b)| b.ids_from_names());
+        by_name.map(|(id, _)| id.clone()).collect()
     }
 
     fn described(&self, graph: Option<&Graph>) -> BTreeMap<TargetId, String> {

@@ -3,6 +3,7 @@
 use crate::backend::{BackendError, Problem, Refusal};
 use crate::journal::Damaged;
 use crate::lease::Holder;
+use crate::ledger::TTL;
 use crate::object::Scope;
 use crate::sealed::SealError;
 use crate::store::StoreError;
@@ -52,6 +53,8 @@ pub enum StateError {
     Busy {
         /// Who.
         holder: Box<Holder>,
+        /// It is on another machine: nobody here can tell whether it lives.
+        elsewhere: bool,
     },
     /// Somebody else took the lease while we held it.
     #[error("another apply took over while this one was not heard of")]
@@ -81,7 +84,9 @@ impl StateError {
                     .to_owned(),
             ),
             Self::Unreadable { why, .. } => Some(match why {
-                SealError::Newer { .. } => "Use that platc, or a newer one".to_owned(),
+                SealError::Newer { .. } => {
+                    "A newer platc wrote it: update platc. Nothing was changed".to_owned()
+                }
                 SealError::Foreign { .. } => "Move it away, or keep the state elsewhere".to_owned(),
                 SealError::Damaged { .. } => lost.to_owned(),
             }),
@@ -90,7 +95,16 @@ impl StateError {
             Self::OtherScope { .. } => {
                 Some("Keep each environment's state in its own place".into())
             }
-            Self::Busy { .. } => Some("Wait for it with --wait, or end it".to_owned()),
+            Self::Busy {
+                elsewhere: false, ..
+            } => Some("Wait for it with --wait, or end it".to_owned()),
+            Self::Busy {
+                elsewhere: true, ..
+            } => Some(format!(
+                "Wait for it with --wait: if it is gone, this one goes on when nothing was heard of \
+                 it for {} s",
+                TTL / 1000
+            )),
         }
     }
 }
@@ -105,12 +119,14 @@ pub enum EngineError {
     #[error("{}", list(.0))]
     Problems(Vec<Problem>),
     /// The plan was made from what no longer is.
-    #[error("plan {plan} is stale:{}", stale(.moved))]
+    #[error("plan {plan} is stale:{}\n{}", indented(.moved), differs(.now))]
     Stale {
         /// Its short digest.
         plan: String,
         /// What moved since, each one line.
         moved: Vec<String>,
+        /// How it would differ if it were made now, each one line.
+        now: Vec<String>,
     },
     /// The plan is of another scope.
     #[error("the plan is for {found}, not for {wanted}")]
@@ -161,6 +177,13 @@ fn list<T: std::fmt::Display>(items: &[T]) -> String {
     lines.join("\n")
 }
 
-fn stale(moved: &[String]) -> String {
-    moved.iter().map(|line| format!("\n  {line}")).collect()
+fn indented(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n  {line}")).collect()
+}
+
+fn differs(now: &[String]) -> String {
+    if now.is_empty() {
+        return "made now, it would do the same".to_owned();
+    }
+    format!("made now, it would differ:{}", indented(now))
 }

@@ -1,8 +1,11 @@
 //! Who may write: one holder at a time, told apart by a number that only grows.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 /// Who holds a lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,13 +53,53 @@ impl Lease {
     /// Who holds it now, as seen from `host`: a process of this machine holds it exactly while it
     /// lives, one of another machine until its last sign of life is too old.
     pub fn holder_at(&self, host: &dyn Host) -> Option<&Holder> {
+        self.held_at(host).map(|(holder, _)| holder)
+    }
+
+    /// The same, and whether somebody can tell from there that it lives.
+    pub(crate) fn held_at(&self, host: &dyn Host) -> Option<(&Holder, Alive)> {
         let holder = self.holder.as_ref()?;
-        let holds = match host.alive(holder) {
+        let alive = host.alive(holder);
+        let holds = match alive {
             Alive::Yes => true,
             Alive::No => false,
             Alive::CannotTell => host.now() < self.renewed.saturating_add(self.ttl),
         };
-        holds.then_some(holder)
+        holds.then_some((holder, alive))
+    }
+}
+
+/// What somebody who waits saw of a lease. A sign of life says by its holder's clock when it was
+/// given, and that clock may be wrong by hours: a lease that does not move for its whole time, as
+/// measured here, is over all the same (client-go's leader election tells it so too).
+#[derive(Debug, Default)]
+pub(crate) struct Watch(Mutex<Option<Sign>>);
+
+/// A sign of life, and when it was first seen.
+#[derive(Debug)]
+struct Sign {
+    fence: u64,
+    renewed: u64,
+    seen: Instant,
+}
+
+impl Watch {
+    /// Looks once more; whether it is over.
+    pub(crate) fn is_over(&self, lease: &Lease) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some(sign) if (sign.fence, sign.renewed) == (lease.fence, lease.renewed) => {
+                sign.seen.elapsed() >= Duration::from_millis(lease.ttl)
+            }
+            _ => {
+                *last = Some(Sign {
+                    fence: lease.fence,
+                    renewed: lease.renewed,
+                    seen: Instant::now(),
+                });
+                false
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::StateError;
 use crate::journal::{self, Event, Journal, Record};
-use crate::lease::{Holder, Host, Lease};
+use crate::lease::{Alive, Holder, Host, Lease, Watch};
 use crate::object::Scope;
 use crate::plan::Plan;
 use crate::recover::replay;
@@ -31,6 +31,7 @@ pub(crate) const TTL: u64 = 30_000;
 pub struct Ledger {
     store: Arc<dyn Store>,
     scope: Scope,
+    watch: Arc<Watch>,
 }
 
 struct Read {
@@ -50,7 +51,11 @@ fn expect(tag: Option<&Digest>) -> Expect {
 impl Ledger {
     /// The ledger of a scope. Nothing is read yet.
     pub fn new(store: Arc<dyn Store>, scope: Scope) -> Self {
-        Self { store, scope }
+        Self {
+            store,
+            scope,
+            watch: Arc::default(),
+        }
     }
 
     /// Where it is, for people.
@@ -170,7 +175,15 @@ impl Ledger {
     /// It can't be read.
     pub async fn holder(&self, host: &dyn Host) -> Result<Option<Holder>, StateError> {
         let (lease, _) = self.lease().await?;
-        Ok(lease.and_then(|lease| lease.holder_at(host).cloned()))
+        let held = lease.as_ref().and_then(|lease| self.held(lease, host));
+        Ok(held.map(|(holder, _)| holder.clone()))
+    }
+
+    /// Who holds a lease, as far as somebody can tell who looked before.
+    fn held<'l>(&self, lease: &'l Lease, host: &dyn Host) -> Option<(&'l Holder, Alive)> {
+        let (holder, alive) = lease.held_at(host)?;
+        let over = alive == Alive::CannotTell && self.watch.is_over(lease);
+        (!over).then_some((holder, alive))
     }
 
     /// Takes the lease, once: takes over from a dead holder, and says who else holds it.
@@ -181,9 +194,10 @@ impl Ledger {
         let (lease, bytes) = loop {
             let read = self.read().await?;
             let (lease, expected) = self.lease().await?;
-            if let Some(holder) = lease.as_ref().and_then(|lease| lease.holder_at(host)) {
+            if let Some((holder, alive)) = lease.as_ref().and_then(|l| self.held(l, host)) {
                 return Err(StateError::Busy {
                     holder: Box::new(holder.clone()),
+                    elsewhere: alive == Alive::CannotTell,
                 });
             }
             let fence = match &lease {

@@ -17,10 +17,16 @@
 //!    takes nothing else and never plans. As a file: [`plan_to_bytes`], sealed with a digest
 //!    (`sealed.rs`), and signed where a key is given (`sign.rs`). Tests:
 //!    `plans::a_plan_file_is_read_back_and_an_edited_one_is_not`,
-//!    `plans::the_same_input_gives_the_same_bytes`.
+//!    `plans::the_same_input_gives_the_same_bytes`,
+//!    `runs::what_is_done_is_done_in_the_order_of_the_plan`.
 //! 2. *Each operation carries its live precondition*: [`Precondition`], looked at again for the
-//!    whole plan before anything is begun (`apply.rs`, [`EngineError::Stale`]), and by the target
-//!    with each operation. Test: `runs::a_stale_plan_is_refused_and_says_what_moved`.
+//!    whole plan before anything is begun (`stale.rs`, [`EngineError::Stale`]: what moved, and how
+//!    the plan would differ if it were made now), and by the target with each operation. Tests:
+//!    `runs::a_stale_plan_is_refused_and_says_what_moved`,
+//!    `stale::what_was_only_touched_would_be_done_the_same`,
+//!    `stale::what_a_plan_would_do_by_now_is_told_beside_what_it_says`,
+//!    `stale::what_is_gone_would_be_made_again`, `stale::what_would_be_refused_by_now_is_told`,
+//!    `stale::what_moves_while_a_plan_is_applied_stops_there`.
 //! 3. *Write-ahead journal*: `journal.rs`, and `recover.rs`, which finds out what came of what was
 //!    cut off. A step keeps its [`Token`] however often it is planned (`planner/order.rs`). Tests:
 //!    `story::every_story_ends_well`,
@@ -36,7 +42,8 @@
 //!    `model::of_two_writers_no_two_win_whatever_the_store_does`,
 //!    `model::of_three_writers_no_two_win`, `model::each_condition_is_needed`,
 //!    `two::the_real_code_goes_the_ways_of_the_model`, `two::whatever_the_order_no_two_win`,
-//!    `crash::a_slow_holder_cannot_write_after_it_lost_the_lease`.
+//!    `crash::a_slow_holder_cannot_write_after_it_lost_the_lease`,
+//!    `runs::a_lease_that_does_not_move_is_over_for_who_waits_whatever_its_holders_clock_said`.
 //! 5. *Later values and stages*: what is known only after an apply is a hole in a spec. What needs
 //!    it waits for what gives it, and the hole is filled when its turn has come
 //!    ([`OpContext::outs`]), so that the stages of a plan are those of its DAG, and all of them
@@ -79,7 +86,8 @@
 //! 13. *Readiness, then next*: what [`Backend::execute`] promises; the reason and the last lines of
 //!     the log are in [`OpError`]. Tests:
 //!     `runs::what_is_made_but_not_ready_is_on_record_and_gone_on_with`,
-//!     `runs::a_failure_holds_up_what_depends_on_it_and_nothing_else`.
+//!     `runs::a_failure_holds_up_what_depends_on_it_and_nothing_else`,
+//!     `runs::what_gives_no_answer_in_its_time_has_failed_and_the_next_apply_finds_out`.
 //! 14. *Releases*: each apply is one ([`Release`], with its graph and what lowering knew: images,
 //!     versions of secrets). [`Engine::plan_return`] goes back to one; jobs stay as they are. What
 //!     does not become ready goes back by itself where its object says so
@@ -133,6 +141,7 @@ mod sabotage;
 mod sealed;
 mod sign;
 mod specdiff;
+mod stale;
 mod state;
 mod store;
 mod time;

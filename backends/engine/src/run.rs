@@ -593,7 +593,7 @@ const BEAT: Duration = Duration::from_millis(TTL / 6);
 
 /// The operations that may begin, in the plan's order.
 struct Queue {
-    ready: VecDeque<OpId>,
+    ready: BTreeSet<OpId>,
     missing: BTreeMap<OpId, usize>,
     followers: BTreeMap<OpId, Vec<OpId>>,
 }
@@ -601,13 +601,13 @@ struct Queue {
 impl Queue {
     fn new(plan: &Plan) -> Self {
         let mut queue = Self {
-            ready: VecDeque::new(),
+            ready: BTreeSet::new(),
             missing: BTreeMap::new(),
             followers: BTreeMap::new(),
         };
         for operation in &plan.operations {
             if operation.after.is_empty() {
-                queue.ready.push_back(operation.id);
+                queue.ready.insert(operation.id);
             } else {
                 queue.missing.insert(operation.id, operation.after.len());
             }
@@ -623,7 +623,7 @@ impl Queue {
     }
 
     fn next(&mut self) -> Option<OpId> {
-        self.ready.pop_front()
+        self.ready.pop_first()
     }
 
     fn done(&mut self, id: OpId) {
@@ -631,7 +631,7 @@ impl Queue {
             if let Some(missing) = self.missing.get_mut(&follower) {
                 *missing -= 1;
                 if *missing == 0 {
-                    self.ready.push_back(follower);
+                    self.ready.insert(follower);
                 }
             }
         }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plat_engine::{
-    ApplyOptions, Attach, Backend, BackendError, DataWord, Engine, EngineError, Host as _, Inspect,
-    Interrupts, Markdown, NodeStatus, Outcome, Plan, PlanView, Refusal, S3, Scope, State,
-    StateError, Style, ThisMachine, Words, render_markdown, render_sarif, render_text,
+    ApplyOptions, Attach, Backend, DataWord, Engine, Host as _, Inspect, Interrupts, Markdown,
+    NodeStatus, Outcome, Plan, PlanView, S3, Scope, State, Style, ThisMachine, Words,
+    render_markdown, render_sarif, render_text,
 };
 use plat_model::{Cases, Graph, Hold, TargetId};
 use tokio::runtime::Runtime;
 
+use crate::causes;
 use crate::cli::{self, Form};
 use crate::failure::{Failure, Stop};
 use crate::progress::Progress;
@@ -64,7 +65,7 @@ impl Deployment {
             None => target
                 .backend
                 .state(&scope)
-                .map_err(|error| backend_failure(&error))?,
+                .map_err(|error| causes::backend_failure(&error))?,
         };
         terminal.detail(format!("state of {scope}: {}", store.place()));
         let backends = BTreeMap::from([(TargetId::main(), Arc::clone(&target.backend))]);
@@ -96,7 +97,7 @@ impl Deployment {
     /// The target can't be asked.
     pub fn status(&self) -> Result<Vec<NodeStatus>, Failure> {
         self.wait(self.inspect.status(&self.scope))
-            .map_err(|error| backend_failure(&error))
+            .map_err(|error| causes::backend_failure(&error))
     }
 
     /// What was last applied; nothing where that can't be read, since it only tells more of what
@@ -118,7 +119,8 @@ impl Deployment {
         let waiting = self.engine.wait_for_others(&never, |holder| {
             terminal.say(format!("waiting for {holder}"))
         });
-        self.wait(waiting).map_err(|error| engine_failure(&error))
+        self.wait(waiting)
+            .map_err(|error| causes::engine_failure(&error))
     }
 
     /// Plans to make the world what the graph says, with what is allowed beyond the ordinary.
@@ -129,7 +131,7 @@ impl Deployment {
         words::name_data(&words.data, &self.scope, self.applied().as_ref(), graph)?;
         let plan = self
             .wait(self.engine.plan(graph, &said(words)))
-            .map_err(|error| engine_failure(&error))?;
+            .map_err(|error| causes::engine_failure(&error))?;
         words::name_fields(&words.take, &plan)?;
         Ok(plan)
     }
@@ -144,7 +146,7 @@ impl Deployment {
             ..Words::default()
         };
         self.wait(self.engine.plan_destroy(&words, held))
-            .map_err(|error| engine_failure(&error))
+            .map_err(|error| causes::engine_failure(&error))
     }
 
     /// Plans to go back to a release; without a number to the last whole one before this.
@@ -153,7 +155,7 @@ impl Deployment {
     /// There is none, it is refused, or something can't be read.
     pub fn plan_return(&self, number: Option<u64>, words: &cli::Words) -> Result<Plan, Failure> {
         self.wait(self.engine.plan_return(number, &said(words)))
-            .map_err(|error| engine_failure(&error))
+            .map_err(|error| causes::engine_failure(&error))
     }
 
     /// Plans to take on record what is there and is not on it.
@@ -162,7 +164,7 @@ impl Deployment {
     /// Something can't be read.
     pub fn plan_adopt(&self) -> Result<Plan, Failure> {
         self.wait(self.engine.plan_adopt())
-            .map_err(|error| engine_failure(&error))
+            .map_err(|error| causes::engine_failure(&error))
     }
 
     /// What is remembered of the environment.
@@ -171,7 +173,7 @@ impl Deployment {
     /// It can't be read.
     pub fn state(&self) -> Result<State, Failure> {
         self.wait(self.engine.ledger().load())
-            .map_err(|error| state_failure(&error))
+            .map_err(|error| causes::state_failure(&error))
     }
 
     /// Keeps a plan, so that it can be applied by its id.
@@ -180,7 +182,7 @@ impl Deployment {
     /// It can't be written.
     pub fn keep(&self, plan: &Plan) -> Result<(), Failure> {
         self.wait(self.engine.ledger().keep_plan(plan, &ThisMachine))
-            .map_err(|error| state_failure(&error))
+            .map_err(|error| causes::state_failure(&error))
     }
 
     /// The recent plan of that id.
@@ -189,7 +191,7 @@ impl Deployment {
     /// It can't be read.
     pub fn recent(&self, id: &str) -> Result<Option<Plan>, Failure> {
         self.wait(self.engine.ledger().recent_plan(id))
-            .map_err(|error| state_failure(&error))
+            .map_err(|error| causes::state_failure(&error))
     }
 
     /// Does exactly this plan, showing what happens. What went wrong has been told when it
@@ -226,7 +228,7 @@ impl Deployment {
             outcome
         });
         progress.end();
-        let outcome = outcome.map_err(|error| engine_failure(&error))?;
+        let outcome = outcome.map_err(|error| causes::engine_failure(&error))?;
         tell_outcome(plan, &outcome, begun.elapsed(), terminal);
         if outcome.is_complete() {
             Ok(())
@@ -399,7 +401,7 @@ fn tell_outcome(plan: &Plan, outcome: &Outcome, took: Duration, terminal: &Termi
         terminal.failure(&failure);
     }
     if let Some(trouble) = &outcome.trouble {
-        terminal.failure(&state_failure(trouble));
+        terminal.failure(&causes::state_failure(trouble));
     }
     for (object, at) in &outcome.data_kept {
         let what = plan
@@ -443,68 +445,6 @@ fn tell_outcome(plan: &Plan, outcome: &Outcome, took: Duration, terminal: &Termi
         paint.hint("→"),
         plan.scope.environment
     ));
-}
-
-/// What the engine says, as a failure.
-pub fn engine_failure(error: &EngineError) -> Failure {
-    match error {
-        EngineError::Refused(refusals) => refused(refusals),
-        EngineError::Problems(problems) => {
-            let mut failure = Failure::new("this plan would fail, so nothing was changed");
-            failure.notes = problems
-                .iter()
-                .map(|p| harmless(&p.to_string()).into_owned())
-                .collect();
-            failure
-        }
-        EngineError::State(error) => state_failure(error),
-        EngineError::Backend(error) => backend_failure(error),
-        other => {
-            let failure = Failure::new(harmless(&other.to_string()));
-            match other.next() {
-                Some(next) => failure.next(next),
-                None => failure,
-            }
-        }
-    }
-}
-
-/// What a target refuses, as a failure.
-pub fn refused(refusals: &[Refusal]) -> Failure {
-    if let [only] = refusals {
-        let mut told = only.clone();
-        let offers = std::mem::take(&mut told.offers);
-        let mut failure = Failure::new(harmless(&told.to_string()));
-        failure.next = offers.iter().map(|o| harmless(o).into_owned()).collect();
-        return failure;
-    }
-    let mut failure = Failure::new(format!(
-        "{} can't be done on this target",
-        count(refusals.len(), "thing", "things")
-    ));
-    failure.notes = refusals
-        .iter()
-        .map(|r| harmless(&r.to_string()).into_owned())
-        .collect();
-    failure
-}
-
-/// What a state says, as a failure.
-pub fn state_failure(error: &StateError) -> Failure {
-    let failure = Failure::new(harmless(&error.to_string()));
-    match error.next() {
-        Some(next) => failure.next(next),
-        None => failure,
-    }
-}
-
-/// What a target says, as a failure.
-pub fn backend_failure(error: &BackendError) -> Failure {
-    let failure = Failure::new(harmless(&error.to_string()));
-    match &error.next {
-        Some(next) => failure.next(harmless(next)),
-        None => failure,
-    }
 }
 
 /// Milliseconds since 1970.

@@ -82,6 +82,9 @@ pub fn io(what: impl Display, error: &std::io::Error) -> Failure {
         std::io::ErrorKind::StorageFull => {
             failure.next("the disk is full: make room and try again")
         }
+        std::io::ErrorKind::ReadOnlyFilesystem => {
+            failure.next("make it writable, or write the file elsewhere")
+        }
         _ => failure,
     }
 }

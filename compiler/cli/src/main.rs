@@ -11,6 +11,7 @@
 //! Start reading at [`cli`] (what can be said), then [`commands`] (one file for each), then
 //! [`project`] (how files become a program) and [`report`] (how diagnostics are shown).
 
+mod causes;
 mod cli;
 mod commands;
 mod deploy;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use plat_engine::{Plan, PlanFile, SigningKey};
+use plat_engine::{Plan, PlanFile, SealError, SigningKey};
 
 use crate::deploy::Deployment;
 use crate::failure::{self, Failure, Stop};
@@ -57,9 +57,16 @@ pub fn read(file: &Path) -> Result<PlanFile, Failure> {
     }
     let bytes = std::fs::read(file).map_err(|e| failed(&e))?;
     plat_engine::plan_from_bytes(&bytes).map_err(|error| {
-        Failure::new(format!("{}: {error}", file.display()))
-            .next("make it again: `platc plan -o FILE`")
-            .next("to apply an environment of the same name as a file, go to another directory and use -C")
+        let failure = Failure::new(format!("{}: {error}", file.display()));
+        match error {
+            SealError::Newer { .. } => failure
+                .next("a newer platc made it: update platc, or make the plan again with this one"),
+            SealError::Damaged { .. } => failure
+                .next("get it again whole, or make it again: `platc plan -o FILE`"),
+            SealError::Foreign { .. } => failure.next("`platc plan -o FILE` makes one").next(
+                "to apply an environment of the same name as a file, go to another directory and use -C",
+            ),
+        }
     })
 }
 

@@ -126,7 +126,8 @@ fn what_is_no_plan_is_told_and_nothing_is_done() {
                 .unwrap()
                 .replacen("\"format\":1", "\"format\":9", 1)
                 .into_bytes(),
-            "it has format 9, and this platc reads up to 1",
+            "it has format 9, and this platc reads up to 1\n  → a newer platc made it: update platc, \
+             or make the plan again with this one\n",
         ),
     ];
     for (name, bytes, why) in cases {

@@ -106,14 +106,17 @@ fn share(graph: Option<&Graph>) -> Option<Decimal> {
     graph?.environment.fields.get("deletes")?.as_amount()
 }
 
+/// How many declarations go, and something with them.
+pub(crate) fn going(changes: &[NodeChange]) -> usize {
+    let goes = |c: &&NodeChange| c.what == NodeAction::Destroy && !c.operations.is_empty();
+    changes.iter().filter(goes).count()
+}
+
 /// A plan that takes most of an environment away is more often a mistake than meant: an empty
 /// file, a wrong branch. It needs the number as its word. How much that is the environment says
 /// (`deletes = 20%`); else it is more than half, and no fewer than ten.
 fn refuse_most_going(inputs: &Inputs<'_>, changes: &[NodeChange]) -> Result<(), Vec<Refusal>> {
-    let going = changes
-        .iter()
-        .filter(|c| c.what == NodeAction::Destroy && !c.operations.is_empty())
-        .count();
+    let going = going(changes);
     let all = inputs.state.nodes().len();
     let many = match share(inputs.graph) {
         Some(share) => {

@@ -11,7 +11,7 @@ pub use self::sarif::render_sarif;
 
 use self::page::{Line, Page, Role, columns};
 use crate::backend::{Note, NoteKind};
-use crate::plan::{Action, Conflict, DataFate, Drift, DriftKind, Goal, NodeAction};
+use crate::plan::{Action, Conflict, DataFate, Drift, DriftKind, Goal, NodeAction, SpecChange};
 use crate::time::utc;
 use crate::view::{ChangeView, FieldView, OperationView, PlanView};
 
@@ -244,7 +244,7 @@ impl Writer {
         let how = operation.how.as_ref().filter(|_| !said);
         let several = change.operations.len() > 1;
         let changes = if change.fields.is_empty() || several {
-            spec_changes(operation)
+            spec_changes(&operation.changes)
         } else {
             String::new()
         };
@@ -395,7 +395,7 @@ fn summary_line(view: &PlanView) -> String {
 }
 
 /// What happened to a thing since it was applied, in a sentence.
-fn drift_text(drift: &Drift) -> String {
+pub(crate) fn drift_text(drift: &Drift) -> String {
     let what = match drift.what {
         DriftKind::Gone => "is gone",
         DriftKind::Replaced => "was replaced by another",
@@ -419,7 +419,7 @@ fn drift_text(drift: &Drift) -> String {
 }
 
 /// Who holds what, and what becomes of it, in a sentence.
-fn conflict_text(conflict: &Conflict) -> String {
+pub(crate) fn conflict_text(conflict: &Conflict) -> String {
     let theirs = conflict.theirs.as_ref();
     let theirs = theirs.map_or_else(|| "nothing".to_owned(), ToString::to_string);
     let then = if conflict.taken {
@@ -475,7 +475,8 @@ fn healed(operations: &[OperationView]) -> &str {
     }
 }
 
-fn spec_changes(operation: &OperationView) -> String {
+/// The parts of a spec that change, of many the first.
+pub(crate) fn spec_changes(changes: &[SpecChange]) -> String {
     const SHOWN: usize = 3;
     let json = |value: &Option<serde_json::Value>| match value {
         None | Some(serde_json::Value::Null) => "none".to_owned(),
@@ -488,8 +489,7 @@ fn spec_changes(operation: &OperationView) -> String {
         Some(serde_json::Value::String(s)) if s.chars().all(|c| c.is_ascii_graphic()) => s.clone(),
         Some(value) => value.to_string(),
     };
-    let mut parts: Vec<String> = operation
-        .changes
+    let mut parts: Vec<String> = changes
         .iter()
         .take(SHOWN)
         .map(|change| {
@@ -501,7 +501,7 @@ fn spec_changes(operation: &OperationView) -> String {
             }
         })
         .collect();
-    let more = operation.changes.len().saturating_sub(SHOWN);
+    let more = changes.len().saturating_sub(SHOWN);
     if more > 0 {
         parts.push(format!("{more} more"));
     }

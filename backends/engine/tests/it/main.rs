@@ -23,6 +23,7 @@ mod rules;
 mod runs;
 mod schema;
 mod shown;
+mod stale;
 mod states;
 mod story;
 mod two;

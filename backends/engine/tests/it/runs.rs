@@ -1,13 +1,16 @@
 //! What an apply does when things go well, and when they don't.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use plat_engine::{
-    ApplyEvent, ApplyOptions, EngineError, Interrupts, OpErrorKind, Problem, StateError,
+    ApplyEvent, ApplyOptions, EngineError, Interrupts, OpErrorKind, Problem, StateError, Words,
 };
 
-use crate::world::Fault;
+use crate::app::graph;
+use crate::world::{Crash, Fault};
 use crate::{Bench, run};
 
 const SHOP: &str = "
@@ -126,7 +129,7 @@ fn a_stale_plan_is_refused_and_says_what_moved() {
         let EngineError::Stale { moved, .. } = &error else {
             panic!("{error}");
         };
-        assert_eq!(moved, &["thing api: somebody changed it"]);
+        assert_eq!(moved, &["thing api: it was changed"]);
         assert_eq!(bench.log(), [""; 0]);
         // A plan is applied once.
         let plan = bench.plan(&changed).await.unwrap();
@@ -283,6 +286,54 @@ fn of_two_applies_one_waits_or_is_refused() {
     });
 }
 
+/// The clock of a machine that died runs hours ahead of ours: its lease would hold for as long.
+#[test]
+fn a_lease_that_does_not_move_is_over_for_who_waits_whatever_its_holders_clock_said() {
+    run(async {
+        let bench = Bench::new();
+        bench.up(SHOP).await;
+        let plan = bench.plan("thing api").await.unwrap();
+        let mut far = bench.crashing(&Crash::at(12));
+        far.machine.name = "there";
+        far.machine.clock = Arc::new(AtomicU64::new(100 * 60 * 60 * 1000));
+        let cut_off = far.apply(&plan);
+        tokio::select! {
+            _ = cut_off => panic!("it was to stop"),
+            () = far.memory.crash.tripped.notified() => {}
+        }
+        let busy = bench.apply(&plan).await.unwrap_err();
+        let next = busy.next();
+        assert!(matches!(busy, EngineError::State(StateError::Busy { .. })));
+        assert_eq!(
+            next.unwrap(),
+            "Wait for it with --wait: if it is gone, this one goes on when nothing was heard of it \
+             for 30 s"
+        );
+        let begun = tokio::time::Instant::now();
+        let engine = bench.engine();
+        let mut whom = None;
+        engine
+            .wait_for_others(&Interrupts::default(), |holder| {
+                whom = Some(holder.host.clone());
+            })
+            .await
+            .unwrap();
+        assert_eq!(whom.as_deref(), Some("there"));
+        let waited = begun.elapsed();
+        assert!((30..40).contains(&waited.as_secs()), "{waited:?}");
+        let waits = ApplyOptions {
+            wait: true,
+            ..ApplyOptions::default()
+        };
+        let plan = engine.plan(&graph("thing api"), &Words::default()).await;
+        let never = Interrupts::default();
+        let ended = engine.apply(&plan.unwrap(), &waits, &never, |_| {}).await;
+        assert!(ended.unwrap().is_complete());
+        assert!(begun.elapsed().as_secs() < 40, "it was waited for once");
+        bench.fake.with(|w| assert_eq!(w.violations, [""; 0]));
+    });
+}
+
 #[test]
 fn who_waits_before_planning_finds_nothing_stale() {
     run(async {
@@ -350,6 +401,52 @@ fn a_target_that_always_throttles_is_given_up_in_the_end() {
         assert_eq!(outcome.skipped.len(), 1);
         bench.fake.with(|w| w.bears = None);
         bench.up("thing a\nthing b needs=a").await;
+    });
+}
+
+#[test]
+fn what_is_done_is_done_in_the_order_of_the_plan() {
+    run(async {
+        let bench = Bench::new();
+        let plan = bench.plan(SHOP).await.unwrap();
+        let one_at_a_time = ApplyOptions {
+            parallel: 1,
+            ..ApplyOptions::default()
+        };
+        let never = Interrupts::default();
+        let engine = bench.engine();
+        let outcome = engine.apply(&plan, &one_at_a_time, &never, |_| {}).await;
+        assert!(outcome.unwrap().is_complete());
+        let planned = plan.operations.iter();
+        let planned: Vec<_> = planned.map(|o| format!("create {}", o.object)).collect();
+        assert_eq!(bench.log(), planned);
+    });
+}
+
+#[test]
+fn what_gives_no_answer_in_its_time_has_failed_and_the_next_apply_finds_out() {
+    run(async {
+        let bench = Bench::new();
+        bench.fake.with(|w| {
+            w.faults
+                .insert("store/db".into(), vec![Fault::Takes(60_000)])
+        });
+        let plan = bench.plan(SHOP).await.unwrap();
+        let options = ApplyOptions {
+            deadline: Duration::from_secs(5),
+            ..ApplyOptions::default()
+        };
+        let never = Interrupts::default();
+        let engine = bench.engine();
+        let outcome = engine.apply(&plan, &options, &never, |_| {}).await.unwrap();
+        let [(_, error)] = outcome.failed.as_slice() else {
+            panic!("{outcome:#?}");
+        };
+        assert_eq!(error.kind, OpErrorKind::NotReady);
+        assert_eq!(error.why, "the target gave no answer for 15 s");
+        bench.up(SHOP).await;
+        assert!(bench.plan(SHOP).await.unwrap().is_empty());
+        bench.fake.with(|w| assert_eq!(w.violations, [""; 0]));
     });
 }
 

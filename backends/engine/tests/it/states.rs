@@ -112,7 +112,7 @@ async fn damaged_newer_and_foreign_states_are_refused() {
     fs::write(&path, good.replacen("\"format\":1", "\"format\":9", 1)).unwrap();
     insta::assert_snapshot!(said(root, up(&engine(&fake, root), "thing x").await), @r"
     reading DIR/state.json: it has format 9, and this platc reads up to 1
-      Use that platc, or a newer one
+      A newer platc wrote it: update platc. Nothing was changed
     ");
     fs::write(&path, "{\"version\":4,\"terraform_version\":\"1.9\"}").unwrap();
     insta::assert_snapshot!(said(root, up(&engine(&fake, root), "thing x").await), @r"

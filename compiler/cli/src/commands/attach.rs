@@ -14,8 +14,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use crate::causes;
 use crate::cli::{self, Global};
-use crate::deploy::{self, Deployment};
+use crate::deploy::Deployment;
 use crate::failure::{self, Failure, Outcome, Stop};
 use crate::program::{self, Program};
 use crate::suggest::{listed, nearest};
@@ -69,7 +70,7 @@ pub fn forward(
     let (deployment, node) = reach(&words, global, terminal)?;
     let attach = &deployment.attach;
     let ports = deployment.wait(attach.ports(&deployment.scope, &node));
-    let ports = ports.map_err(|error| deploy::backend_failure(&error))?;
+    let ports = ports.map_err(|error| causes::backend_failure(&error))?;
     let port = port(
         wanted.as_ref().map(|(_, port)| port.as_str()),
         &ports,
@@ -102,7 +103,7 @@ pub fn forward(
                     });
                 }
                 // The next one may be luckier: a workload that restarts comes back.
-                Err(error) => terminal.failure(&deploy::backend_failure(&error)),
+                Err(error) => terminal.failure(&causes::backend_failure(&error)),
             }
         }
     })
@@ -177,7 +178,7 @@ fn run_it(deployment: &Deployment, node: &NodePath, wanted: &Wanted) -> Result<O
         .attach
         .attach(&deployment.scope, node, wanted, size);
     let attached = deployment.wait(attached);
-    let code = match attached.map_err(|error| deploy::backend_failure(&error))? {
+    let code = match attached.map_err(|error| causes::backend_failure(&error))? {
         Attached::Here(here) => started(&here)?,
         Attached::There(there) => {
             let raw = size.is_some().then(Raw::begin).transpose()?;
@@ -305,7 +306,7 @@ async fn streams(there: There, raw: bool) -> Result<i32, Stop> {
         _ = tokio::signal::ctrl_c(), if !raw => return Err(Stop::Interrupted),
     }
     let code = there.end.await;
-    code.map_err(|error| deploy::backend_failure(&error).into())
+    code.map_err(|error| causes::backend_failure(&error).into())
 }
 
 /// Standard input, read on a thread that nobody waits for: reading it can't be ended.

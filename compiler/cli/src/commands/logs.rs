@@ -6,6 +6,7 @@ use futures::StreamExt as _;
 use plat_engine::{LogLine, LogQuery};
 use plat_model::NodePath;
 
+use crate::causes;
 use crate::cli::{self, Global};
 use crate::deploy;
 use crate::failure::{Failure, Outcome, Stop};
@@ -50,7 +51,7 @@ pub fn run(arguments: &cli::Logs, global: &Global, terminal: &Terminal) -> Resul
     };
     deployment.wait(async {
         let lines = deployment.inspect.logs(&deployment.scope, &query).await;
-        let mut lines = lines.map_err(|error| deploy::backend_failure(&error))?;
+        let mut lines = lines.map_err(|error| causes::backend_failure(&error))?;
         loop {
             let next = tokio::select! {
                 next = lines.next() => next,
@@ -58,7 +59,7 @@ pub fn run(arguments: &cli::Logs, global: &Global, terminal: &Terminal) -> Resul
             };
             match next {
                 Some(Ok(line)) => terminal.print(page.line(&line))?,
-                Some(Err(error)) => return Err(deploy::backend_failure(&error).into()),
+                Some(Err(error)) => return Err(causes::backend_failure(&error).into()),
                 None => return Ok(Outcome::Done),
             }
         }

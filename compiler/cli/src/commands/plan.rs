@@ -1,10 +1,10 @@
 //! `platc plan`.
 
-use plat_engine::PlanView;
+use plat_engine::{Plan, PlanView};
 
 use super::pin;
 use crate::cli::{self, Global};
-use crate::deploy;
+use crate::deploy::{self, Deployment};
 use crate::failure::{Outcome, Stop};
 use crate::terminal::Terminal;
 use crate::{keys, planfile, program};
@@ -21,9 +21,7 @@ pub fn run(arguments: &cli::Plan, global: &Global, terminal: &Terminal) -> Resul
     pin::tell_of_pins_that_no_longer_hold(&graph, terminal);
     let deployment = program.deployment(&graph, terminal)?;
     let plan = deployment.plan(&graph, &arguments.words)?;
-    if !plan.is_empty() {
-        deployment.keep(&plan)?;
-    }
+    let kept = plan.is_empty() || kept(&deployment, &plan, terminal);
     if let Some(file) = &arguments.output {
         planfile::write(&plan, key.as_ref(), file)?;
         terminal.say(match &key {
@@ -35,10 +33,26 @@ pub fn run(arguments: &cli::Plan, global: &Global, terminal: &Terminal) -> Resul
             None => format!("wrote {}", file.display()),
         });
     }
-    deploy::print(&PlanView::of(&plan), &arguments.form, true, terminal)?;
+    deploy::print(&PlanView::of(&plan), &arguments.form, kept, terminal)?;
     deploy::refuse_sure_failure(&plan, arguments.form.is_text())?;
     if arguments.detailed_exitcode && !plan.is_empty() {
         return Ok(Outcome::Changes);
     }
     Ok(Outcome::Done)
+}
+
+/// Keeps a plan, so that it can be applied by its id. Who may only read the state plans all the
+/// same: then it is told that the id is of no use.
+fn kept(deployment: &Deployment, plan: &Plan, terminal: &Terminal) -> bool {
+    let Err(failure) = deployment.keep(plan) else {
+        return true;
+    };
+    let paint = terminal.err();
+    terminal.tell(format!(
+        "{}: this plan can't be applied by its id: {}\n  {} a file of it can be: `platc plan -o FILE`",
+        paint.warning("warning"),
+        failure.message,
+        paint.hint("→"),
+    ));
+    false
 }

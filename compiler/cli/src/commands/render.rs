@@ -11,8 +11,8 @@ use plat_kubernetes::lower::lower;
 use plat_kubernetes::render::{Rendered, Unrendered, render};
 use plat_model::{Graph, NodePath, TargetId};
 
+use crate::causes;
 use crate::cli::{self, Global};
-use crate::deploy;
 use crate::failure::{self, Failure, Outcome, Stop};
 use crate::program;
 use crate::suggest::count;
@@ -63,7 +63,7 @@ pub fn run(arguments: &cli::Render, global: &Global, terminal: &Terminal) -> Res
 /// Its target is another one, or refuses something.
 pub fn lowered(graph: &Graph, root: &Path) -> Result<Lowered, Failure> {
     let (target, facts) = gathered(graph, root)?;
-    lower(&target, graph, &facts).map_err(|r| deploy::refused(&r))
+    lower(&target, graph, &facts).map_err(|r| causes::refused(&r))
 }
 
 /// The same as text, of the declarations that are wanted; with none, of what several share.
@@ -77,7 +77,7 @@ pub fn manifests(
 ) -> Result<Rendered, Failure> {
     let (target, facts) = gathered(graph, root)?;
     render(&target, graph, &facts, wanted).map_err(|why| match why {
-        Unrendered::Refused(refusals) => deploy::refused(&refusals),
+        Unrendered::Refused(refusals) => causes::refused(&refusals),
         Unrendered::Unwritten(why) => Failure::new(why),
     })
 }
@@ -92,7 +92,7 @@ fn gathered(graph: &Graph, root: &Path) -> Result<(TargetId, Facts), Failure> {
         ))
         .next("render an environment on Kubernetes: `env prod { target = kubernetes { context = \"…\" } }`"));
     }
-    let facts = facts::gather(root, &main, graph).map_err(|r| deploy::refused(&r))?;
+    let facts = facts::gather(root, &main, graph).map_err(|r| causes::refused(&r))?;
     Ok((main, facts))
 }
 

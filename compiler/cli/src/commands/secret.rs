@@ -8,6 +8,7 @@ use plat_model::{Graph, NodePath, Value};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use serde_json::json;
 
+use crate::causes;
 use crate::cli::{self, Global, SecretCommand};
 use crate::commands::status::ago;
 use crate::deploy::{self, Deployment};
@@ -69,7 +70,7 @@ pub fn run(arguments: &cli::Secret, global: &Global, terminal: &Terminal) -> Res
     let deployment = program.deployment(&graph, terminal)?;
     let scope = &deployment.scope;
     let store = deployment.backend.secrets();
-    let failed = |error| deploy::backend_failure(&error);
+    let failed = |error| causes::backend_failure(&error);
     match &arguments.command {
         SecretCommand::Set { name } => {
             declared(&graph, name)?;
