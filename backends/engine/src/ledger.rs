@@ -179,6 +179,25 @@ impl Ledger {
         Ok(held.map(|(holder, _)| holder.clone()))
     }
 
+    /// Nobody is at work on the environment.
+    ///
+    /// # Errors
+    /// [`StateError::Busy`] when somebody is; that the lease can't be read.
+    pub async fn nobody_else(&self, host: &dyn Host) -> Result<(), StateError> {
+        let (lease, _) = self.lease().await?;
+        lease.map_or(Ok(()), |lease| self.refuse_held(&lease, host))
+    }
+
+    fn refuse_held(&self, lease: &Lease, host: &dyn Host) -> Result<(), StateError> {
+        match self.held(lease, host) {
+            Some((holder, alive)) => Err(StateError::Busy {
+                holder: Box::new(holder.clone()),
+                elsewhere: alive == Alive::CannotTell,
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// Who holds a lease, as far as somebody can tell who looked before.
     fn held<'l>(&self, lease: &'l Lease, host: &dyn Host) -> Option<(&'l Holder, Alive)> {
         let (holder, alive) = lease.held_at(host)?;
@@ -194,11 +213,8 @@ impl Ledger {
         let (lease, bytes) = loop {
             let read = self.read().await?;
             let (lease, expected) = self.lease().await?;
-            if let Some((holder, alive)) = lease.as_ref().and_then(|l| self.held(l, host)) {
-                return Err(StateError::Busy {
-                    holder: Box::new(holder.clone()),
-                    elsewhere: alive == Alive::CannotTell,
-                });
+            if let Some(lease) = &lease {
+                self.refuse_held(lease, host)?;
             }
             let fence = match &lease {
                 // A target may remember the number of a state that was lost: none there ever was

@@ -123,6 +123,15 @@ impl Deployment {
             .map_err(|error| causes::engine_failure(&error))
     }
 
+    /// Nobody else is at work on it: what is as it should be may not stay so.
+    ///
+    /// # Errors
+    /// Another apply is under way, or that can't be read.
+    pub fn nobody_else(&self) -> Result<(), Failure> {
+        self.wait(self.engine.ledger().nobody_else(&ThisMachine))
+            .map_err(|error| causes::state_failure(&error))
+    }
+
     /// Plans to make the world what the graph says, with what is allowed beyond the ordinary.
     ///
     /// # Errors

@@ -52,7 +52,7 @@ fn planned(
     terminal: &Terminal,
 ) -> Result<Outcome, Stop> {
     if plan.is_empty() {
-        nothing_to_do(plan, terminal);
+        nothing_to_do(deployment, plan, terminal)?;
         return Ok(Outcome::Done);
     }
     terminal.say(deploy::shown(plan, terminal.err(), terminal.width(), false));
@@ -64,11 +64,20 @@ fn planned(
 }
 
 /// Says that the world is as it should be, and what the plan noticed beside that.
-pub fn nothing_to_do(plan: &Plan, terminal: &Terminal) {
+///
+/// # Errors
+/// Somebody else is about to change it.
+pub fn nothing_to_do(
+    deployment: &Deployment,
+    plan: &Plan,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    deployment.nobody_else()?;
     if plan.drift.is_empty() {
         terminal.say(format!("{}: nothing to do", plan.scope));
     } else {
         terminal.say(deploy::shown(plan, terminal.err(), terminal.width(), false));
         terminal.say("nothing to do");
     }
+    Ok(())
 }

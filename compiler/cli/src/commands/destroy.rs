@@ -30,6 +30,7 @@ pub fn run(
     }
     let plan = deployment.plan_destroy(word, &held)?;
     if plan.is_empty() {
+        deployment.nobody_else()?;
         terminal.say(format!(
             "{}: nothing to do, nothing of it is there",
             plan.scope

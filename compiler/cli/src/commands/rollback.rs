@@ -21,6 +21,7 @@ pub fn run(
     let plan = deployment.plan_return(arguments.number, &arguments.words)?;
     let number = plan.returns_to.unwrap_or_default();
     if plan.is_empty() {
+        deployment.nobody_else()?;
         terminal.say(format!(
             "{}: nothing to do, all is as in release {number}",
             plan.scope

@@ -26,7 +26,7 @@ pub fn run(arguments: &cli::Up, global: &Global, terminal: &Terminal) -> Result<
     }
     let plan = deployment.plan(&graph, &arguments.words)?;
     if plan.is_empty() {
-        nothing_to_do(&plan, terminal);
+        nothing_to_do(&deployment, &plan, terminal)?;
         // Nothing to change is not yet well: after a reboot things are still on their way.
         let status = follow(&deployment)?;
         print_urls(&status, terminal)?;
