@@ -58,7 +58,10 @@ export class Server implements vscode.Disposable {
             ],
             outputChannel: this.log,
             diagnosticCollectionName: 'plat',
-            initializationOptions: { status: true, commands: ['plat.showReferences'] },
+            initializationOptions: {
+                status: true,
+                commands: ['plat.planEnvironment', 'plat.runTest', 'plat.showReferences'],
+            },
         };
         const client = new LanguageClient('plat', 'plat', server, options);
         client.onDidChangeState((event) => {

@@ -37,7 +37,8 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     const command = (name: string, run: (...args: never[]) => unknown): void => {
         add(vscode.commands.registerCommand(name, run));
     };
-    add(log, packages, plans, server, documents, environments, new Tests(platc, packages, log));
+    const tests = new Tests(platc, packages, log);
+    add(log, packages, plans, server, documents, environments, tests);
     add(
         vscode.window.createTreeView('plat.environments', { treeDataProvider: environments }),
         vscode.tasks.registerTaskProvider('plat', new Tasks(packages)),
@@ -54,6 +55,9 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     command('plat.showReferences', (uri: string, at: Position, places: readonly Location[]) =>
         showReferences(uri, at, places),
     );
+    // What stands above declarations calls these, with the file and the name.
+    command('plat.planEnvironment', (uri: string, environment: string) => views.plan(uri, environment));
+    command('plat.runTest', (uri: string, name: string) => tests.runOne(vscode.Uri.parse(uri), name));
     command('plat.open', (root: vscode.Uri, place: Place) => open(root, place));
     command('plat.refresh', () => packages.refresh());
     command('plat.restartServer', () => server.restart());
@@ -98,17 +102,36 @@ class Views {
     /** Opens a view beside the code, or shows another environment in the one that is open. */
     async open(type: string, line?: Line): Promise<void> {
         const chosen = await choose(this.packages, line);
-        if (chosen === undefined) {
+        if (chosen !== undefined) {
+            this.show(type, chosen.pkg.root, chosen.environment);
+        }
+    }
+
+    /** Shows the plan of an environment of the package that a file belongs to. */
+    async plan(uri: string, environment: string): Promise<void> {
+        const file = vscode.Uri.parse(uri);
+        if (this.packages.of(file) === undefined) {
+            await this.packages.refresh();
+        }
+        const pkg = this.packages.of(file);
+        const env = pkg?.environments.find(({ name }) => name === environment);
+        if (pkg !== undefined && env !== undefined && isConcrete(env)) {
+            this.show(PLAN, pkg.root, environment);
             return;
         }
+        // Not saved yet, a family, or without a target: of those that there are, one is chosen.
+        await this.open(PLAN);
+    }
+
+    private show(type: string, root: vscode.Uri, environment: string): void {
         const view = this.opened.get(type);
         if (view !== undefined) {
-            view.show(chosen.pkg.root, chosen.environment);
+            view.show(root, environment);
             return;
         }
         const column = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: false };
         const panel = vscode.window.createWebviewPanel(type, '', column, { retainContextWhenHidden: true });
-        this.keep(type, panel, chosen.pkg.root, chosen.environment);
+        this.keep(type, panel, root, environment);
     }
 
     /** Brings a view back that was open when the editor was closed. */

@@ -90,6 +90,37 @@ export class Tests implements vscode.Disposable {
         return item;
     }
 
+    /** Runs one test of the package that a file belongs to, as it is written now. */
+    async runOne(file: vscode.Uri, name: string): Promise<void> {
+        const document = vscode.workspace.textDocuments.find(({ uri }) => uri.toString() === file.toString());
+        // `platc` reads what is saved.
+        await document?.save();
+        const pkg = this.packages.of(file);
+        if (pkg === undefined) {
+            return;
+        }
+        const find = (): vscode.TestItem | undefined => {
+            const root = pkg.root.toString();
+            return this.controller.items.get(root)?.children.get(`${root} test ${name}`);
+        };
+        if (find() === undefined) {
+            await this.discover();
+        }
+        const item = find();
+        if (item === undefined) {
+            void vscode.window.showWarningMessage(
+                `plat: the test ${name} can't be run while the program has errors.`,
+            );
+            return;
+        }
+        const source = new vscode.CancellationTokenSource();
+        try {
+            await this.run(new vscode.TestRunRequest([item]), source.token);
+        } finally {
+            source.dispose();
+        }
+    }
+
     private async run(request: vscode.TestRunRequest, token: vscode.CancellationToken): Promise<void> {
         const run = this.controller.createTestRun(request);
         for (const pkg of this.packages.all()) {

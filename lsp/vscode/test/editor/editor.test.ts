@@ -151,6 +151,31 @@ step('tests and policies are in the test explorer, and run', async () => {
     await editor.picture('tests');
 });
 
+step('above an environment and a test stands what can be done with them', async () => {
+    const { page } = editor;
+    const lens = (text: string): ReturnType<typeof page.locator> =>
+        page.locator('.codelens-decoration a', { hasText: text });
+    // It is done with what is written, saved or not.
+    await editor.goAfter('\n    scale = ');
+    await page.keyboard.press('Delete');
+    await page.keyboard.type('2');
+    await editor.goAfter('test prod_is_wider');
+    await lens('Run test').first().click();
+    await editor.run('Testing: Focus on Test Explorer View');
+    await page
+        .locator('.test-explorer .monaco-list-row', {
+            hasText: 'prod_is_wider',
+            has: page.locator('[class*="testing-passed-icon"]'),
+        })
+        .waitFor();
+    await editor.goAfter('env prod');
+    // Of the two that are in sight, the lower one.
+    const heights = await lens('Plan').evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top));
+    await lens('Plan').nth(heights.indexOf(Math.max(...heights))).click();
+    const view = await editor.view('.change');
+    await view.locator('select[aria-label="Environment"] option:checked', { hasText: 'prod' }).waitFor({ state: 'attached' });
+});
+
 step('views are readable in the dark', async () => {
     await editor.run('View: Close Primary Side Bar');
     await editor.run('Preferences: Toggle between Light/Dark Themes');
