@@ -4,17 +4,30 @@
 use plat_semantics::{Database, FileId, Symbol};
 use plat_syntax::{Node, SyntaxKind, TextRange};
 
-use crate::FileEdit;
+use crate::{FileEdit, inline};
 
 /// A change that can be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assist {
     /// What it does, in a few words.
     pub title: String,
-    /// Is it a repair of something that is wrong?
-    pub repairs: bool,
+    /// What it is for.
+    pub kind: AssistKind,
     /// The edits.
     pub edits: Vec<FileEdit>,
+}
+
+/// What a change is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssistKind {
+    /// It repairs something that is wrong.
+    Repair,
+    /// It gives a part a name of its own.
+    Extract,
+    /// It puts what a name stands for in its place.
+    Inline,
+    /// It writes the same in another way.
+    Rewrite,
 }
 
 /// The changes that can be had at a range of a file.
@@ -22,7 +35,31 @@ pub fn assists(db: &Database, file: FileId, range: TextRange) -> Vec<Assist> {
     let mut all = Vec::new();
     all.extend(add_fields(db, file, range));
     all.extend(extract_let(db, file, range));
+    all.extend(inline::inline_let(db, file, range));
+    all.extend(other_units(db, file, range));
     all
+}
+
+/// How many other units are offered for one number.
+const UNITS: usize = 4;
+
+/// The same amount in another unit.
+fn other_units(db: &Database, file: FileId, range: TextRange) -> Vec<Assist> {
+    let Some((number, others)) = db.same_amount(file, range.start) else {
+        return Vec::new();
+    };
+    let others = others.into_iter().take(UNITS);
+    others
+        .map(|text| Assist {
+            title: format!("write it as `{text}`"),
+            kind: AssistKind::Rewrite,
+            edits: vec![FileEdit {
+                file,
+                range: number,
+                text,
+            }],
+        })
+        .collect()
 }
 
 /// Writes the fields that a declaration must have and has not, each with a value of its type.
@@ -60,7 +97,7 @@ fn add_fields(db: &Database, file: FileId, range: TextRange) -> Option<Assist> {
         let trimmed = u32::try_from(before.trim_end().len()).ok()?;
         return Some(Assist {
             title: title(&missing.fields),
-            repairs: true,
+            kind: AssistKind::Repair,
             edits: vec![FileEdit {
                 file,
                 range: TextRange::new(trimmed, missing.at),
@@ -74,7 +111,7 @@ fn add_fields(db: &Database, file: FileId, range: TextRange) -> Option<Assist> {
     };
     Some(Assist {
         title: title(&missing.fields),
-        repairs: true,
+        kind: AssistKind::Repair,
         edits: vec![FileEdit {
             file,
             range: TextRange::empty(missing.at),
@@ -156,7 +193,7 @@ fn extract_let(db: &Database, file: FileId, range: TextRange) -> Option<Assist> 
     }
     Some(Assist {
         title: format!("make it `let {name}`"),
-        repairs: false,
+        kind: AssistKind::Extract,
         edits: vec![
             FileEdit {
                 file,

@@ -21,6 +21,7 @@ pub mod format;
 pub mod hierarchy;
 pub mod hints;
 pub mod hover;
+pub mod inline;
 pub mod lenses;
 pub mod navigate;
 pub mod rename;

@@ -117,7 +117,13 @@ pub fn server(client: &Client, version: &str) -> Value {
         "selectionRangeProvider": true,
         "documentFormattingProvider": true,
         "documentRangeFormattingProvider": true,
-        "codeActionProvider": { "codeActionKinds": ["quickfix", "refactor.extract"] },
+        "documentOnTypeFormattingProvider": {
+            "firstTriggerCharacter": "}",
+            "moreTriggerCharacter": ["\n"],
+        },
+        "codeActionProvider": { "codeActionKinds": [
+            "quickfix", "refactor.extract", "refactor.inline", "refactor.rewrite",
+        ] },
         "semanticTokensProvider": {
             "legend": { "tokenTypes": TOKEN_TYPES, "tokenModifiers": TOKEN_MODIFIERS },
             "full": true,

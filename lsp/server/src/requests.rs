@@ -83,6 +83,7 @@ pub fn named(method: &str) -> Option<Answer> {
         "textDocument/semanticTokens/range" => text::tokens_in_range,
         "textDocument/formatting" => text::format,
         "textDocument/rangeFormatting" => text::format_range,
+        "textDocument/onTypeFormatting" => text::format_typed,
         "textDocument/codeAction" => actions::actions,
         "textDocument/diagnostic" => actions::diagnostics,
         "workspace/diagnostic" => actions::all_diagnostics,

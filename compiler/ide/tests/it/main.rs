@@ -7,6 +7,7 @@
     reason = "a test's helpers; the programs of the tests are files"
 )]
 
+mod assists;
 mod common;
 mod completion;
 mod edits;

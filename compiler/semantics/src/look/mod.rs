@@ -11,6 +11,7 @@ mod enclosing;
 mod file;
 mod find;
 mod hints;
+mod units;
 mod values;
 
 pub use crate::check::notes::Symbol;

@@ -7,7 +7,8 @@ use gen_lsp_types::{
     WorkspaceDiagnosticReport, WorkspaceDocumentDiagnosticReport,
     WorkspaceFullDocumentDiagnosticReport,
 };
-use plat_ide::{Diagnostic, Severity, TextRange, assists, fixes};
+use plat_ide::assists::{self, AssistKind};
+use plat_ide::{Diagnostic, Severity, TextRange, fixes};
 use serde_json::{Value, json};
 
 use super::{Asked, Here, Refusal, read, write};
@@ -24,8 +25,7 @@ pub fn actions(asked: &Asked, params: Value) -> Result<Value, Refusal> {
         let only = params.context.only.as_deref();
         only.is_none_or(|only| {
             only.contains(kind)
-                || *kind == CodeActionKind::RefactorExtract
-                    && only.contains(&CodeActionKind::Refactor)
+                || *kind != CodeActionKind::QuickFix && only.contains(&CodeActionKind::Refactor)
         })
     };
     let mut actions: Vec<CodeAction> = Vec::new();
@@ -38,14 +38,20 @@ pub fn actions(asked: &Asked, params: Value) -> Result<Value, Refusal> {
             }
         }
     }
-    let kinds = [CodeActionKind::QuickFix, CodeActionKind::RefactorExtract];
+    let kinds = [
+        CodeActionKind::QuickFix,
+        CodeActionKind::RefactorExtract,
+        CodeActionKind::RefactorInline,
+        CodeActionKind::RefactorRewrite,
+    ];
     if kinds.iter().any(wanted) {
         let range = here.range(params.range);
         for assist in assists::assists(&here.snapshot.db, here.file, range) {
-            let kind = if assist.repairs {
-                CodeActionKind::QuickFix
-            } else {
-                CodeActionKind::RefactorExtract
+            let kind = match assist.kind {
+                AssistKind::Repair => CodeActionKind::QuickFix,
+                AssistKind::Extract => CodeActionKind::RefactorExtract,
+                AssistKind::Inline => CodeActionKind::RefactorInline,
+                AssistKind::Rewrite => CodeActionKind::RefactorRewrite,
             };
             let edit = here.snapshot.workspace_edit(assist.edits, &asked.client);
             if let Some(edit) = edit.filter(|_| wanted(&kind)) {

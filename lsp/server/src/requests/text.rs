@@ -1,8 +1,8 @@
 //! What is asked about the text of one file.
 
 use gen_lsp_types::{
-    DocumentFormattingParams, DocumentRangeFormattingParams, SelectionRange, SelectionRangeParams,
-    SemanticTokens, SemanticTokensRangeParams,
+    DocumentFormattingParams, DocumentOnTypeFormattingParams, DocumentRangeFormattingParams,
+    SelectionRange, SelectionRangeParams, SemanticTokens, SemanticTokensRangeParams,
 };
 use plat_ide::{folding, format, selection, symbols, tokens as ide_tokens};
 use serde_json::Value;
@@ -99,6 +99,19 @@ pub fn format_range(asked: &Asked, params: Value) -> Result<Value, Refusal> {
     formatted(
         &here,
         format::format_range(&here.snapshot.db, here.file, range),
+    )
+}
+
+/// `textDocument/onTypeFormatting`
+pub fn format_typed(asked: &Asked, params: Value) -> Result<Value, Refusal> {
+    let params: DocumentOnTypeFormattingParams = read(params)?;
+    let Some(here) = asked.here() else {
+        return Ok(Value::Null);
+    };
+    let offset = here.offset(params.position);
+    formatted(
+        &here,
+        format::format_typed(&here.snapshot.db, here.file, offset, &params.ch),
     )
 }
 

@@ -80,3 +80,16 @@ fn folds_and_selections_are_lines_and_parents() {
     assert_eq!(seen.last().unwrap(), "0:0-5:0");
     client.shutdown();
 }
+
+#[test]
+fn what_is_typed_to_its_end_is_formatted() {
+    let mut client = with("app shop\nlet  a = 1\nredis  cache {\n  memory=64MiB\n}\n");
+    let params = json!({
+        "ch": "}",
+        "position": { "line": 4, "character": 1 },
+        "options": { "tabSize": 4, "insertSpaces": true },
+    });
+    let edits = client.about("textDocument/onTypeFormatting", PATH, params);
+    insta::assert_json_snapshot!(edits);
+    client.shutdown();
+}
