@@ -699,7 +699,7 @@ pub struct Releases {
 #[derive(Debug, Args)]
 pub struct Rollback {
     /// The release's number [default: the last whole one before this]
-    #[arg(value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(value_name = "N", value_parser = release)]
     pub number: Option<u64>,
     /// In which environment [default: the one on `local {}`, or the only one]
     #[arg(short, long)]
@@ -901,4 +901,13 @@ pub struct Env {
     /// The environment [default: the one on `local {}`, or the only one]
     #[arg(value_name = "ENV")]
     pub env: Option<String>,
+}
+
+/// Reads the number of a release.
+fn release(said: &str) -> Result<u64, String> {
+    said.parse().ok().filter(|number| *number > 0).ok_or_else(|| {
+        "a release is named by its number, and `platc releases` lists them; an environment is said \
+         with --env"
+            .to_owned()
+    })
 }

@@ -43,6 +43,11 @@ impl Revision {
         Ok(Self { _dir: dir, package })
     }
 
+    /// Whether there is a revision of that name in the repository that the package is in.
+    pub fn is_there(root: &Path, said: &str) -> bool {
+        commit(root, said).is_ok()
+    }
+
     /// The package's directory in it.
     pub fn package(&self) -> &Path {
         &self.package

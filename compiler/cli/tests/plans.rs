@@ -139,11 +139,20 @@ fn what_is_no_plan_is_told_and_nothing_is_done() {
             assert_eq!(ran.out, "");
         }
     }
-    let none = place.run(&["show", "nowhere.plan"]);
+    for none in [
+        place.run(&["show", "nowhere.plan"]),
+        place.run(&["apply", "nowhere.plan", "--yes"]),
+    ] {
+        assert_eq!(
+            none.err,
+            "error: there is no plan file nowhere.plan\n  → `platc plan -o FILE` writes one\n"
+        );
+    }
+    let release = place.run(&["rollback", "dev"]);
     assert!(
-        none.err.contains("there is no plan file nowhere.plan"),
+        release.err.contains("an environment is said with --env"),
         "{}",
-        none.err
+        release.err
     );
     let read_only = place.run(&["plan", "dev", "-o", "/proc/x.plan"]);
     assert_eq!(read_only.code, Some(1));
@@ -269,6 +278,32 @@ fn what_can_not_be_compared_is_told() {
     );
     let one = place.run(&["diff", "dev"]);
     assert!(one.err.contains("say what is compared"), "{}", one.err);
+    for (said, next) in [
+        (
+            &["diff", "main"][..],
+            "→ with the files here: `platc diff main..`\n",
+        ),
+        (
+            &["diff", "main", "dev"],
+            "→ with the files here: `platc diff main.. dev`\n",
+        ),
+        (
+            &["diff", "main", "main"],
+            "→ two revisions: `platc diff main..main`\n",
+        ),
+        (
+            &["diff", "--live", "main.."],
+            "`platc diff main..`, or `platc diff --live`\n",
+        ),
+        (
+            &["diff", "dev", "nowhere"],
+            "there is no environment `nowhere`",
+        ),
+    ] {
+        let ran = place.run(said);
+        assert_eq!(ran.code, Some(1), "{said:?}");
+        assert!(ran.err.contains(next), "{said:?}: {}", ran.err);
+    }
     let outside = app().run(&["diff", "main..", "dev"]);
     assert_eq!(outside.code, Some(1));
     assert!(outside.err.contains("git"), "{}", outside.err);

@@ -36,6 +36,13 @@ pub fn run(arguments: &cli::Apply, global: &Global, terminal: &Terminal) -> Resu
         let (deployment, plan) = planfile::recent(&program, id, terminal)?;
         return planned(&deployment, &plan, arguments, terminal);
     }
+    if let Some(file) =
+        said.filter(|said| said.contains(['.', '/']) && !program.has_environment(said))
+    {
+        return Err(Failure::new(format!("there is no plan file {file}"))
+            .next("`platc plan -o FILE` writes one")
+            .into());
+    }
     let graph = program.graph_to_plan(said, terminal)?;
     let deployment = program.deployment(&graph, terminal)?;
     if arguments.wait {

@@ -18,6 +18,15 @@ pub fn run(arguments: &cli::Diff, global: &Global, terminal: &Terminal) -> Resul
     let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
     let dir = global.dir.as_deref();
     let view = match words.as_slice() {
+        [range, ..] if arguments.live && range.contains("..") => {
+            return Err(Failure::new(
+                "`--live` compares the files here with a target, not revisions",
+            )
+            .next(format!(
+                "leave one of the two away: `platc diff {range}`, or `platc diff --live`"
+            ))
+            .into());
+        }
         [] if arguments.live => live(None, dir, terminal)?,
         [env] if arguments.live => live(Some(env), dir, terminal)?,
         _ if arguments.live => {
@@ -30,8 +39,14 @@ pub fn run(arguments: &cli::Diff, global: &Global, terminal: &Terminal) -> Resul
         [range] if range.contains("..") => revisions(range, None, dir, terminal)?,
         [range, env] if range.contains("..") => revisions(range, Some(env), dir, terminal)?,
         [one, two] => environments(one, two, dir, terminal)?,
-        _ => {
-            return Err(Failure::new("say what is compared")
+        words => {
+            let mut failure = Failure::new("say what is compared");
+            if let [one] = words
+                && is_revision(one, dir)
+            {
+                failure = failure.next(format!("with the files here: `platc diff {one}..`"));
+            }
+            return Err(failure
                 .next("two revisions: `platc diff main..`")
                 .next("two environments: `platc diff dev prod`")
                 .next("the target with the files here: `platc diff --live`")
@@ -52,9 +67,24 @@ fn environments(
     terminal: &Terminal,
 ) -> Result<PlanView, Stop> {
     let program = program::load(dir, terminal)?;
+    let (is_one, is_two) = (program.has_environment(one), program.has_environment(two));
+    if !is_one && is_revision(one, dir) {
+        let next = match (is_two, is_revision(two, dir)) {
+            (true, _) => format!("with the files here: `platc diff {one}.. {two}`"),
+            (false, true) => format!("two revisions: `platc diff {one}..{two}`"),
+            (false, false) => format!("with the files here: `platc diff {one}.. ENV`"),
+        };
+        let failure = Failure::new(format!("`{one}` is a revision, and not an environment"));
+        return Err(failure.next(next).into());
+    }
     let old = program.graph(Some(one), terminal)?;
     let new = program.graph(Some(two), terminal)?;
     Ok(PlanView::comparing(&old, &new, one, two, &program.cases()))
+}
+
+/// Whether git knows that name. That it can't be asked is no.
+fn is_revision(said: &str, dir: Option<&Path>) -> bool {
+    project::find(dir).is_ok_and(|root| Revision::is_there(&root, said))
 }
 
 /// Left out, the first is the last commit and the second is the files as they are.
