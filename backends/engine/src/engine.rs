@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use plat_model::{Cases, Graph, Hold, TargetId};
+use plat_model::{Cases, Digest, Graph, Hold, TargetId};
 
 use crate::backend::{
     Backend, Facts, Note, Observation, Observed, Recalled, Refusal, SecretReturn,
@@ -145,11 +145,12 @@ impl Engine {
         words: &Words,
     ) -> Result<Plan, EngineError> {
         let desired = wanted.objects;
+        let digest = graph.map(Graph::digest);
         let mut state = self.ledger.load().await?;
         let made_from = state.digest();
         let seen = self.observe(&state, &desired).await;
         recover::settle(&mut state, &seen);
-        let previous = self.previous(&state, graph).await?;
+        let previous = self.previous(&state, graph, digest.as_ref()).await?;
         let previous = previous.as_deref();
         let mut plan = planner::plan(Inputs {
             scope: &self.scope,
@@ -157,6 +158,7 @@ impl Engine {
             targets: self.described(graph.or(previous)),
             by_name: self.by_name(),
             graph,
+            digest,
             desired: &desired,
             previous,
             state: &state,
@@ -169,6 +171,7 @@ impl Engine {
             returns: wanted.returns_to.is_some(),
         })
         .map_err(EngineError::Refused)?;
+        plan.desired = desired;
         plan.facts = wanted.facts;
         plan.returns_to = wanted.returns_to;
         plan.secrets = wanted.secrets;
@@ -179,15 +182,16 @@ impl Engine {
         Ok(plan.sealed())
     }
 
-    /// The graph of the last whole release.
+    /// The graph of the last whole release, which may be this one of this digest.
     pub(crate) async fn previous<'g>(
         &self,
         state: &State,
         graph: Option<&'g Graph>,
+        digest: Option<&Digest>,
     ) -> Result<Option<Cow<'g, Graph>>, StateError> {
         Ok(match (state.last_complete(), graph) {
             // The same again: it need not be read.
-            (Some(head), Some(graph)) if head.graph.as_ref() == Some(&graph.digest()) => {
+            (Some(head), Some(graph)) if head.graph.as_ref() == digest => {
                 Some(Cow::Borrowed(graph))
             }
             (Some(head), _) => {

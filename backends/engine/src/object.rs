@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-use plat_model::{Digest, Graph, NodePath, Place, TargetId};
-use serde::{Deserialize, Serialize};
+use plat_model::{Digest, DigestWriter, Graph, NodePath, Place, TargetId};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::specdiff;
 
@@ -37,14 +38,13 @@ impl fmt::Display for Scope {
 
 /// The name of an object, unique within a scope and over all its targets: `process/api`,
 /// `postgres/db`, `nats`. It comes from the source alone and stays the same between runs.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ObjectId(String);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId(Arc<str>);
 
 impl ObjectId {
     /// An id from its written form.
     pub fn new(id: impl Into<String>) -> Self {
-        Self(id.into())
+        Self(id.into().into())
     }
 
     /// The written form.
@@ -55,7 +55,19 @@ impl ObjectId {
 
 impl From<&str> for ObjectId {
     fn from(id: &str) -> Self {
-        Self(id.to_owned())
+        Self(id.into())
+    }
+}
+
+impl Serialize for ObjectId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ObjectId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
     }
 }
 
@@ -121,7 +133,7 @@ impl Object {
     pub fn new(id: impl Into<String>, target: TargetId, spec: serde_json::Value) -> Self {
         let id = ObjectId::new(id);
         Self {
-            label: id.0.clone(),
+            label: id.to_string(),
             id,
             node: None,
             target,
@@ -170,39 +182,41 @@ impl Object {
 
 /// The digest of a spec, independent of the order of its keys.
 pub fn spec_digest(spec: &serde_json::Value) -> Digest {
-    let mut text = String::new();
-    write_sorted(spec, &mut text);
-    Digest::of(text.as_bytes())
+    let digest = Digest::of_written(|to| write_sorted(spec, to));
+    // A digest takes everything, and plain data has a JSON form.
+    digest.unwrap_or_else(|_| Digest::of(b""))
 }
 
-fn write_sorted(value: &serde_json::Value, out: &mut String) {
+fn write_sorted(value: &serde_json::Value, to: &mut DigestWriter) -> serde_json::Result<()> {
     use serde_json::Value as Json;
     match value {
         Json::Object(map) => {
-            let sorted: BTreeMap<_, _> = map.iter().collect();
-            out.push('{');
-            for (i, (key, value)) in sorted.into_iter().enumerate() {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_unstable_by_key(|(key, _)| *key);
+            to.put(b"{");
+            for (i, (key, value)) in entries.into_iter().enumerate() {
                 if i > 0 {
-                    out.push(',');
+                    to.put(b",");
                 }
-                out.push_str(&Json::String(key.clone()).to_string());
-                out.push(':');
-                write_sorted(value, out);
+                serde_json::to_writer(&mut *to, key)?;
+                to.put(b":");
+                write_sorted(value, to)?;
             }
-            out.push('}');
+            to.put(b"}");
         }
         Json::Array(items) => {
-            out.push('[');
+            to.put(b"[");
             for (i, item) in items.iter().enumerate() {
                 if i > 0 {
-                    out.push(',');
+                    to.put(b",");
                 }
-                write_sorted(item, out);
+                write_sorted(item, to)?;
             }
-            out.push(']');
+            to.put(b"]");
         }
-        leaf => out.push_str(&leaf.to_string()),
+        leaf => serde_json::to_writer(to, leaf)?,
     }
+    Ok(())
 }
 
 /// Data that would be lost with an object.

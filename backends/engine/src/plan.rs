@@ -57,7 +57,9 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// A cost limit of the environment that nobody can check: the target gives no prices.
     pub budget: Option<String>,
-    /// The digest over all of the above.
+    /// The digest that it goes by: over all of the above but [`Plan::graph`] and [`Plan::desired`].
+    /// They are by far the most of a plan of which little is to be done, and follow from what is
+    /// under the digest: that of the graph and the facts.
     pub digest: Digest,
 }
 
@@ -77,10 +79,14 @@ impl Plan {
     #[must_use]
     pub(crate) fn sealed(mut self) -> Self {
         self.digest = Digest::of(b"");
+        let graph = self.graph.take();
+        let desired = std::mem::take(&mut self.desired);
         // Plain data with string keys: it has a JSON form.
         if let Ok(digest) = Digest::of_written(|to| serde_json::to_writer(to, &self)) {
             self.digest = digest;
         }
+        self.graph = graph;
+        self.desired = desired;
         self
     }
 

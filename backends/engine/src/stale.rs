@@ -47,7 +47,9 @@ impl Engine {
         let graph = plan.graph.as_ref();
         // Only what would be done is compared: that the last release can't be read takes nothing
         // from it.
-        let previous = self.previous(&state, graph).await.ok().flatten();
+        let digest = plan.made_from.graph.clone();
+        let previous = self.previous(&state, graph, digest.as_ref());
+        let previous = previous.await.ok().flatten();
         let held: &[Hold] = graph.map_or(&[], |graph| &graph.held);
         let words = words_of(plan);
         let now = planner::plan(planner::Inputs {
@@ -56,6 +58,7 @@ impl Engine {
             targets,
             by_name: self.by_name(),
             graph,
+            digest,
             desired: &plan.desired,
             previous: previous.as_deref(),
             state: &state,

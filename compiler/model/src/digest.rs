@@ -23,16 +23,11 @@ impl Digest {
     /// # Errors
     /// Those of `write`.
     pub fn of_written<E>(
-        write: impl FnOnce(&mut dyn std::io::Write) -> Result<(), E>,
+        write: impl FnOnce(&mut DigestWriter) -> Result<(), E>,
     ) -> Result<Self, E> {
-        let mut hash = Hash(Sha256::new());
-        // What is written comes in small pieces, which cost more than their bytes.
-        let mut buffer = std::io::BufWriter::with_capacity(1 << 14, &mut hash);
-        write(&mut buffer)?;
-        // A hash takes everything.
-        let _ = std::io::Write::flush(&mut buffer);
-        drop(buffer);
-        Ok(Self(hex(&hash.0.finalize())))
+        let mut writer = DigestWriter(Hash::new());
+        write(&mut writer)?;
+        Ok(writer.0.finish())
     }
 
     /// All 64 characters.
@@ -52,12 +47,61 @@ impl fmt::Display for Digest {
     }
 }
 
-struct Hash(Sha256);
+/// A hash of what comes in small pieces: they are gathered first, since each piece that is hashed
+/// by itself costs more than its bytes.
+struct Hash {
+    hash: Sha256,
+    pieces: Vec<u8>,
+}
 
-impl std::io::Write for Hash {
+/// From how many bytes on the pieces are hashed.
+const GATHERED: usize = 1 << 14;
+
+impl Hash {
+    fn new() -> Self {
+        Self {
+            hash: Sha256::new(),
+            pieces: Vec::with_capacity(256),
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, bytes: &[u8]) {
+        self.pieces.extend_from_slice(bytes);
+        if self.pieces.len() >= GATHERED {
+            self.hash.update(&self.pieces);
+            self.pieces.clear();
+        }
+    }
+
+    fn finish(mut self) -> Digest {
+        self.hash.update(&self.pieces);
+        Digest(hex(&self.hash.finalize()))
+    }
+}
+
+/// Takes bytes for [`Digest::of_written`]; it takes all, and never fails.
+pub struct DigestWriter(Hash);
+
+impl DigestWriter {
+    /// Takes bytes.
+    #[inline]
+    pub fn put(&mut self, bytes: &[u8]) {
+        self.0.add(bytes);
+    }
+}
+
+impl std::io::Write for DigestWriter {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
+        self.0.add(bytes);
         Ok(bytes.len())
+    }
+
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.0.add(bytes);
+        Ok(())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -75,20 +119,20 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Builds a [`Digest`] from parts, each marked with its length so that no two different lists of
 /// parts give the same digest.
-pub struct Digester(Sha256);
+pub struct Digester(Hash);
 
 impl Digester {
     /// Starts a digest of the named thing; digests of different things never agree.
     pub fn new(what: &str) -> Self {
-        let mut d = Self(Sha256::new());
+        let mut d = Self(Hash::new());
         d.text(what);
         d
     }
 
     /// Adds a text.
     pub fn text(&mut self, text: &str) -> &mut Self {
-        self.0.update((text.len() as u64).to_le_bytes());
-        self.0.update(text.as_bytes());
+        self.0.add(&(text.len() as u64).to_le_bytes());
+        self.0.add(text.as_bytes());
         self
     }
 
@@ -175,6 +219,6 @@ impl Digester {
 
     /// The digest.
     pub fn finish(self) -> Digest {
-        Digest(hex(&self.0.finalize()))
+        self.0.finish()
     }
 }

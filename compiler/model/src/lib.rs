@@ -25,7 +25,7 @@ mod show;
 mod value;
 
 pub use cases::{CaseShape, Cases};
-pub use digest::{Digest, Digester};
+pub use digest::{Digest, DigestWriter, Digester};
 pub use fields::{Fields, Iter as FieldsIter};
 pub use graph::{
     Change, Environment, Existing, Graph, Hold, Link, Moved, Node, NodeKind, Owner, Package,

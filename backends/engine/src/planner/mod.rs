@@ -29,6 +29,8 @@ pub(crate) struct Inputs<'a> {
     pub by_name: BTreeSet<TargetId>,
     /// What is to be; `None` for a destroy.
     pub graph: Option<&'a Graph>,
+    /// Its digest.
+    pub digest: Option<Digest>,
     /// Its objects, of all targets, by id.
     pub desired: &'a BTreeMap<ObjectId, Object>,
     /// The graph of the last complete release.
@@ -49,7 +51,8 @@ pub(crate) struct Inputs<'a> {
     pub returns: bool,
 }
 
-/// Makes the plan, not yet sealed.
+/// Makes the plan, not yet sealed, and without what is taken over as it is: the objects that are to
+/// be, what lowering knew, what a way back brings.
 pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
     let mut refusals = Vec::new();
     let nodes = semantic::Nodes::new(inputs.graph, inputs.previous, inputs.cases);
@@ -79,12 +82,12 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
         returns_to: None,
         secrets: Vec::new(),
         made_from: MadeFrom {
-            graph: inputs.graph.map(Graph::digest),
+            graph: inputs.digest,
             state: inputs.made_from,
             observation: digest_of(inputs.seen),
             release: inputs.state.last_release().map(|r| r.number),
         },
-        desired: inputs.desired.clone(),
+        desired: BTreeMap::new(),
         operations: ordered.operations,
         unchanged: decided.unchanged,
         blocked: ordered.blocked,

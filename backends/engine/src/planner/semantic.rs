@@ -242,6 +242,8 @@ fn node_change(
     let moved_from = nodes.moved.get(path).cloned();
     let old = nodes.previous.zip(nodes.old(path));
     let mut fields = match old {
+        // The same graph as before.
+        Some((_, old)) if std::ptr::eq(old, node) => Vec::new(),
         Some((previous, old)) => {
             let mut fields = changed_fields((graph, node), (previous, old), nodes.cases);
             fields.retain(|change| !is_left(node, &change.field));
