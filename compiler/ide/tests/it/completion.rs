@@ -124,6 +124,42 @@ fn directories_and_files_of_the_package_are_offered_where_they_are_wanted() {
 }
 
 #[test]
+fn what_is_left_to_others_is_named_by_paths() {
+    let with = |path: &str| {
+        names(&format!(
+            "{APP}service api {{ run = image(\"x\") }}\nenv prod {{\n    target = local {{}}\n    leave = \
+             [{path}]\n}}\n"
+        ))
+    };
+    assert_eq!(with("$0"), ["api"]);
+    assert!(with("api.$0").contains(&"scale".to_owned()));
+    assert!(with("api.resources.$0").contains(&"memory".to_owned()));
+    let text =
+        format!("{APP}service api {{ run = image(\"x\") }}\nenv prod {{ leave = [api.$0] }}\n");
+    assert_eq!(inserted(&text, "scale").0, "scale");
+}
+
+#[test]
+fn images_and_names_of_variables_that_are_in_use_are_offered() {
+    let with = |last: &str| {
+        names(&format!(
+            "{APP}service api {{ run = image(\"shop/api:1.4\"), env = {{ LOG = \"info\", PORT = \"1\" }} }}\n\
+             service web {{ run = image(\"shop/web:2.0\") }}\nworker w {{ {last} }}\n"
+        ))
+    };
+    assert_eq!(
+        with("run = image(\"$0\")"),
+        ["shop/api:1.4", "shop/web:2.0"]
+    );
+    assert_eq!(
+        with("run = image(\"sh$0\")"),
+        ["shop/api:1.4", "shop/web:2.0"]
+    );
+    assert_eq!(with("env = { $0 }"), ["LOG", "PORT"]);
+    assert_eq!(with("env = { LOG = \"x\", P$0 = \"2\" }"), ["PORT"]);
+}
+
+#[test]
 fn a_kind_of_another_package_brings_its_use() {
     let text = "//- /main.plat\napp shop\nweb$0\n//- package acme\n//- /acme.plat\npub kind web_app { size: Int }\n";
     let (snippet, also) = inserted(text, "web_app");

@@ -6,6 +6,7 @@
 //! itself is not changed: the item is checked from a tree of its own.
 
 mod call;
+mod elsewhere;
 mod imports;
 mod names;
 mod places;

@@ -41,6 +41,7 @@ impl<'a> Here<'a> {
                 self.placed(&around);
                 self.values(parent.unwrap_or(leaf));
             }
+            (K::NameRef, _) if in_env_list(&around) => self.declarations(&[]),
             (K::NameRef, _) => {
                 self.placed(&around);
                 self.values(leaf);
@@ -50,11 +51,18 @@ impl<'a> Here<'a> {
                 if let Some(literal) = literal {
                     let in_path = around.iter().any(|n| n.kind() == K::Index);
                     self.text(*literal, in_path);
+                    if !in_path && self.out.is_empty() {
+                        self.texts_elsewhere(*literal, &around);
+                    }
                 }
             }
             (K::Name, Some(K::FieldAccess | K::SafeAccess)) => {
                 if let Some(base) = parent.and_then(|access| access.children().next()) {
-                    self.members(base);
+                    if in_env_list(&around) {
+                        self.fields_to_name(base);
+                    } else {
+                        self.members(base);
+                    }
                 }
             }
             (K::Name, Some(K::Path)) => self.path(&around),
@@ -168,8 +176,49 @@ impl<'a> Here<'a> {
             _ => {
                 if let Some(record) = record {
                     self.below(name, record);
+                    if let Some(of) = of.filter(|_| self.out.is_empty()) {
+                        self.keys_elsewhere(of.text(), &given(record, name));
+                    }
                 }
             }
+        }
+    }
+
+    /// The fields of what a path of `leave` or `omit` leads to so far.
+    fn fields_to_name(&mut self, base: Node<'a>) {
+        let Some(ty) = self.reached(base) else {
+            return;
+        };
+        let before = self.out.len();
+        self.fields_of(&ty, &[]);
+        // Named, not given.
+        for candidate in self.out.iter_mut().skip(before) {
+            candidate.insert = None;
+            candidate.required = false;
+        }
+    }
+
+    /// The type of what a path of names leads to.
+    fn reached(&self, path: Node<'a>) -> Option<Ty> {
+        if path.kind() == SyntaxKind::NameRef {
+            let mut all = self.app_values().into_iter();
+            let (_, def) = all.find(|(name, _)| name.as_ref() == path.text())?;
+            return match def {
+                ValueDef::Decl(decl) => Some(decl_type(self.db, decl, &[])),
+                _ => None,
+            };
+        }
+        let (base, name) = (path.children().next()?, path.children().last()?);
+        match self.reached(base)?.without_none(self.db).plain(self.db).1 {
+            Ty::Instance(kind) => {
+                let field = kind_head(self.db, kind).field(name.text())?;
+                Some(field.ty.clone())
+            }
+            Ty::Record(fields) => {
+                let field = fields.iter().find(|f| f.name.as_ref() == name.text())?;
+                Some(field.ty.clone())
+            }
+            _ => None,
         }
     }
 
@@ -382,4 +431,12 @@ fn given(owner: Node<'_>, at: Node<'_>) -> Vec<String> {
     let names = paths.filter_map(ast::Path::as_name);
     let names = names.filter(|name| name.node().id() != at.id());
     names.map(|name| name.text().to_owned()).collect()
+}
+
+/// Is it in the list of fields that an environment leaves to others, or of what it omits?
+fn in_env_list(around: &[Node<'_>]) -> bool {
+    let fields = around.iter().filter_map(|node| ast::Field::cast(*node));
+    let mut names = fields.filter_map(|field| field.path()?.as_name());
+    around.iter().any(|node| node.kind() == SyntaxKind::Env)
+        && names.any(|name| matches!(name.text(), "leave" | "omit"))
 }
