@@ -1,100 +1,184 @@
 //! `platc lsp`, as an editor starts it.
 
 use std::io::{BufReader, Write as _};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use lsp_server::{Message, Notification, Request, RequestId};
 use serde_json::{Value, json};
 
-#[test]
-fn an_editor_is_told_what_is_wrong_and_led_into_std() {
-    let dir = tempfile::tempdir().unwrap();
-    let root = dir.path().canonicalize().unwrap();
-    let app = root.join("app");
-    std::fs::create_dir(&app).unwrap();
-    std::fs::write(
-        app.join("plat.toml"),
-        "[package]\nname = \"shop\"\nversion = \"1.0.0\"\nedition = \"2026\"\n",
-    )
-    .unwrap();
-    let text = "app shop\nenv dev { target = local {} }\nservice api { run = image(\"a:1\"), scael = 2 }\n";
-    std::fs::write(app.join("shop.plat"), text).unwrap();
-    let mut server = Command::new(env!("CARGO_BIN_EXE_platc"))
-        .args(["lsp", "--stdio"])
-        .env("PLAT_HOME", root.join("home"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut to = server.stdin.take().unwrap();
-    let mut from = BufReader::new(server.stdout.take().unwrap());
-    let uri = format!("file://{}/shop.plat", app.display());
-    let ask = |id: i32, method: &str, params: Value| {
-        let (id, method) = (RequestId::from(id), method.to_owned());
-        Message::Request(Request { id, method, params })
-    };
-    let tell = |method: &str, params: Value| {
-        let method = method.to_owned();
-        Message::Notification(Notification { method, params })
-    };
-    let folder = json!({ "uri": format!("file://{}", app.display()), "name": "app" });
-    let document = json!({ "uri": uri, "languageId": "plat", "version": 1, "text": text });
-    let at = json!({
-        "textDocument": { "uri": uri }, "position": { "line": 2, "character": 2 },
-    });
-    for message in [
-        ask(
-            1,
-            "initialize",
-            json!({ "capabilities": {}, "workspaceFolders": [folder] }),
-        ),
-        tell("initialized", json!({})),
-        tell("textDocument/didOpen", json!({ "textDocument": document })),
-        ask(2, "textDocument/definition", at),
-        ask(3, "shutdown", Value::Null),
-    ] {
-        message.write(&mut to).unwrap();
+const MANIFEST: &str = "[package]\nname = \"shop\"\nversion = \"1.0.0\"\nedition = \"2026\"\n";
+
+/// A server, and an app with one file that is open in it.
+struct Server {
+    process: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+    /// Its home and the app.
+    root: tempfile::TempDir,
+    uri: String,
+    asked: i32,
+    /// The codes of what is wrong with the file, as it was told last.
+    wrong: Option<Vec<String>>,
+}
+
+impl Server {
+    fn start(text: &str) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let place = root.path().canonicalize().unwrap();
+        let app = place.join("app");
+        std::fs::create_dir(&app).unwrap();
+        std::fs::write(app.join("plat.toml"), MANIFEST).unwrap();
+        std::fs::write(app.join("shop.plat"), text).unwrap();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_platc"))
+            .args(["lsp", "--stdio"])
+            .env("PLAT_HOME", place.join("home"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let to = process.stdin.take().unwrap();
+        let from = BufReader::new(process.stdout.take().unwrap());
+        let mut server = Self {
+            process,
+            to,
+            from,
+            root,
+            uri: format!("file://{}/shop.plat", app.display()),
+            asked: 0,
+            wrong: None,
+        };
+        let folder = json!({ "uri": format!("file://{}", app.display()), "name": "app" });
+        let params = json!({ "capabilities": {}, "workspaceFolders": [folder] });
+        server.ask("initialize", params);
+        server.tell("initialized", json!({}));
+        let uri = &server.uri;
+        let document = json!({ "uri": uri, "languageId": "plat", "version": 1, "text": text });
+        server.tell("textDocument/didOpen", json!({ "textDocument": document }));
+        server
     }
-    to.flush().unwrap();
-    let mut definition = Value::Null;
-    let mut wrong = Value::Null;
-    let mut down = false;
-    while !down || definition.is_null() || wrong.is_null() {
-        match Message::read(&mut from).unwrap().unwrap() {
-            Message::Response(response) => {
+
+    fn tell(&mut self, method: &str, params: Value) {
+        let method = method.to_owned();
+        let message = Message::Notification(Notification { method, params });
+        message.write(&mut self.to).unwrap();
+        self.to.flush().unwrap();
+    }
+
+    /// Asks, and waits for the answer.
+    fn ask(&mut self, method: &str, params: Value) -> Value {
+        self.asked += 1;
+        let id = RequestId::from(self.asked);
+        let request = Request {
+            id: id.clone(),
+            method: method.to_owned(),
+            params,
+        };
+        Message::Request(request).write(&mut self.to).unwrap();
+        self.to.flush().unwrap();
+        loop {
+            let message = self.read();
+            if let Message::Response(response) = message
+                && response.id == id
+            {
                 let response = serde_json::to_value(&response).unwrap();
-                match response["id"].as_i64() {
-                    Some(2) => definition = response["result"].clone(),
-                    Some(3) => down = true,
-                    _ => {}
-                }
+                assert!(response["error"].is_null(), "{method}: {response}");
+                return response["result"].clone();
             }
-            Message::Notification(note) if note.method == "textDocument/publishDiagnostics" => {
-                wrong = note.params["diagnostics"][0]["code"].clone();
-            }
-            _ => {}
         }
     }
-    assert_eq!(wrong, "E0207");
-    let std = definition["uri"]
-        .as_str()
-        .unwrap()
-        .strip_prefix("file://")
-        .unwrap();
-    assert!(std.ends_with("/workloads.plat"), "{std}");
+
+    /// The same about the file.
+    fn about(&mut self, method: &str, mut params: Value) -> Value {
+        params["textDocument"] = json!({ "uri": self.uri });
+        self.ask(method, params)
+    }
+
+    fn read(&mut self) -> Message {
+        let message = Message::read(&mut self.from).unwrap().unwrap();
+        if let Message::Notification(note) = &message
+            && note.method == "textDocument/publishDiagnostics"
+            && note.params["uri"] == self.uri
+        {
+            let all = note.params["diagnostics"].as_array().unwrap();
+            let codes = all.iter().map(|d| d["code"].as_str().unwrap().to_owned());
+            self.wrong = Some(codes.collect());
+        }
+        message
+    }
+
+    /// What is wrong with the file, once that is told.
+    fn wrong(&mut self) -> Vec<String> {
+        while self.wrong.is_none() {
+            self.read();
+        }
+        self.wrong.clone().unwrap()
+    }
+
+    fn end(mut self) {
+        self.ask("shutdown", Value::Null);
+        self.tell("exit", Value::Null);
+        assert!(self.process.wait().unwrap().success());
+        // A cache that can't be written to can't be taken away with the directory.
+        let mut chmod = Command::new("chmod");
+        let status = chmod.args(["-R", "u+w"]).arg(self.root.path()).status();
+        assert!(status.unwrap().success());
+    }
+}
+
+#[test]
+fn an_editor_is_told_what_is_wrong_and_led_into_std() {
+    let text = "app shop\nenv dev { target = local {} }\nservice api { run = image(\"a:1\"), scael = 2 }\n";
+    let mut server = Server::start(text);
+    let at = json!({ "position": { "line": 2, "character": 2 } });
+    let definition = server.about("textDocument/definition", at);
+    assert_eq!(server.wrong(), ["E0207"]);
+    let std = definition["uri"].as_str().unwrap();
+    let std = PathBuf::from(std.strip_prefix("file://").unwrap());
+    assert!(std.ends_with("workloads.plat"), "{}", std.display());
+    let text = std::fs::read_to_string(std).unwrap();
+    assert!(text.contains("kind service"));
+    server.end();
+}
+
+/// No target is asked and nothing has to be saved.
+#[test]
+fn an_editor_is_shown_the_plan_and_the_manifests_of_what_is_written() {
+    let text = "app shop\n\nservice api {\n    run   = image(\"ghcr.io/acme/api:1.4\")\n    port  = 8080\n    \
+                scale = 2\n}\n\nenv prod { target = kubernetes { context = \"prod\" } }\n";
+    let mut server = Server::start(text);
+    let prod = json!({ "environment": "prod" });
+    let plan = server.about("plat/plan", prod.clone());
+    assert_eq!(plan["against"], "nothing");
+    let said = plan["text"].as_str().unwrap();
     assert!(
-        std::fs::read_to_string(std)
-            .unwrap()
-            .contains("kind service")
+        said.contains("+ service api") && said.contains("1 to create"),
+        "{said}"
     );
-    tell("exit", Value::Null).write(&mut to).unwrap();
-    to.flush().unwrap();
-    assert!(server.wait().unwrap().success());
-    // A cache that can't be written to can't be taken away with the directory.
-    let status = Command::new("chmod")
-        .arg("-R")
-        .arg("u+w")
-        .arg(&root)
-        .status();
-    assert!(status.unwrap().success());
+    assert_eq!(plan["plan"]["counts"]["create"], 1);
+
+    let change = json!({
+        "textDocument": { "uri": server.uri, "version": 2 },
+        "contentChanges": [{ "text": text.replace("scale = 2", "scale = 3") }],
+    });
+    server.tell("textDocument/didChange", change);
+    let at = json!({ "position": { "line": 2, "character": 9 } });
+    let becomes = server.about("plat/becomes", at);
+    assert_eq!(
+        (
+            &becomes["environment"],
+            &becomes["declaration"],
+            &becomes["language"]
+        ),
+        (&"prod".into(), &"api".into(), &"yaml".into())
+    );
+    let text = becomes["text"].as_str().unwrap();
+    for part in [
+        "kind: Deployment",
+        "replicas: 3",
+        "image: ghcr.io/acme/api:1.4",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    server.end();
 }

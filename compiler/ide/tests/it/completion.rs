@@ -157,6 +157,8 @@ fn images_and_names_of_variables_that_are_in_use_are_offered() {
     );
     assert_eq!(with("env = { $0 }"), ["LOG", "PORT"]);
     assert_eq!(with("env = { LOG = \"x\", P$0 = \"2\" }"), ["PORT"]);
+    let beside = "let all = [{ slug = \"a\", tier = 1 }, { slug = \"b\", $0 }]\n";
+    assert_eq!(names(beside), ["tier"]);
 }
 
 #[test]

@@ -66,6 +66,24 @@ impl<'a> Here<'a> {
         }
     }
 
+    /// The keys of the other records of a list, but for those that are `given` in this one.
+    pub fn keys_beside(&mut self, list: Node<'a>, given: &[String]) {
+        if list.kind() != SyntaxKind::List {
+            return;
+        }
+        let records = list.children().filter(|n| n.kind() == SyntaxKind::Record);
+        let entries = records
+            .flat_map(Node::children)
+            .filter_map(ast::Entry::cast);
+        let keys = entries.filter_map(|entry| entry.path()?.as_name());
+        let found: BTreeSet<&str> = keys.map(ast::Name::text).collect();
+        for key in found {
+            if key != super::WORD && !given.iter().any(|name| name == key) {
+                self.add(Candidate::new(key, CandidateKind::Field).insert(Insert::Field));
+            }
+        }
+    }
+
     /// Looks at every node of a kind in the files of the package, but for those around the place.
     fn each_node(&self, kind: SyntaxKind, mut look: impl FnMut(Node<'a>)) {
         let package = self.file.0.package(self.db);

@@ -176,8 +176,13 @@ impl<'a> Here<'a> {
             _ => {
                 if let Some(record) = record {
                     self.below(name, record);
-                    if let Some(of) = of.filter(|_| self.out.is_empty()) {
-                        self.keys_elsewhere(of.text(), &given(record, name));
+                    if self.out.is_empty() {
+                        let given = given(record, name);
+                        match (of, around.get(4)) {
+                            (Some(of), _) => self.keys_elsewhere(of.text(), &given),
+                            (None, Some(list)) => self.keys_beside(*list, &given),
+                            (None, None) => {}
+                        }
                     }
                 }
             }
