@@ -1,6 +1,6 @@
-//! Who uses whom: declarations, as callers and called.
+//! Who uses whom: declarations, as callers and called. What takes over what: kinds.
 
-use plat_semantics::{About, Database, FileId, Place, Symbol};
+use plat_semantics::{About, Database, FileId, Place, Symbol, SymbolClass};
 
 use crate::navigate::references_of;
 
@@ -60,6 +60,33 @@ pub fn outgoing(db: &Database, symbol: &Symbol) -> Vec<(Entry, Vec<Place>)> {
         add(&mut found, named, place);
     }
     entries(db, found)
+}
+
+/// The kind at a byte of a file, as the root of a hierarchy of kinds; of a declaration its kind.
+pub fn kind(db: &Database, file: FileId, offset: u32) -> Option<Entry> {
+    let named = db.name_at(file, offset).map(|stands| stands.symbol);
+    let is_kind = |symbol: &Symbol| db.class_of(symbol) == SymbolClass::Kind;
+    let named = named.filter(is_kind);
+    let symbol = named.or_else(|| db.type_symbol_at(file, offset))?;
+    if is_kind(&symbol) {
+        of(db, symbol)
+    } else {
+        None
+    }
+}
+
+/// The kinds that a kind says that it takes over.
+pub fn parents(db: &Database, kind: &Symbol) -> Vec<Entry> {
+    let parents = db.parents_of(kind).into_iter();
+    parents.filter_map(|parent| of(db, parent)).collect()
+}
+
+/// The kinds that say that they take it over.
+pub fn children(db: &Database, kind: &Symbol) -> Vec<Entry> {
+    let all = db.kinds_of(kind).into_iter();
+    all.filter(|child| db.parents_of(child).contains(kind))
+        .filter_map(|child| of(db, child))
+        .collect()
 }
 
 fn add(found: &mut Vec<(Symbol, Vec<Place>)>, symbol: Symbol, place: Place) {

@@ -103,6 +103,7 @@ pub fn server(client: &Client, version: &str) -> Value {
         "documentLinkProvider": {},
         "codeLensProvider": { "resolveProvider": true },
         "callHierarchyProvider": true,
+        "typeHierarchyProvider": true,
         "hoverProvider": true,
         "definitionProvider": true,
         "declarationProvider": true,

@@ -4,6 +4,7 @@ mod actions;
 mod beside;
 mod completion;
 mod custom;
+mod hierarchy;
 mod navigate;
 mod text;
 
@@ -59,9 +60,12 @@ pub fn named(method: &str) -> Option<Answer> {
         "textDocument/documentLink" => beside::links,
         "textDocument/codeLens" => beside::lenses,
         "codeLens/resolve" => beside::lens,
-        "textDocument/prepareCallHierarchy" => beside::prepare,
-        "callHierarchy/incomingCalls" => beside::incoming,
-        "callHierarchy/outgoingCalls" => beside::outgoing,
+        "textDocument/prepareCallHierarchy" => hierarchy::prepare,
+        "callHierarchy/incomingCalls" => hierarchy::incoming,
+        "callHierarchy/outgoingCalls" => hierarchy::outgoing,
+        "textDocument/prepareTypeHierarchy" => hierarchy::prepare_kind,
+        "typeHierarchy/supertypes" => hierarchy::parents,
+        "typeHierarchy/subtypes" => hierarchy::children,
         "plat/environments" => custom::environments,
         "plat/tests" => custom::tests,
         "plat/graph" => custom::nodes,

@@ -257,6 +257,25 @@ impl Database {
         })
     }
 
+    /// The kinds that a kind itself says that it takes over, and not those that these take over.
+    pub fn parents_of(&self, symbol: &Symbol) -> Vec<Symbol> {
+        let Symbol::Item(kind) = symbol else {
+            return Vec::new();
+        };
+        if kind.space(self) != Space::Kind {
+            return Vec::new();
+        }
+        stacker::grow(STACK, || {
+            let all = &kind_head(self, *kind).parents;
+            let nearer = |other: &ItemId| {
+                all.iter()
+                    .any(|parent| kind_head(self, *parent).parents.contains(other))
+            };
+            let own = all.iter().copied().filter(|parent| !nearer(parent));
+            own.map(Symbol::Item).collect()
+        })
+    }
+
     /// Is there something else of this name where the symbol's name is looked up?
     pub fn is_taken(&self, symbol: &Symbol, name: &str) -> bool {
         stacker::grow(STACK, || {

@@ -1,15 +1,14 @@
-//! What stands beside and above the text: hints, lenses, links, signatures, who uses whom.
+//! What stands beside and above the text: hints, lenses, links, signatures.
 
 use gen_lsp_types::{
     CodeLens, CodeLensParams, Command, DocumentLink, InlayHint, InlayHintKind, InlayHintParams,
-    Label, SymbolKind, TextDocumentPositionParams,
+    Label, TextDocumentPositionParams,
 };
-use plat_ide::hierarchy::{self, Entry};
 use plat_ide::lenses::{self, LensKind};
-use plat_ide::{Place, hints as ide_hints, navigate, signature as ide_signature};
+use plat_ide::{hints as ide_hints, navigate, signature as ide_signature};
 use serde_json::{Value, json};
 
-use super::{Asked, Here, Refusal, read, write};
+use super::{Asked, Refusal, read, write};
 use crate::paths;
 
 /// Runs a test: its document's address, its name.
@@ -166,70 +165,4 @@ pub fn lens(asked: &Asked, params: Value) -> Result<Value, Refusal> {
         command: Some(command(&title, REFERENCES, arguments)),
         ..lens
     })
-}
-
-/// `textDocument/prepareCallHierarchy`
-pub fn prepare(asked: &Asked, params: Value) -> Result<Value, Refusal> {
-    let params: TextDocumentPositionParams = read(params)?;
-    let Some(here) = asked.here() else {
-        return Ok(Value::Null);
-    };
-    let offset = here.offset(params.position);
-    let Some(entry) = hierarchy::entry(&here.snapshot.db, here.file, offset) else {
-        return Ok(Value::Null);
-    };
-    Ok(json!([item(&here, &entry)]))
-}
-
-fn item(here: &Here<'_>, entry: &Entry) -> Option<Value> {
-    let at = |place: Place| {
-        here.snapshot
-            .location(place.file, place.range, here.encoding)
-    };
-    let (name, body) = (at(entry.at)?, at(entry.body)?);
-    Some(json!({
-        "name": entry.name,
-        "kind": SymbolKind::Object,
-        "detail": entry.about.signature,
-        "uri": name.uri,
-        "range": body.range,
-        "selectionRange": name.range,
-    }))
-}
-
-/// `callHierarchy/incomingCalls`
-pub fn incoming(asked: &Asked, params: Value) -> Result<Value, Refusal> {
-    calls(asked, params, "from")
-}
-
-/// `callHierarchy/outgoingCalls`
-pub fn outgoing(asked: &Asked, params: Value) -> Result<Value, Refusal> {
-    calls(asked, params, "to")
-}
-
-fn calls(asked: &Asked, mut params: Value, key: &str) -> Result<Value, Refusal> {
-    let start = params.pointer_mut("/item/selectionRange/start");
-    let position = read(start.map(Value::take).unwrap_or_default())?;
-    let Some(here) = asked.here() else {
-        return Ok(Value::Null);
-    };
-    let db = &here.snapshot.db;
-    let Some(stands) = db.name_at(here.file, here.offset(position)) else {
-        return Ok(Value::Null);
-    };
-    let found = match key {
-        "from" => hierarchy::incoming(db, &stands.symbol),
-        _ => hierarchy::outgoing(db, &stands.symbol),
-    };
-    let calls = found.into_iter().filter_map(|(entry, places)| {
-        let ranges = places.into_iter().filter_map(|place| {
-            let location = here
-                .snapshot
-                .location(place.file, place.range, here.encoding)?;
-            Some(location.range)
-        });
-        let ranges: Vec<_> = ranges.collect();
-        Some(json!({ key: item(&here, &entry)?, "fromRanges": ranges }))
-    });
-    Ok(Value::Array(calls.collect()))
 }

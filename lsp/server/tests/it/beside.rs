@@ -166,6 +166,26 @@ fn who_uses_whom_is_a_hierarchy() {
 }
 
 #[test]
+fn kinds_and_what_they_take_over_are_a_hierarchy() {
+    let mut client = client(json!({}));
+    // Of a declaration it is its kind.
+    let roots = client.about("textDocument/prepareTypeHierarchy", PATH, at(6, 9));
+    assert_eq!(roots[0]["name"], "service", "{roots}");
+    let mut names = |method: &str, item: &Value| -> (Vec<String>, Value) {
+        let all = client.ask(method, json!({ "item": item })).unwrap();
+        let names = all.as_array().unwrap().iter();
+        let names = names.map(|item| item["name"].as_str().unwrap().to_owned());
+        (names.collect(), all[0].clone())
+    };
+    let (parents, first) = names("typeHierarchy/supertypes", &roots[0]);
+    assert_eq!(parents, ["program"]);
+    let (children, _) = names("typeHierarchy/subtypes", &first);
+    assert!(children.contains(&"service".to_owned()), "{children:?}");
+    assert!(children.contains(&"worker".to_owned()), "{children:?}");
+    client.shutdown();
+}
+
+#[test]
 fn missing_fields_are_added_and_expressions_named() {
     let mut client = client(json!({}));
     client.change(
