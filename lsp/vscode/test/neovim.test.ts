@@ -26,6 +26,16 @@ for _, answer in pairs(answers or {}) do
 end
 vim.lsp.buf.formatting_sync(nil, 60000)
 say('FORMATTED ' .. vim.api.nvim_buf_get_lines(0, 2, 3, false)[1])
+local text_document = vim.lsp.util.make_text_document_params()
+for _, answer in pairs(vim.lsp.buf_request_sync(0, 'textDocument/codeLens', { textDocument = text_document }, 60000)) do
+  for _, lens in ipairs(answer.result) do
+    say('LENS ' .. lens.command.title)
+    if lens.command.command == 'plat.planEnvironment' then vim.lsp.commands['plat.planEnvironment'](lens.command) end
+  end
+end
+local function lines() return table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), ' ') end
+if not vim.wait(60000, function() return lines():find('1 to create') ~= nil end, 20) then fail('no plan: ' .. lines()) end
+say('PLANNED ' .. vim.bo.buftype)
 vim.cmd('quitall!')
 `;
 
@@ -34,8 +44,10 @@ const nvim = spawnSync('nvim', ['--version'], { encoding: 'utf8' });
 test('the lines for Neovim give it plat', { skip: nvim.error === undefined ? false : 'nvim is not installed' }, () => {
     const page = readFileSync(path.join(repository, 'docs/editors.md'), 'utf8');
     const blocks = [...page.matchAll(/^```lua\n([\s\S]*?)^```$/gm)].map((match) => match[1] ?? '');
-    const lines = blocks.find((block) => block.includes('start_client'));
-    assert.ok(lines);
+    const start = blocks.find((block) => block.includes('start_client'));
+    const commands = blocks.find((block) => block.includes('vim.lsp.commands'));
+    assert.ok(start && commands);
+    const lines = start + commands;
     const dir = mkdtempSync(path.join(tmpdir(), 'plat-neovim-'));
     try {
         const config = lines.replace("'platc', 'lsp'", `'${platc()}', 'lsp'`);
@@ -55,6 +67,8 @@ test('the lines for Neovim give it plat', { skip: nvim.error === undefined ? fal
         assert.deepEqual(said.trim().split('\n').sort(), [
             'DIAGNOSTIC 2:23 the field `memory` takes `Bytes`, not `Duration`',
             'FORMATTED redis cache { memory = 64MiB }',
+            'LENS Plan',
+            'PLANNED nofile',
             'SYMBOL cache',
             'SYMBOL dev',
             'SYMBOL shop',
