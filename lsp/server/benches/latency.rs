@@ -182,10 +182,10 @@ impl Client {
     }
 }
 
-/// The middle one and the one of a hundred that is slowest but for one.
+/// The 50th and the 99th percentile, by nearest rank: of a hundred, the slowest but for one.
 fn shares(mut times: Vec<Duration>) -> String {
     times.sort();
-    let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)].as_secs_f64();
+    let at = |share: usize| times[(times.len() * share).div_ceil(100) - 1].as_secs_f64();
     format!("{:.1} ms | {:.1} ms", at(50) * 1e3, at(99) * 1e3)
 }
 

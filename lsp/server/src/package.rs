@@ -1,6 +1,6 @@
 //! A package and those it builds on, as the server holds them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,6 +29,8 @@ pub struct Package {
     dirs: BTreeMap<String, PathBuf>,
     /// The files that the program names as values, by package and path.
     data: Vec<(String, String)>,
+    /// The files that may be typed into.
+    opened: HashSet<FileId>,
 }
 
 /// Where the files of a package are.
@@ -84,6 +86,7 @@ impl Package {
             alone: false,
             dirs: BTreeMap::new(),
             data: Vec::new(),
+            opened: HashSet::new(),
         };
         package.reload(host, documents)?;
         Ok(package)
@@ -100,6 +103,7 @@ impl Package {
             alone: true,
             dirs: BTreeMap::new(),
             data: Vec::new(),
+            opened: HashSet::new(),
             root,
         };
         package.db.set_project(Project {
@@ -185,8 +189,16 @@ impl Package {
 
     /// Changes the text of one of its files.
     pub fn set_text(&mut self, host: &dyn Host, file: FileId, text: &str) {
+        self.opened.insert(file);
         self.db.set_text(file, text);
         self.read_data(host);
+    }
+
+    /// Says that one of its files, whose text is known, was opened.
+    pub fn open(&mut self, file: FileId) {
+        if self.opened.insert(file) {
+            self.db.expect_changes(file);
+        }
     }
 
     /// Reads the files that the program names as values, unless they are the same as before.

@@ -356,6 +356,8 @@ impl Server {
             }
             if package.db.text(file) != &*document.text {
                 package.set_text(&*self.host, file, &document.text);
+            } else {
+                package.open(file);
             }
             changed.push(root.clone());
         }

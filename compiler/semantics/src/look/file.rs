@@ -92,12 +92,22 @@ impl Database {
     /// interrupts what they do: see [`interruptible`].
     pub fn set_text(&mut self, file: FileId, text: &str) {
         if file.0.text(self).as_ref() != text {
-            // What is typed into changes; whatever depends on no such file is not looked at again.
-            file.0
-                .set_text(self)
-                .with_durability(Durability::LOW)
-                .to(Arc::from(text));
+            self.put_text(file, Arc::from(text));
         }
+    }
+
+    /// Says that a file is about to be typed into: the first change of a file looks at everything
+    /// again, as no file was thought to change; now that is done before somebody waits for it. Waits
+    /// as [`Self::set_text`] does.
+    pub fn expect_changes(&mut self, file: FileId) {
+        let text = file.0.text(self).clone();
+        self.put_text(file, text);
+    }
+
+    /// What is typed into changes; whatever depends on no such file is not looked at again.
+    fn put_text(&mut self, file: FileId, text: Arc<str>) {
+        let setter = file.0.set_text(self);
+        setter.with_durability(Durability::LOW).to(text);
     }
 
     /// The trees of a file and what is wrong with its text.
