@@ -14,7 +14,7 @@
 //! - Who may reach whom comes from the graph's links alone (`lower/network.rs`).
 //! - Nothing here knows another target.
 //!
-//! Objects are written in the notation of JSON ([`json`]), since that reads as the manifests do that
+//! Objects are written in the notation of JSON (`json/`), since that reads as the manifests do that
 //! people know; the tests read each of them back through the types of `k8s-openapi` and fail on a
 //! field that those do not have.
 //!

@@ -112,3 +112,154 @@ fn the_objects_of_a_target_are_read_where_something_is_said_to_it() {
     assert_ne!(said, SHOP);
     assert_eq!(read(&said), read(SHOP) + 1);
 }
+
+/// A platform's kind in a package directory of its own, two files that use it, two environments.
+const FLEET: &str = r#"//- /platform/web.plat
+pub kind web {
+    run: Run
+    copies: Int = 2
+    let label = "web"
+
+    service server {
+        run    = run
+        port   = 8080
+        scale  = copies
+        labels = { kind = label }
+    }
+
+    out url = server.url
+}
+
+//- /one.plat
+app fleet
+
+use app.platform.{web}
+
+let region = "eu"
+
+web a {
+    run = image("r/a:1")
+}
+
+web b { run = image("r/b:1") }
+
+service c {
+    run = image("r/c:1")
+    env = { A = a.url, REGION = region }
+}
+
+//- /two.plat
+app fleet
+
+use app.platform.{web}
+
+web d { run = image("r/d:1") }
+
+policy small(s: service) { require = s.scale.min >= 1 }
+
+//- /envs.plat
+app fleet
+
+env dev { target = local {} }
+env prod { target = local {}, set = { a.copies = 3 } }
+"#;
+
+/// What each kind of edit makes the database do, of the queries that are made for each item, file or
+/// environment. The whole is looked at after each, and the text is put back before the next.
+#[test]
+fn each_kind_of_edit_does_what_depends_on_it() {
+    let edits = [
+        (
+            "a comment inside a body",
+            "one.plat",
+            "web a {\n",
+            "web a { // the first\n",
+        ),
+        (
+            "a space inside a body",
+            "one.plat",
+            "r/a:1\")\n",
+            "r/a:1\") \n",
+        ),
+        (
+            "a blank line between items",
+            "one.plat",
+            "\nlet region",
+            "\n\nlet region",
+        ),
+        ("a value in a body", "one.plat", "r/a:1", "r/a:2"),
+        ("a value in a one-line body", "two.plat", "r/d:1", "r/d:2"),
+        (
+            "a `let` that one item reads",
+            "one.plat",
+            "\"eu\"",
+            "\"us\"",
+        ),
+        (
+            "a default in a kind",
+            "platform/web.plat",
+            "Int = 2",
+            "Int = 4",
+        ),
+        (
+            "a `let` of a kind",
+            "platform/web.plat",
+            "\"web\"",
+            "\"site\"",
+        ),
+        (
+            "a new field of a kind",
+            "platform/web.plat",
+            "    let label",
+            "    more: Int = 1\n    let label",
+        ),
+        (
+            "a new declaration",
+            "two.plat",
+            "\npolicy",
+            "\nweb e { run = image(\"r/e:1\") }\n\npolicy",
+        ),
+        (
+            "a declaration less",
+            "one.plat",
+            "web b { run = image(\"r/b:1\") }\n",
+            "",
+        ),
+        ("a policy", "two.plat", ">= 1", "> 0"),
+        (
+            "an override in an environment",
+            "envs.plat",
+            "a.copies = 3",
+            "a.copies = 5",
+        ),
+        ("an import too many", "two.plat", "{web}", "{web, web}"),
+    ];
+    let watched_queries = [
+        "parsed",
+        "items",
+        "tree",
+        "scope",
+        "item_shape",
+        "kind_head",
+        "type_def",
+        "lower",
+        "evaluate",
+    ];
+    let mut watched = Watched::new(FLEET);
+    let texts = project(FLEET).packages.remove(0).files;
+    let mut shown = String::new();
+    for (what, path, old, new) in edits {
+        let (_, text) = texts.iter().find(|(p, _)| p == path).unwrap();
+        let edited = text.replacen(old, new, 1);
+        assert_ne!(&edited, text, "{what}");
+        let ran = watched.after("app", path, &edited);
+        let counts: Vec<String> = watched_queries
+            .iter()
+            .filter(|query| count(&ran, query) > 0)
+            .map(|query| format!("{query} {}", count(&ran, query)))
+            .collect();
+        shown += &format!("{what}: {}\n", counts.join(", "));
+        let _ = watched.after("app", path, text);
+    }
+    insta::assert_snapshot!(shown);
+}

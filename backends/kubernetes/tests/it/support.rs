@@ -49,6 +49,13 @@ fn what_can_not_be_said_in_its_own_words_is_refused() {
             "service a {{ run = image(\"x:1\") }}\n{}",
             object("kubernetes.object(\"Service\", { metadata = { name = \"a\" } })")
         ),
+        // Whichever comes first by its name.
+        format!(
+            "service z {{ run = image(\"x:1\") }}\n{}",
+            object(
+                "kubernetes.object(\"NetworkPolicy\", { metadata = { name = \"default-deny\" } })"
+            )
+        ),
     ] {
         text += &format!("{declared}\n{}\n", shown(&with(&declared)));
     }

@@ -1,6 +1,9 @@
 //! Whole apps, as their manifests.
 
-use crate::program::{PROGRAMS, shown};
+use plat_kubernetes::render::render;
+use plat_model::{NodePath, TargetId};
+
+use crate::program::{PROGRAMS, facts, graph, lowered, shown};
 
 #[test]
 fn a_shop() {
@@ -22,4 +25,34 @@ fn the_same_bytes_each_time() {
     for program in PROGRAMS {
         assert_eq!(shown(program), shown(program));
     }
+}
+
+/// More than one thread takes at a time.
+#[test]
+fn many_are_made_side_by_side_and_stand_in_their_order() {
+    let mut text = String::from("app many\n");
+    for n in 0..150 {
+        let before = if n == 0 { 149 } else { n - 1 };
+        text += &format!(
+            "service s{n:03} {{ run = image(\"x:1\"), scale = 2..4, env = {{ B = s{before:03}.url }} }}\n"
+        );
+    }
+    text += "env prod { target = kubernetes { context = \"c\" } }\n";
+    let lowered = lowered(&text).unwrap();
+    let ids: Vec<&str> = lowered.objects.iter().map(|o| o.id.as_str()).collect();
+    assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
+    // A Deployment, a Service, its account, its policy, its scale, its budget; and two for all.
+    assert_eq!(ids.len(), 6 * 150 + 2);
+    let graph = graph(&text);
+    let rendered = |wanted: &(dyn Fn(Option<&NodePath>) -> bool + Sync)| {
+        render(&TargetId::main(), &graph, &facts(&graph), wanted)
+            .unwrap()
+            .files
+    };
+    let all = rendered(&|_| true);
+    assert_eq!(all.len(), ids.len());
+    assert_eq!(all, rendered(&|_| true));
+    let one = rendered(&|node| node.is_some_and(|node| node.as_str() == "s077"));
+    assert_eq!(one.len(), 6);
+    assert!(one.iter().all(|(name, text)| all.get(name) == Some(text)));
 }
