@@ -26,8 +26,8 @@ pub enum Data {
     Int(#[serde(with = "int_as_text")] i128),
     /// A fractional number without a dimension.
     Decimal(Decimal),
-    /// A number with a dimension.
-    Quantity(Quantity),
+    /// A number with a dimension; apart, since it would make all others larger.
+    Quantity(Box<Quantity>),
     /// Text that is known now, or a word of a literal union.
     String(String),
     /// Text with holes that are filled at or after apply.
@@ -161,7 +161,7 @@ impl Value {
     }
 
     /// The amount in the dimension's base unit, where it is a quantity.
-    pub const fn as_amount(&self) -> Option<Decimal> {
+    pub fn as_amount(&self) -> Option<Decimal> {
         match &self.data {
             Data::Quantity(q) => Some(q.amount),
             _ => None,

@@ -113,7 +113,7 @@ pub enum ExprKind {
     Poison,
     None,
     Bool(bool),
-    Int(i128),
+    Int(Whole),
     Decimal(Box<Fraction>),
     Quantity(Box<Literal>),
     Text(Arc<str>),
@@ -171,8 +171,42 @@ pub enum ExprKind {
     Import(ItemId, Box<Expr>),
     /// `in(prod, e)`
     In(Box<Expr>, Box<Expr>),
-    /// `fails(e, "E0511")`, with the codes of what the checker has against the expression.
-    Fails(Box<Expr>, Arc<str>, Vec<Arc<str>>),
+    /// `fails(e, "E0511")`
+    Fails(Box<Expr>, Box<Failing>),
+}
+
+/// How an expression is to fail.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub struct Failing {
+    /// With which code.
+    pub code: Arc<str>,
+    /// The codes of what the checker has against it.
+    pub found: Vec<Arc<str>>,
+}
+
+/// A whole number of 128 bits, in two halves: there are very many expressions and values, and a
+/// number that asks for an alignment of 16 bytes would make each of them larger.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, salsa::SalsaValue)]
+pub struct Whole(i64, u64);
+
+impl Whole {
+    /// The number.
+    pub fn get(self) -> i128 {
+        i128::from(self.0) << 64 | i128::from(self.1)
+    }
+}
+
+impl From<i128> for Whole {
+    fn from(n: i128) -> Self {
+        // Cutting off is what halves are.
+        Self((n >> 64) as i64, n as u64)
+    }
+}
+
+impl std::fmt::Display for Whole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.get().fmt(f)
+    }
 }
 
 /// A rational number that can stand in a query's result.
@@ -587,5 +621,39 @@ impl Expr {
             | ExprKind::Environment
             | ExprKind::Env(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Expr, Whole};
+
+    #[test]
+    fn whole_numbers_are_what_they_were_and_in_their_order() {
+        let numbers = [
+            i128::MIN,
+            -(1 << 64),
+            -(1 << 64) + 1,
+            -1,
+            0,
+            1,
+            1 << 63,
+            1 << 64,
+            i128::MAX,
+        ];
+        for pair in numbers.windows(2) {
+            assert_eq!(Whole::from(pair[0]).get(), pair[0]);
+            assert!(Whole::from(pair[0]) < Whole::from(pair[1]));
+        }
+        assert_eq!(Whole::from(i128::MAX).get(), i128::MAX);
+        assert_eq!(Whole::from(i128::MIN).to_string(), i128::MIN.to_string());
+    }
+
+    /// There are hundreds of thousands of them in a large program.
+    #[test]
+    fn expressions_and_values_are_small() {
+        assert!(size_of::<Expr>() <= 48, "{}", size_of::<Expr>());
+        let value = size_of::<crate::eval::Val<'static>>();
+        assert!(value <= 48, "{value}");
     }
 }

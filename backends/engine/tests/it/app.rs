@@ -61,11 +61,11 @@ pub fn graph(text: &str) -> Graph {
             ["deletes", share] => {
                 let mut value = builder.value("0", "env dev", SiteKind::Declared, 2, "shop.plat");
                 let percent: i128 = share.trim_end_matches('%').parse().unwrap();
-                value.data = Data::Quantity(Quantity {
+                value.data = Data::Quantity(Box::new(Quantity {
                     dimension: "Percent".into(),
                     amount: Decimal::ratio(percent, 100).unwrap(),
                     text: (*share).to_owned(),
-                });
+                }));
                 graph.environment.fields.insert("deletes".into(), value);
             }
             ["held", node, environment, by] => graph.held.push(Hold {
@@ -126,11 +126,11 @@ impl Builder {
             .strip_suffix("GiB")
             .and_then(|n| n.parse::<i128>().ok())
         {
-            Data::Quantity(Quantity {
+            Data::Quantity(Box::new(Quantity {
                 dimension: "Bytes".into(),
                 amount: plat_model::Decimal::int(gib << 30),
                 text: text.into(),
-            })
+            }))
         } else if let Ok(n) = text.parse() {
             Data::Int(n)
         } else if let Ok(b) = text.parse() {

@@ -79,11 +79,11 @@ pub fn address(producer: &str, out: &str) -> Value {
 }
 
 pub fn quantity(dimension: &str, amount: i128, shown: &str) -> Value {
-    v(Data::Quantity(Quantity {
+    v(Data::Quantity(Box::new(Quantity {
         dimension: dimension.into(),
         amount: Decimal::int(amount),
         text: shown.into(),
-    }))
+    })))
 }
 
 pub fn seconds(n: i128) -> Value {

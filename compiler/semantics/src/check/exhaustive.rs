@@ -369,7 +369,7 @@ fn constant(expr: &Expr) -> Constant {
     match &expr.kind {
         ExprKind::Bool(b) => Constant::Bool(*b),
         ExprKind::Text(text) => Constant::Text(text.clone()),
-        ExprKind::Int(n) => Constant::Number(Decimal::int(*n)),
+        ExprKind::Int(n) => Constant::Number(Decimal::int(n.get())),
         ExprKind::Decimal(n) => Constant::Number(n.decimal()),
         ExprKind::Quantity(literal) => Constant::Number(literal.amount.decimal()),
         ExprKind::Coerce(inner, _) => constant(inner),

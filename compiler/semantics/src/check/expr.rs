@@ -93,9 +93,9 @@ impl<'db> Checker<'db> {
         match number_with_unit(self.names, number) {
             Ok((amount, dim)) if dim.is_none() => match amount.as_int() {
                 Some(n) if number.is_int() && one_of_some() => {
-                    (ExprKind::Int(n), Ty::Word(Word::Number(n)))
+                    (ExprKind::Int(n.into()), Ty::Word(Word::Number(n)))
                 }
-                Some(n) if number.is_int() => (ExprKind::Int(n), Ty::Int),
+                Some(n) if number.is_int() => (ExprKind::Int(n.into()), Ty::Int),
                 _ => (
                     ExprKind::Decimal(Box::new(Fraction::from(amount))),
                     Ty::Decimal,

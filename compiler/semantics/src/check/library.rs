@@ -8,7 +8,7 @@ use plat_syntax::ast;
 use super::Checker;
 use super::compound::count;
 use crate::diag::Diag;
-use crate::ir::{Expr, ExprKind};
+use crate::ir::{Expr, ExprKind, Failing};
 use crate::library::Builtin;
 use crate::types::{Labels, RecordField, Ty, Word, join};
 
@@ -160,9 +160,12 @@ impl<'db> Checker<'db> {
         let (value, _) = self.infer(*inner, None);
         let found = self.diags.split_off(before);
         let codes = found.iter().filter(|d| d.is_error());
-        let codes = codes.map(|d| Arc::from(d.code())).collect();
+        let failing = Failing {
+            code: text.into(),
+            found: codes.map(|d| Arc::from(d.code())).collect(),
+        };
         (
-            ExprKind::Fails(Box::new(value), text.into(), codes),
+            ExprKind::Fails(Box::new(value), Box::new(failing)),
             Ty::Bool,
         )
     }

@@ -182,7 +182,7 @@ impl<'db> Eval<'db> {
         match (&base.data, &key.data) {
             (Data::Poison, _) | (_, Data::Poison) => Self::poison(cx, span),
             (Data::List(values), Data::Int(n)) => {
-                let found = usize::try_from(*n).ok().and_then(|i| values.get(i));
+                let found = usize::try_from(n.get()).ok().and_then(|i| values.get(i));
                 match found {
                     Some(value) => value.clone(),
                     None => {

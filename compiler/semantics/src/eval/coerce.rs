@@ -3,8 +3,10 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::value::{Kind, Piece};
-use super::{CellKey, Cx, Data, Eval, Val};
+use super::{CellKey, Cx, Data, Eval, Pattern, Val};
 use crate::check::lower;
 use crate::data::package_path;
 use crate::db::package_info;
@@ -337,13 +339,16 @@ impl<'db> Eval<'db> {
     /// # Errors
     /// It is no pattern, and why.
     pub(crate) fn matches_whole(&mut self, pattern: &str, text: &str) -> Result<bool, String> {
-        if let Some(regex) = self.patterns.get(pattern) {
-            return Ok(regex.is_match(text));
+        if let Some(known) = self.patterns.get_mut(pattern) {
+            return Ok(known.is_match(text));
         }
         let regex = regex_lite::Regex::new(&format!("^(?:{pattern})$"));
-        let regex = regex.map_err(|problem| problem.to_string())?;
-        let holds = regex.is_match(text);
-        self.patterns.insert(Arc::from(pattern), regex);
+        let mut read = Pattern {
+            regex: regex.map_err(|problem| problem.to_string())?,
+            said: FxHashMap::default(),
+        };
+        let holds = read.is_match(text);
+        self.patterns.insert(Arc::from(pattern), read);
         Ok(holds)
     }
 

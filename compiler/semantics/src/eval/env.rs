@@ -305,7 +305,7 @@ impl<'db> Eval<'db> {
         for ((name, id, ty), text) in body.params.iter().zip(keys) {
             let plain = ty.plain(self.db).1;
             let data = match plain {
-                Ty::Int => text.parse().ok().map(Data::Int),
+                Ty::Int => text.parse().ok().map(Data::int),
                 Ty::Bool => text.parse().ok().map(Data::Bool),
                 _ => Some(Data::Text(Arc::from(text.as_str()))),
             };
@@ -476,6 +476,9 @@ impl<'db> Eval<'db> {
 
     /// Finds every declaration and evaluates every field.
     pub fn fill(&mut self, world: usize) {
+        if self.world(world).is_none_or(|w| w.filled) {
+            return;
+        }
         for item in &app(self.db).lets {
             let cx = Cx {
                 world,
@@ -513,8 +516,16 @@ impl<'db> Eval<'db> {
                 kind: Kind::Declared,
             };
             for (number, _) in (0u32..).zip(&instance.head.fields) {
-                self.field_at(&cx, instance.decl.name_span, inst, number);
+                if self
+                    .world(world)
+                    .is_none_or(|w| w.value(inst, number).is_none())
+                {
+                    self.field_at(&cx, instance.decl.name_span, inst, number);
+                }
             }
+        }
+        if let Some(w) = self.worlds.get_mut(world) {
+            w.filled = true;
         }
     }
 

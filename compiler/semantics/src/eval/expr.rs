@@ -176,7 +176,7 @@ impl<'db> Eval<'db> {
                 let value = self.eval(value, cx, locals);
                 self.coerce(value, coercion, cx, value_span)
             }
-            ExprKind::Fails(inner, code, found) => new(self.fails(inner, code, found, cx, locals)),
+            ExprKind::Fails(inner, failing) => new(self.fails(inner, failing, cx, locals)),
             ExprKind::In(env, value) => self.in_environment(env, value, cx, locals, span),
         }
     }

@@ -44,7 +44,7 @@ pub use show::quantity_text;
 pub use single::single_field;
 pub use testing::{first_env, run_tests};
 pub use value::{Data, InstId, Kind, Origin, OutRef, Piece, SiteKey, Sites, Val};
-pub use world::World;
+pub use world::{Instance, World};
 
 /// How many steps an evaluation may take that makes nothing, and how many more for each thing made.
 const MAX_STEPS: u64 = 3_000_000;
@@ -146,7 +146,36 @@ pub struct Eval<'db> {
     demands: Vec<(CellKey, Cx, Span)>,
     stopped: bool,
     /// The patterns that were asked of texts, read.
-    patterns: FxHashMap<Arc<str>, regex_lite::Regex>,
+    patterns: FxHashMap<Arc<str>, Pattern>,
+    /// The defaults of fields, as they are written.
+    default_exprs: FxHashMap<NodeRef, Option<&'db Expr>>,
+}
+
+/// A pattern, and what it said of short texts: the names of variables, say, are the same few in
+/// thousands of declarations.
+struct Pattern {
+    regex: regex_lite::Regex,
+    said: FxHashMap<Box<str>, bool>,
+}
+
+impl Pattern {
+    /// How long a text is at most whose answer is kept, and how many are.
+    const SHORT: usize = 32;
+    const MOST: usize = 4096;
+
+    fn is_match(&mut self, text: &str) -> bool {
+        if text.len() > Self::SHORT {
+            return self.regex.is_match(text);
+        }
+        if let Some(said) = self.said.get(text) {
+            return *said;
+        }
+        let holds = self.regex.is_match(text);
+        if self.said.len() < Self::MOST {
+            self.said.insert(text.into(), holds);
+        }
+        holds
+    }
 }
 
 impl<'db> Eval<'db> {
@@ -164,6 +193,7 @@ impl<'db> Eval<'db> {
             demands: Vec::new(),
             stopped: false,
             patterns: FxHashMap::default(),
+            default_exprs: FxHashMap::default(),
         }
     }
 
@@ -270,10 +300,8 @@ impl<'db> Eval<'db> {
         };
         let name = &field.name;
         let found = self.assignments(cx.world, &instance, name);
-        let default = field.default.and_then(|at| {
-            let lowered = crate::check::lower(self.db, at.item);
-            Some((at, Expr::default_of(lowered, at)?))
-        });
+        let default = field.default;
+        let default = default.and_then(|at| Some((at, self.default_expr(at)?)));
         let default_cx = |item| Cx {
             world: cx.world,
             item,
@@ -335,6 +363,14 @@ impl<'db> Eval<'db> {
             value = self.update(value, &path, new, assign.in_map, &assign.cx, site.span);
         }
         value
+    }
+
+    /// The default at a node of an item. Every field of every declaration asks for it.
+    fn default_expr(&mut self, at: NodeRef) -> Option<&'db Expr> {
+        *self
+            .default_exprs
+            .entry(at)
+            .or_insert_with(|| Expr::default_of(crate::check::lower(self.db, at.item), at))
     }
 
     /// The default of a field. Most say the same for every declaration: those are evaluated once.

@@ -69,7 +69,7 @@ impl<'db> Eval<'db> {
 
     pub(super) fn negate(&mut self, value: &Val<'db>, cx: &Cx, span: Span) -> Val<'db> {
         let data = match &value.data {
-            Data::Int(n) => n.checked_neg().map(Data::Int),
+            Data::Int(n) => n.get().checked_neg().map(Data::int),
             Data::Decimal(n) => n.checked_neg().map(Data::decimal),
             Data::Quantity(q) => {
                 let negative = q.number.checked_neg();
@@ -200,14 +200,15 @@ impl<'db> Eval<'db> {
             return self.join(a.clone(), b, cx, span);
         }
         if let (Data::Int(a), Data::Int(b)) = (&left.data, &right.data) {
+            let (a, b) = (a.get(), b.get());
             let whole = match op {
-                BinaryOp::Add => Some(a.checked_add(*b)),
-                BinaryOp::Subtract => Some(a.checked_sub(*b)),
-                BinaryOp::Multiply => Some(a.checked_mul(*b)),
+                BinaryOp::Add => Some(a.checked_add(b)),
+                BinaryOp::Subtract => Some(a.checked_sub(b)),
+                BinaryOp::Multiply => Some(a.checked_mul(b)),
                 _ => None,
             };
             if let Some(n) = whole {
-                return self.number(n.map(Data::Int), cx, span);
+                return self.number(n.map(Data::int), cx, span);
             }
         }
         let (Some((a, da)), Some((b, db))) = (amount(left), amount(right)) else {
@@ -468,7 +469,7 @@ fn quotient_text(op: BinaryOp, left: &Val<'_>, right: &Val<'_>) -> Option<Arc<st
 /// A number and its dimension.
 pub(crate) fn amount(value: &Val<'_>) -> Option<(Decimal, Dim)> {
     match &value.data {
-        Data::Int(n) => Some((Decimal::int(*n), Dim::default())),
+        Data::Int(n) => Some((Decimal::int(n.get()), Dim::default())),
         Data::Decimal(n) => Some((**n, Dim::default())),
         Data::Quantity(q) => Some((q.number, q.dim.clone())),
         _ => None,

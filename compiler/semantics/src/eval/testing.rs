@@ -8,7 +8,7 @@ use crate::app::app;
 use crate::check::lower;
 use crate::db::{Db, ItemId};
 use crate::diag::Diag;
-use crate::ir::{Expr, ExprKind};
+use crate::ir::{Expr, ExprKind, Failing};
 
 /// What came of a test.
 #[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
@@ -124,15 +124,16 @@ impl<'db> Eval<'db> {
                 diag.note(format!("left is {}", self.show_long(&left)))
                     .note(format!("right is {}", self.show_long(&right)))
             }
-            ExprKind::Fails(inner, code, found) => {
-                let (codes, shown) = self.failure(inner, found, cx, &None);
+            ExprKind::Fails(inner, failing) => {
+                let (codes, shown) = self.failure(inner, &failing.found, cx, &None);
                 if codes.is_empty() {
                     diag.note(format!("it does not fail: it is {shown}"))
                 } else {
                     let list: Vec<String> = codes.iter().map(|c| format!("`{c}`")).collect();
                     diag.note(format!(
-                        "it fails with {}, not with `{code}`",
-                        list.join(", ")
+                        "it fails with {}, not with `{}`",
+                        list.join(", "),
+                        failing.code
                     ))
                 }
             }
@@ -144,13 +145,12 @@ impl<'db> Eval<'db> {
     pub(super) fn fails(
         &mut self,
         inner: &'db Expr,
-        code: &str,
-        found: &[Arc<str>],
+        failing: &Failing,
         cx: &Cx,
         locals: &Locals<'db>,
     ) -> Data<'db> {
-        let (codes, _) = self.failure(inner, found, cx, locals);
-        Data::Bool(codes.iter().any(|c| c.as_ref() == code))
+        let (codes, _) = self.failure(inner, &failing.found, cx, locals);
+        Data::Bool(codes.contains(&failing.code))
     }
 
     /// The codes that an expression fails with, and its value as it would be written.

@@ -9,7 +9,7 @@ pub use super::entries::Entries;
 use super::{Cx, Locals};
 use crate::db::ItemId;
 use crate::diag::Span;
-use crate::ir::{Expr, LocalId};
+use crate::ir::{Expr, LocalId, Whole};
 use crate::names::DeclRef;
 use crate::types::{Labels, Ty};
 use crate::units::Dim;
@@ -201,6 +201,11 @@ impl<'db> Data<'db> {
         Self::List(Rc::new(values))
     }
 
+    /// A whole number.
+    pub fn int(number: i128) -> Self {
+        Self::Int(number.into())
+    }
+
     /// A number with a dimension.
     pub fn quantity(number: Decimal, dim: Dim, text: Option<Arc<str>>) -> Self {
         Self::Quantity(Rc::new(Amount { number, dim, text }))
@@ -222,7 +227,7 @@ pub enum Data<'db> {
     /// A truth value.
     Bool(bool),
     /// A whole number.
-    Int(i128),
+    Int(Whole),
     /// A fraction.
     Decimal(Rc<Decimal>),
     /// A number with a dimension.

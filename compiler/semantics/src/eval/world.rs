@@ -199,6 +199,8 @@ pub struct World<'db> {
     pub ends: Option<Ends>,
     /// Are they known?
     pub linked: bool,
+    /// Has every declaration been found and every field been evaluated?
+    pub(super) filled: bool,
 }
 
 fn keys_of<'db>(chain: &[ItemId], members: &[(String, Locals<'db>)], env: ItemId) -> Locals<'db> {
@@ -233,6 +235,7 @@ impl<'db> World<'db> {
             links: Vec::new(),
             ends: None,
             linked: false,
+            filled: false,
         }
     }
 
@@ -284,6 +287,18 @@ impl<'db> World<'db> {
                 self.fields.get(inst.number as usize)?.get(*number as usize)
             }
             other => self.cells.get(other),
+        }
+    }
+
+    /// The value of a field, if it has been evaluated.
+    pub fn value(&self, inst: InstId, number: u32) -> Option<&Val<'db>> {
+        match self
+            .fields
+            .get(inst.number as usize)?
+            .get(number as usize)?
+        {
+            Cell::Done(value) => Some(value),
+            Cell::New | Cell::Busy => None,
         }
     }
 
@@ -689,7 +704,10 @@ impl<'db> Eval<'db> {
             Data::Map(entries) => entries.len(),
             Data::Range(ends) => match (&ends.0.data, &ends.1.data) {
                 (Data::Int(low), Data::Int(high)) => {
-                    let length = high.checked_sub(*low).and_then(|n| n.checked_add(1));
+                    let length = high
+                        .get()
+                        .checked_sub(low.get())
+                        .and_then(|n| n.checked_add(1));
                     length.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX))
                 }
                 _ => 0,
@@ -704,19 +722,19 @@ impl<'db> Eval<'db> {
             Data::List(values) => values
                 .iter()
                 .zip(0i128..)
-                .map(|(v, i)| (Val::new(Data::Int(i), origin.clone()), v.clone()))
+                .map(|(v, i)| (Val::new(Data::int(i), origin.clone()), v.clone()))
                 .collect(),
             Data::Map(entries) => entries
                 .iter()
                 .map(|(k, v)| (Val::new(Data::Text(k.clone()), origin.clone()), v.clone()))
                 .collect(),
             Data::Range(ends) => match (&ends.0.data, &ends.1.data) {
-                (Data::Int(low), Data::Int(high)) => (*low..=*high)
+                (Data::Int(low), Data::Int(high)) => (low.get()..=high.get())
                     .zip(0i128..)
                     .map(|(n, i)| {
                         (
-                            Val::new(Data::Int(i), origin.clone()),
-                            Val::new(Data::Int(n), origin.clone()),
+                            Val::new(Data::int(i), origin.clone()),
+                            Val::new(Data::int(n), origin.clone()),
                         )
                     })
                     .collect(),

@@ -132,6 +132,9 @@ pub(super) fn claims_collide(eval: &mut Eval<'_>, world: usize) {
 /// What a target refuses, why, and what it offers instead.
 pub(super) struct Refusal {
     what: Arc<str>,
+    /// The field that it speaks of, and the case of that.
+    field: Option<Arc<str>>,
+    case: Option<Arc<str>>,
     why: Arc<str>,
     instead: Option<Arc<str>>,
 }
@@ -165,8 +168,12 @@ pub(super) fn refusals(eval: &mut Eval<'_>, world: usize, target: ItemId) -> Vec
     let refusal = |entry: &Val<'_>| match &entry.data {
         Data::Case(_, case, parts) if case.as_ref() == "refuses" => {
             let text = |name: &str| parts.get(name).and_then(Val::text);
+            let what = text("what")?;
+            let mut path = what.split('.').skip(1).map(Arc::from);
             Some(Refusal {
-                what: text("what")?,
+                field: path.next(),
+                case: path.next(),
+                what,
                 why: text("why")?,
                 instead: text("instead"),
             })
@@ -196,14 +203,15 @@ pub(super) fn supported(
         kind: Kind::Declared,
     };
     for refusal in refused {
-        let Refusal { what, why, instead } = &**refusal;
-        let mut path = what.split('.').skip(1);
+        let Refusal {
+            what, why, instead, ..
+        } = &**refusal;
         let span = instance.decl.name_span;
-        let asked = match path.next() {
+        let asked = match &refusal.field {
             None => Some(eval.spot(&cx, span)),
             Some(field) => {
-                let value = eval.field(&cx, span, inst, &Arc::from(field));
-                asked_at(&value, path.next())
+                let value = eval.field(&cx, span, inst, field);
+                asked_at(&value, refusal.case.as_deref())
             }
         };
         let Some(spot) = asked else { continue };

@@ -5,18 +5,33 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::diag::Diag;
-use crate::eval::{Cx, Data, Eval, InstId, Kind, LinkVal, Origin, OutRef, Piece, Val, World};
+use crate::eval::{
+    Cx, Data, Eval, InstId, Instance, Kind, LinkVal, Origin, OutRef, Piece, Val, World,
+};
 
 /// The links of a world whose fields are all evaluated, in the order of the declarations.
 pub fn link_vals(eval: &mut Eval<'_>, world: usize) -> Vec<LinkVal> {
     let mut links = Vec::new();
     let mut path = String::new();
     for inst in nodes(eval, world) {
-        for (name, value) in fields_of(eval, world, inst) {
+        let Some(instance) = eval.world(world).and_then(|w| w.instance(inst)).cloned() else {
+            continue;
+        };
+        for (number, field) in (0u32..).zip(&instance.head.fields) {
+            let known = eval.world(world).and_then(|w| w.value(inst, number));
+            let evaluated;
+            let value = match known {
+                Some(value) if !says_reference(value) => continue,
+                Some(value) => value,
+                None => {
+                    evaluated = field_of(eval, &instance, inst, number);
+                    &evaluated
+                }
+            };
             let mut found = Vec::new();
             path.clear();
-            path.push_str(&name);
-            refers(&value, &mut path, &mut found);
+            path.push_str(&field.name);
+            refers(value, &mut path, &mut found);
             for (field, refers, origin) in found {
                 for (to, out, grant) in targets_of(eval, refers) {
                     links.push(LinkVal {
@@ -32,6 +47,19 @@ pub fn link_vals(eval: &mut Eval<'_>, world: usize) -> Vec<LinkVal> {
         }
     }
     links
+}
+
+/// Does a value refer to anything, itself or in it?
+fn says_reference(value: &Val<'_>) -> bool {
+    match &value.data {
+        Data::Node(_) | Data::Out(_) => true,
+        Data::Pieces(pieces) => pieces.iter().any(|p| matches!(p, Piece::Hole(..))),
+        Data::Map(entries) | Data::Case(_, _, entries) => {
+            entries.iter().any(|(_, value)| says_reference(value))
+        }
+        Data::List(values) => values.iter().any(says_reference),
+        _ => false,
+    }
 }
 
 /// What a value refers to.
@@ -126,19 +154,28 @@ pub(super) fn fields_of<'db>(
     let Some(instance) = eval.world(world).and_then(|w| w.instance(inst)).cloned() else {
         return Vec::new();
     };
+    (0u32..)
+        .zip(&instance.head.fields)
+        .map(|(number, field)| {
+            let value = field_of(eval, &instance, inst, number);
+            (field.name.clone(), value)
+        })
+        .collect()
+}
+
+fn field_of<'db>(
+    eval: &mut Eval<'db>,
+    instance: &Instance<'db>,
+    inst: InstId,
+    number: u32,
+) -> Val<'db> {
     let cx = Cx {
-        world,
+        world: inst.world,
         item: instance.item,
         inst: instance.parent,
         kind: Kind::Declared,
     };
-    (0u32..)
-        .zip(&instance.head.fields)
-        .map(|(number, field)| {
-            let value = eval.field_at(&cx, instance.decl.name_span, inst, number);
-            (field.name.clone(), value)
-        })
-        .collect()
+    eval.field_at(&cx, instance.decl.name_span, inst, number)
 }
 
 /// What waits for each other never begins: an order that goes in a circle is an error.

@@ -11,16 +11,16 @@ impl Build {
         let origin = self.origin(&value.origin);
         let data = match &value.data {
             Data::Bool(b) => ModelData::Bool(*b),
-            Data::Int(n) => ModelData::Int(*n),
+            Data::Int(n) => ModelData::Int(n.get()),
             Data::Decimal(n) => ModelData::Decimal(**n),
-            Data::Quantity(q) => ModelData::Quantity(Quantity {
+            Data::Quantity(q) => ModelData::Quantity(Box::new(Quantity {
                 dimension: q.dim.to_string(),
                 amount: q.number,
                 text: match &q.text {
                     Some(text) => text.to_string(),
                     None => quantity_text(eval.db, q.number, &q.dim),
                 },
-            }),
+            })),
             Data::Text(text) => ModelData::String(text.to_string()),
             Data::Pieces(pieces) => ModelData::Text(
                 pieces

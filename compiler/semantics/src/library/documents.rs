@@ -226,7 +226,7 @@ impl<'db> Eval<'db> {
                     "TOML has no word for `none`: it can be left out of a table, not of a list",
                 );
             }
-            Data::Int(n) if i64::try_from(*n).is_err() => {
+            Data::Int(n) if i64::try_from(n.get()).is_err() => {
                 return Err("a whole number of TOML has 64 bits");
             }
             Data::List(values) => {

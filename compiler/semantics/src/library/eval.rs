@@ -82,10 +82,10 @@ impl<'db> Eval<'db> {
                 _ => new(Data::Poison),
             },
             B::Length => match &first.data {
-                Data::List(values) => new(Data::Int(values.len() as i128)),
-                Data::Map(entries) => new(Data::Int(entries.len() as i128)),
+                Data::List(values) => new(Data::int(values.len() as i128)),
+                Data::Map(entries) => new(Data::int(entries.len() as i128)),
                 _ => self.texts(&[&first], cx, span, |t| {
-                    Data::Int(at(t, 0).chars().count() as i128)
+                    Data::int(at(t, 0).chars().count() as i128)
                 }),
             },
             B::Join => self.join_call(&first, second.as_ref(), cx, span),
@@ -273,7 +273,7 @@ impl<'db> Eval<'db> {
 
     fn rounded(&mut self, builtin: Builtin, value: &Val<'db>, cx: &Cx, span: Span) -> Val<'db> {
         let n = match &value.data {
-            Data::Int(n) => Some(*n),
+            Data::Int(n) => Some(n.get()),
             Data::Decimal(d) if builtin == Builtin::Floor => Some(d.floor()),
             Data::Decimal(d) => Decimal::ratio(1, 2)
                 .and_then(|half| d.checked_add(half))
@@ -281,7 +281,7 @@ impl<'db> Eval<'db> {
             _ => None,
         };
         match n {
-            Some(n) => Val::new(Data::Int(n), cx.origin(span)),
+            Some(n) => Val::new(Data::int(n), cx.origin(span)),
             None => {
                 self.not_known(value, cx, span, "the number");
                 Val::new(Data::Poison, cx.origin(span))
@@ -385,7 +385,7 @@ impl<'db> Eval<'db> {
                         Some(sum) => self.added(&sum, v, cx, span),
                     });
                 }
-                total.unwrap_or_else(|| new(Data::Int(0)))
+                total.unwrap_or_else(|| new(Data::int(0)))
             }
             B::Flatten => {
                 let mut out = Vec::new();
@@ -452,7 +452,7 @@ fn at(texts: &[Arc<str>], index: usize) -> &str {
 fn zero_of<'db>(value: &Val<'db>) -> Data<'db> {
     match &value.data {
         Data::Quantity(q) => Data::quantity(Decimal::ZERO, q.dim.clone(), None),
-        _ => Data::Int(0),
+        _ => Data::int(0),
     }
 }
 

@@ -16,7 +16,9 @@ impl<'db> Eval<'db> {
         span: Span,
     ) -> Val<'db> {
         let made = match (range.text(), &more.data, &number.data) {
-            (Some(range), Data::Int(more), Data::Int(number)) => subnet(&range, *more, *number),
+            (Some(range), Data::Int(more), Data::Int(number)) => {
+                subnet(&range, more.get(), number.get())
+            }
             _ => {
                 self.not_known(range, cx, span, "an address range");
                 return Val::new(Data::Poison, cx.origin(span));
