@@ -25,7 +25,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 pub use app::{answers, apps, edit, install, pids};
-pub use cluster::{Cluster, cluster};
+pub use cluster::{Cluster, Registry, cluster};
 pub use http::{Reply, get, request};
 pub use process::{environment_of, is_alive, kill, processes_holding, processes_naming};
 

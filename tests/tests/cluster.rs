@@ -489,3 +489,59 @@ fn the_rights_that_are_printed_are_enough_and_no_more() {
     let destroy = fleet.platc(&["destroy", "prod", "--yes"]);
     assert_eq!(destroy.code, 0, "{}", destroy.stderr);
 }
+
+#[test]
+fn a_directory_becomes_an_image_that_runs() {
+    let fleet = Fleet::new("images").with_token();
+    let registry = fleet.cluster.registry();
+    let source = fleet.home.path().join(SOURCE);
+    let text = std::fs::read_to_string(&source).expect("the source");
+    let target = "target = kubernetes { ";
+    let text = text.replace(
+        target,
+        &format!("{target}registry = \"127.0.0.1:5000/team\", "),
+    );
+    let made = format!(
+        "service made {{ run = process([\"/bin/app\", \"serve\"], dir: \"./made\", base: \"{}\"), ready = http(\"/healthz\", every: 1s), stop = 1s }}\n",
+        plat_tests::Registry::BASE
+    );
+    std::fs::write(&source, text + &made).expect("it is written");
+    fleet.home.write("fleet/made/note.txt", "one\n");
+    assert_eq!(fleet.plan().code, 2);
+    fleet.apply();
+    fleet.nothing_to_do();
+    let image = |fleet: &Fleet| {
+        let live = fleet.json(&["get", "deployment", "made"]);
+        let at = "/spec/template/spec/containers/0/image";
+        let image = live.pointer(at).and_then(Value::as_str);
+        image.expect("an image").to_owned()
+    };
+    let first = image(&fleet);
+    let tag = first.strip_prefix("127.0.0.1:5000/team/fleet:");
+    let tag = tag.expect("it is in the registry").to_owned();
+    assert_eq!(registry.tags("team/fleet"), [tag]);
+    let ran = fleet.platc(&["exec", "prod", "made", "--", "/bin/app", "once"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+
+    // Other files are another image; the same ones are the same.
+    fleet.home.write("fleet/made/note.txt", "two\n");
+    fleet.apply();
+    assert_ne!(image(&fleet), first);
+    assert_eq!(registry.tags("team/fleet").len(), 2);
+    fleet.home.write("fleet/made/note.txt", "one\n");
+    fleet.apply();
+    assert_eq!(image(&fleet), first);
+    assert_eq!(registry.tags("team/fleet").len(), 2);
+
+    // Where the registry is away, nothing is begun.
+    drop(registry);
+    fleet.home.write("fleet/made/note.txt", "three\n");
+    let refused = fleet.platc(&["apply", "prod", "--yes"]);
+    assert_eq!(refused.code, 1, "{}", refused.stdout);
+    assert!(
+        refused.stderr.contains("making the image"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(image(&fleet), first);
+}

@@ -267,7 +267,9 @@ impl Engine {
                 let tell = ProgressSink::new(move |progress| {
                     on_event(ApplyEvent::Preparing { progress });
                 });
-                problems.extend(backend.prepare(&self.scope, &operations, tell).await);
+                let facts = plan.facts.get(target).cloned().unwrap_or_default();
+                let found = backend.prepare(&self.scope, &facts, &operations, tell);
+                problems.extend(found.await);
             }
         }
         problems

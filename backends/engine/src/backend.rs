@@ -81,11 +81,13 @@ pub trait Backend: Send + Sync {
     async fn check(&self, scope: &Scope, operations: &[&Operation]) -> Vec<Problem>;
 
     /// Gets what these operations (all of this target) need before the first of them begins,
-    /// such as programs to fetch: what can't be had is told while nothing is changed yet. Safe to
+    /// such as programs to fetch or images to make; `facts` is what lowering knew when they were
+    /// planned. What can't be had is told while nothing is changed yet. Safe to
     /// call again, and to drop.
     async fn prepare(
         &self,
         _scope: &Scope,
+        _facts: &Facts,
         _operations: &[&Operation],
         _tell: ProgressSink,
     ) -> Vec<Problem> {

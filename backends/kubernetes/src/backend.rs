@@ -15,8 +15,8 @@ use futures::future::join_all;
 use futures::stream::{self, StreamExt as _};
 use plat_engine::{
     Action, Backend, BackendError, Done, Facts, Health, HeldData, Lowered, Object, ObjectId,
-    Observation, Observed, OpContext, OpError, OpErrorKind, Operation, Present, Problem, Refusal,
-    Scope, SecretStore, Store, Token,
+    Observation, Observed, OpContext, OpError, OpErrorKind, Operation, Present, Problem,
+    ProgressSink, Refusal, Scope, SecretStore, Store, Token,
 };
 use plat_model::{Graph, NodePath, TargetId};
 use serde::Deserialize as _;
@@ -27,6 +27,7 @@ use crate::cluster::{
     health, kind, read_kind, summary, written,
 };
 use crate::cluster::{ID, LEAVE, TOKEN, used};
+use crate::image::push::{self, Logins};
 use crate::lower::ONCE;
 use crate::names;
 use crate::place::Place;
@@ -40,18 +41,20 @@ pub struct Kubernetes {
     secrets: Secrets,
     root: PathBuf,
     local: PathBuf,
+    logins: Logins,
 }
 
 impl Kubernetes {
     /// That place, for the app whose package's root is `root`. Plans that are only looked at are
-    /// kept in `local`, so that to plan is to read.
-    pub fn new(place: &Place, root: &Path, local: PathBuf) -> Self {
+    /// kept in `local`, so that to plan is to read. `logins` says who we are at registries.
+    pub fn new(place: &Place, root: &Path, local: PathBuf, logins: Logins) -> Self {
         let cluster = Arc::new(Cluster::new(&place.context, &place.namespace));
         Self {
             secrets: Secrets::new(Arc::clone(&cluster), &place.prefix),
             cluster,
             root: root.to_path_buf(),
             local,
+            logins,
         }
     }
 }
@@ -154,21 +157,7 @@ impl Backend for Kubernetes {
     ) -> Result<Lowered, Vec<Refusal>> {
         // What `gather` wrote; of anything else there is none.
         let facts = crate::facts::Facts::deserialize(&facts.0).unwrap_or_default();
-        let lowered = crate::lower::lower(target, graph, &facts)?;
-        match facts.images.iter().next() {
-            // Images of directories are named by lowering; pushing them is not there yet.
-            Some((node, image)) => Err(vec![Refusal {
-                node: Some(NodePath::from(node.as_str())),
-                field: None,
-                place: None,
-                message: format!("making the image {image} is not built yet"),
-                offers: vec![
-                    "build and push an image, and name it: image(\"…\")".into(),
-                    "`platc render` writes the manifests for images of that name".into(),
-                ],
-            }]),
-            None => Ok(lowered),
-        }
+        crate::lower::lower(target, graph, &facts)
     }
 
     async fn observe(&self, scope: &Scope, asked: &BTreeSet<ObjectId>) -> Observation {
@@ -271,6 +260,40 @@ impl Backend for Kubernetes {
                         "platc secret set {node} --env {}",
                         scope.environment
                     )),
+                });
+            }
+        }
+        problems
+    }
+
+    async fn prepare(
+        &self,
+        _scope: &Scope,
+        facts: &Facts,
+        operations: &[&Operation],
+        tell: ProgressSink,
+    ) -> Vec<Problem> {
+        let facts = crate::facts::Facts::deserialize(&facts.0).unwrap_or_default();
+        let mut problems = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (node, image) in &facts.images {
+            let mut of = operations.iter().filter(|o| o.desired.is_some());
+            let operation = of.find(|o| o.node.as_ref().is_some_and(|n| n.as_str() == node));
+            let (Some(operation), Some(made)) = (operation, facts.made.get(image)) else {
+                continue;
+            };
+            if !seen.insert(image) {
+                continue;
+            }
+            let dir = crate::facts::resolved(&self.root, &made.dir);
+            let source = push::Source { made, dir: &dir };
+            if let Err(error) = push::ensure(image, source, &self.logins, &tell).await {
+                problems.push(Problem {
+                    stops: true,
+                    node: operation.node.clone(),
+                    place: operation.place.clone(),
+                    message: error.to_string(),
+                    next: error.next,
                 });
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use plat_engine::Refusal;
+use plat_engine::{Refusal, fields};
 use plat_model::{FieldPath, Graph, Node, NodePath, TargetId};
 use serde::{Deserialize, Serialize};
 
@@ -17,10 +17,29 @@ pub struct Facts {
     /// The image that is made for each declaration that runs a directory of the package. Its tag
     /// is a hash of what it is made of.
     pub images: BTreeMap<String, String>,
+    /// What each of these images is made of.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub made: BTreeMap<String, Made>,
+}
+
+/// What an image is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// The image that it stands on.
+    pub base: String,
+    /// The directory of the package, as the source says it.
+    pub dir: String,
+    /// Where that is in the image.
+    pub at: String,
+    /// The digest of its source files, as a layer.
+    pub source: String,
+    /// What runs in a copy of the directory before it becomes a layer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prepare: Vec<String>,
 }
 
 /// A path of the source, which is relative to the package's root, in the file system.
-fn resolved(root: &Path, path: &str) -> PathBuf {
+pub(crate) fn resolved(root: &Path, path: &str) -> PathBuf {
     let mut full = root.to_path_buf();
     for part in Path::new(path).components() {
         match part {
@@ -54,7 +73,7 @@ pub fn gather(root: &Path, target: &TargetId, graph: &Graph) -> Result<Facts, Ve
         let full = resolved(root, made.dir);
         let digest = match digests.get(&(full.clone(), made.at)) {
             Some(digest) => digest.clone(),
-            None => match image::layer_digest(&full, made.at) {
+            None => match image::source_digest(&full, made.at) {
                 Ok(digest) => {
                     digests.insert((full, made.at), digest.clone());
                     digest
@@ -65,13 +84,26 @@ pub fn gather(root: &Path, target: &TargetId, graph: &Graph) -> Result<Facts, Ve
                 }
             },
         };
-        let of = format!("{}\n{digest}\n{}", made.base, made.at);
+        // What a preparation makes of the same files counts as the same: nothing is run to plan.
+        let mut of = format!("{}\n{digest}\n{}", made.base, made.at);
+        for word in &made.prepare {
+            of.push('\n');
+            of.push_str(word);
+        }
         let tag = format!("{}{}", names::hash(&of), names::hash(&digest));
         let image = format!(
             "{}/{}:{tag}",
             registry.trim_end_matches('/'),
             names::name(&graph.app)
         );
+        let of = Made {
+            base: made.base.to_owned(),
+            dir: made.dir.to_owned(),
+            at: made.at.to_owned(),
+            source: digest,
+            prepare: made.prepare,
+        };
+        facts.made.insert(image.clone(), of);
         facts.images.insert(path.to_string(), image);
     }
     if refusals.is_empty() {
@@ -90,6 +122,8 @@ struct MadeOf<'a> {
     dir: &'a str,
     /// Where the directory is in the image.
     at: &'static str,
+    /// What is run in it before.
+    prepare: Vec<String>,
 }
 
 fn made_of<'a>(node: &'a Node, site_base: &'a str) -> Option<MadeOf<'a>> {
@@ -99,6 +133,7 @@ fn made_of<'a>(node: &'a Node, site_base: &'a str) -> Option<MadeOf<'a>> {
             base: site_base,
             dir: node.fields.get("files")?.as_str()?,
             at: SITE_FILES,
+            prepare: Vec::new(),
         });
     }
     let run = node.fields.get("run")?;
@@ -108,6 +143,7 @@ fn made_of<'a>(node: &'a Node, site_base: &'a str) -> Option<MadeOf<'a>> {
             base: run.get("base")?.as_str()?,
             dir: run.get("dir")?.as_str()?,
             at: APP_DIR,
+            prepare: run.get("prepare").map(fields::texts).unwrap_or_default(),
         }),
         _ => None,
     }

@@ -3,6 +3,9 @@
 //! The same files give the same bytes, on every machine: entries are sorted, and nothing but a
 //! file's name, its content and whether it may be run goes into them.
 
+mod prepare;
+pub(crate) mod push;
+
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt as _;
@@ -17,12 +20,21 @@ const MOST_FILES: usize = 50_000;
 /// What programs leave beside their source when they run.
 const LEFT_BEHIND: [&str; 3] = ["__pycache__", ".venv", "venv"];
 
+/// Which files of a directory become a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The source: neither hidden files nor what `.gitignore` names.
+    Source,
+    /// All that there is: of a copy in which there is nothing else.
+    All,
+}
+
 /// Writes the files below `dir` to `out` as the tar archive of a layer in which they are at `at`.
-/// Hidden files, and what `.gitignore` names, are left out.
+/// What programs leave beside their source when they run is left out of both.
 ///
 /// # Errors
 /// The directory or a file of it can't be read, it holds what no layer can, or `out` takes no more.
-pub fn write_layer(dir: &Path, at: &str, out: impl Write) -> io::Result<()> {
+pub fn write_layer(dir: &Path, at: &str, which: Which, out: impl Write) -> io::Result<()> {
     if !fs::metadata(dir)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }
@@ -33,7 +45,7 @@ pub fn write_layer(dir: &Path, at: &str, out: impl Write) -> io::Result<()> {
         above.push(part);
         directory(&mut archive, &above)?;
     }
-    for path in files(dir)? {
+    for path in files(dir, which)? {
         let name = Path::new(at).join(path.strip_prefix(dir).unwrap_or(&path));
         let meta = fs::symlink_metadata(&path)?;
         if meta.is_dir() {
@@ -55,18 +67,28 @@ pub fn write_layer(dir: &Path, at: &str, out: impl Write) -> io::Result<()> {
     archive.into_inner()?.flush()
 }
 
-/// The digest of the layer that [`write_layer`] writes: `sha256:` and hexadecimal digits.
+/// The digest of the layer that [`write_layer`] writes of the source: `sha256:` and hexadecimal
+/// digits.
 ///
 /// # Errors
 /// As [`write_layer`].
-pub fn layer_digest(dir: &Path, at: &str) -> io::Result<String> {
+pub fn source_digest(dir: &Path, at: &str) -> io::Result<String> {
     let mut hash = Hash(Sha256::new());
-    write_layer(dir, at, &mut hash)?;
+    write_layer(dir, at, Which::Source, &mut hash)?;
+    Ok(written(hash.0))
+}
+
+/// The digest of something that is kept in a registry.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    written(Sha256::new_with_prefix(bytes))
+}
+
+fn written(hash: Sha256) -> String {
     let mut text = String::from("sha256:");
-    for byte in hash.0.finalize() {
+    for byte in hash.finalize() {
         text.push_str(&format!("{byte:02x}"));
     }
-    Ok(text)
+    text
 }
 
 struct Hash(Sha256);
@@ -98,8 +120,12 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     header
 }
 
-fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let walk = WalkBuilder::new(dir)
+fn files(dir: &Path, which: Which) -> io::Result<Vec<PathBuf>> {
+    let mut walk = WalkBuilder::new(dir);
+    if which == Which::All {
+        walk.standard_filters(false);
+    }
+    let walk = walk
         .follow_links(false)
         .require_git(false)
         .git_global(false)
@@ -153,11 +179,11 @@ mod tests {
         for name in ["a/y.txt", "a/x.txt", "b.py"] {
             write(two.path(), name, name);
         }
-        let digest = layer_digest(one.path(), "/app").unwrap();
-        assert_eq!(digest, layer_digest(two.path(), "/app").unwrap());
-        assert_ne!(digest, layer_digest(one.path(), "/srv").unwrap());
+        let digest = source_digest(one.path(), "/app").unwrap();
+        assert_eq!(digest, source_digest(two.path(), "/app").unwrap());
+        assert_ne!(digest, source_digest(one.path(), "/srv").unwrap());
         write(two.path(), "b.py", "changed");
-        assert_ne!(digest, layer_digest(two.path(), "/app").unwrap());
+        assert_ne!(digest, source_digest(two.path(), "/app").unwrap());
     }
 
     #[test]
@@ -169,7 +195,7 @@ mod tests {
         write(dir.path(), ".env", "x");
         write(dir.path(), "__pycache__/api.pyc", "x");
         let mut bytes = Vec::new();
-        write_layer(dir.path(), "/srv/app", &mut bytes).unwrap();
+        write_layer(dir.path(), "/srv/app", Which::Source, &mut bytes).unwrap();
         let mut archive = tar::Archive::new(bytes.as_slice());
         let names: Vec<String> = archive
             .entries()
@@ -182,6 +208,6 @@ mod tests {
     #[test]
     fn a_missing_directory_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(layer_digest(&dir.path().join("no"), "/app").is_err());
+        assert!(source_digest(&dir.path().join("no"), "/app").is_err());
     }
 }

@@ -35,4 +35,5 @@ pub mod rbac;
 pub mod render;
 
 pub use backend::Kubernetes;
+pub use image::push::{Logins, NoLogin};
 pub use place::Place;

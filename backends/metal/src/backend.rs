@@ -171,6 +171,7 @@ impl Backend for Local {
     async fn prepare(
         &self,
         _scope: &Scope,
+        _facts: &Facts,
         operations: &[&Operation],
         tell: ProgressSink,
     ) -> Vec<Problem> {

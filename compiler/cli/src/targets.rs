@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use plat_engine::{Attach, Backend, Inspect};
-use plat_kubernetes::Kubernetes;
+use plat_kubernetes::{Kubernetes, Logins, NoLogin};
 use plat_metal::Local;
 use plat_metal::dirs::Dirs;
 use plat_model::{Graph, TargetId};
@@ -49,7 +49,13 @@ impl Place {
 pub fn reach(place: &Place, root: &Path) -> Result<Target, Failure> {
     if let Some(place) = plat_kubernetes::Place::read(&place.0) {
         let plans = dirs()?.state.join("kubernetes");
-        let cluster = Arc::new(Kubernetes::new(&place, root, plans));
+        let logins: Logins = Arc::new(|registry| {
+            plat_packages::login(registry).map_err(|error| NoLogin {
+                why: error.message,
+                next: error.next.into_iter().next(),
+            })
+        });
+        let cluster = Arc::new(Kubernetes::new(&place, root, plans, logins));
         return Ok(Target {
             backend: Arc::clone(&cluster) as Arc<dyn Backend>,
             inspect: Arc::clone(&cluster) as Arc<dyn Inspect>,

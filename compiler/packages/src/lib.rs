@@ -34,4 +34,5 @@ pub use hash::{Hash, hash_tree};
 pub use image::{digests, look_up};
 pub use locate::Packages;
 pub use lock::{LOCK, Lock, Locked};
+pub use logins::login;
 pub use pins::Pins;

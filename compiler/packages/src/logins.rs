@@ -17,7 +17,7 @@ const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 ///
 /// # Errors
 /// Something is kept for the registry, and can't be read or used. Nothing of it is in the error.
-pub(crate) fn login(registry: &str) -> Result<RegistryAuth, Error> {
+pub fn login(registry: &str) -> Result<RegistryAuth, Error> {
     let kept_as = match registry {
         "docker.io" | "index.docker.io" => DOCKER_HUB,
         other => other,

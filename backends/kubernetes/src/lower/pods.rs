@@ -194,9 +194,6 @@ impl<'a> Lowering<'a> {
                 Some((self.pinned(fields, image, runs), command, args))
             }
             Some("process") => {
-                if part("prepare").is_some() {
-                    fields.not_built("run.prepare", "preparing a directory that becomes an image");
-                }
                 let Some(image) = self.facts.images.get(fields.path.as_str()) else {
                     self.refuse_image(fields, part("base").is_none());
                     return None;
