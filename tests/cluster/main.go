@@ -1,6 +1,6 @@
 // A real Kubernetes cluster in one program, for tests: etcd, the control plane, a node and the
 // command line tool, each as the project that makes it wrote it. `kube up` starts all of it in
-// namespaces of its own; `kube NAME …` is one of them.
+// namespaces of its own, `kube load` puts images on it; `kube NAME …` is one of them.
 //
 // Start reading at up.go.
 package main
@@ -31,6 +31,8 @@ func main() {
 	switch os.Args[0] {
 	case "up":
 		outer(os.Args[1:])
+	case "load":
+		more(os.Args[1:])
 	case "init":
 		first(os.Args[1:])
 	case "inner":
@@ -57,6 +59,6 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: kube {up|etcd|kube-apiserver|kube-controller-manager|kube-scheduler|kubelet|kube-proxy|kubectl} …")
+	fmt.Fprintln(os.Stderr, "usage: kube {up|load|etcd|kube-apiserver|kube-controller-manager|kube-scheduler|kubelet|kube-proxy|kubectl} …")
 	os.Exit(2)
 }

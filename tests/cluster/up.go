@@ -18,8 +18,7 @@ import (
 type wish struct {
 	// Everything that is written is below it.
 	dir string
-	// NAME=FILE or NAME=DIRECTORY: the images of the node. A file is a static program, which
-	// becomes the entrypoint; a directory becomes the root.
+	// The images of the node, as image.go reads them.
 	images []string
 }
 
@@ -27,9 +26,9 @@ func wishOf(args []string) wish {
 	var w wish
 	flags := flag.NewFlagSet("up", flag.ExitOnError)
 	flags.StringVar(&w.dir, "dir", "", "an empty directory for all that is written")
-	flags.Func("image", "NAME=FILE, an image with that static program", func(s string) error {
+	flags.Func("image", "NAME=PATH[+PATH…], an image with a layer for each path", func(s string) error {
 		if !strings.Contains(s, "=") {
-			return fmt.Errorf("%q is not NAME=FILE", s)
+			return fmt.Errorf("%q is not NAME=PATH", s)
 		}
 		w.images = append(w.images, s)
 		return nil
@@ -44,6 +43,12 @@ func wishOf(args []string) wish {
 func fail(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "kube up: "+format+"\n", args...)
 	os.Exit(1)
+}
+
+// Puts more images on the node of a cluster that was started in that directory.
+func more(args []string) {
+	w := wishOf(args)
+	must("loading images", load(filepath.Join(w.dir, "run"), w.images))
 }
 
 // Starts the cluster in process, network and mount namespaces of its own, says its init's process

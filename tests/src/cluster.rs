@@ -26,46 +26,6 @@ pub struct Cluster {
 /// The images of the node: all of them the program in `tests/cluster/app`.
 const IMAGES: [&str; 3] = ["localhost/pause:1", "localhost/app:1", "localhost/app:2"];
 
-/// An image of the node whose root is a directory: `/bin/app` and nothing else.
-const BASE: &str = "localhost/base:1";
-/// Where the registry listens, on every test cluster: each is in a network of its own.
-const REGISTRY: &str = "127.0.0.1:5000";
-
-/// A registry in the cluster's network, which ends with it. It asks nobody who he is.
-#[derive(Debug)]
-pub struct Registry {
-    process: Child,
-    _store: tempfile::TempDir,
-}
-
-impl Registry {
-    /// The name of what it holds from the start: an image with `/bin/app`.
-    pub const BASE: &str = "127.0.0.1:5000/base:1";
-
-    /// The names of the images of a repository.
-    ///
-    /// # Panics
-    /// Where it gives no answer.
-    #[expect(clippy::expect_used, reason = "a test helper fails its test")]
-    pub fn tags(&self, repository: &str) -> Vec<String> {
-        let url = format!("http://{REGISTRY}/v2/{repository}/tags/list");
-        let mut reply = ureq::get(url).call().expect("the registry's answer");
-        let text = reply.body_mut().read_to_string().expect("its tags");
-        let all: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        let tags = all.get("tags").and_then(serde_json::Value::as_array);
-        let text = |tag: &serde_json::Value| tag.as_str().map(str::to_owned);
-        tags.into_iter().flatten().filter_map(text).collect()
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        // It may be gone, which is as well.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 /// The cluster of this test binary, started by the first who asks. The calling thread, and
 /// whatever it starts from then on, is in the cluster's network: its services and pods can be
 /// asked by their addresses.
@@ -97,12 +57,6 @@ impl Cluster {
         let dir = dir.expect("a directory").keep();
         let mut command = Command::new(&kube);
         command.arg("up").arg("--dir").arg(&dir);
-        // What images can stand on: the program, and room for a directory beside it.
-        let base = tempfile::tempdir().expect("a directory");
-        let bin = base.path().join("bin");
-        std::fs::create_dir(&bin).expect("a directory");
-        std::fs::copy(built.join("app"), bin.join("app")).expect("the program");
-        command.args(["--image", &format!("{BASE}={}", base.path().display())]);
         for image in IMAGES {
             let app = built.join("app");
             command.args(["--image", &format!("{image}={}", app.display())]);
@@ -145,59 +99,50 @@ impl Cluster {
         self.dir.join("nobody.kubeconfig")
     }
 
-    /// Starts a registry (Debian's `docker-registry`) that the node pulls from.
+    /// Puts an image on the node, with a layer for each of these: a directory, or a static program
+    /// that becomes its entrypoint.
     ///
     /// # Panics
-    /// Where it does not start.
+    /// Where it can't be put there.
     #[expect(clippy::expect_used, reason = "a test helper fails its test")]
-    pub fn registry(&self) -> Registry {
-        let store = tempfile::tempdir().expect("a directory");
-        let config = store.path().join("config.yml");
-        let text = format!(
-            "version: 0.1\nstorage: {{ filesystem: {{ rootdirectory: {} }} }}\nhttp: {{ addr: \"{REGISTRY}\" }}\n",
-            store.path().display()
-        );
-        std::fs::write(&config, text).expect("a file");
-        let process = Command::new("docker-registry")
-            .arg("serve")
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("docker-registry starts");
-        let registry = Registry {
-            process,
-            _store: store,
-        };
-        crate::eventually("the registry", crate::SOON, || {
-            let reply = ureq::get(format!("http://{REGISTRY}/v2/")).call();
-            reply.map(|_| ()).map_err(|e| e.to_string())
-        });
-        self.ctr(&["tag", BASE, Registry::BASE]);
-        self.ctr(&["push", "--plain-http", Registry::BASE]);
-        registry
+    pub fn load(&self, images: &[(&str, &[&Path])]) {
+        let mut command = Command::new(&self.kube);
+        command.arg("load").arg("--dir").arg(&self.dir);
+        for (name, layers) in images {
+            let layers: Vec<String> = layers.iter().map(|l| l.display().to_string()).collect();
+            command.args(["--image", &format!("{name}={}", layers.join("+"))]);
+        }
+        let status = command.stdin(Stdio::null()).status();
+        assert!(status.expect("kube starts").success(), "images are loaded");
     }
 
-    /// Calls containerd's own tool for images, where the node is.
+    /// Pushes an image of the node to a registry, under its name there.
+    ///
+    /// # Panics
+    /// Where it is refused.
     #[expect(clippy::expect_used, reason = "a test helper fails its test")]
-    fn ctr(&self, arguments: &[&str]) {
-        let output = Command::new("nsenter")
-            .args([
-                "--mount",
-                "--net",
-                "--target",
-                &self.first.to_string(),
-                "ctr",
-            ])
-            .arg("--address")
-            .arg(self.dir.join("run/containerd.sock"))
-            .args(["--namespace", "k8s.io", "images"])
-            .args(arguments)
-            .output();
-        let output = output.expect("nsenter starts");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "ctr {arguments:?}: {said}");
+    pub fn push(&self, image: &str, to: &str, arguments: &[&str]) {
+        let ctr = |arguments: &[&str]| {
+            let output = Command::new("ctr")
+                .arg("--address")
+                .arg(self.dir.join("run/containerd.sock"))
+                .args(["--namespace", "k8s.io", "images"])
+                .args(arguments)
+                .output();
+            let output = output.expect("ctr starts");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "ctr {arguments:?}: {said}");
+        };
+        ctr(&["tag", "--force", image, to]);
+        let mut push = vec!["push", "--plain-http"];
+        push.extend(arguments);
+        push.push(to);
+        ctr(&push);
+    }
+
+    /// The static program of the pods: `tests/cluster/app`.
+    pub fn app(&self) -> PathBuf {
+        self.kube.with_file_name("app")
     }
 
     /// Calls kubectl and gives what it says.

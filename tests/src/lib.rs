@@ -13,8 +13,11 @@
 
 mod app;
 mod cluster;
+mod cut;
 mod http;
 mod process;
+mod registry;
+mod services;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -25,9 +28,12 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 pub use app::{answers, apps, edit, install, pids};
-pub use cluster::{Cluster, Registry, cluster};
+pub use cluster::{Cluster, cluster};
+pub use cut::Way;
 pub use http::{Reply, get, request};
 pub use process::{environment_of, is_alive, kill, processes_holding, processes_naming};
+pub use registry::Registry;
+pub use services::{Services, services};
 
 /// How long a whole-system test waits for something that should be quick. Generous, since test
 /// machines are slow; nothing waits this long unless it fails.

@@ -1,6 +1,6 @@
 """The shop's API: products, orders, receipts. Start reading at ROUTES, at the end of `Shop`.
 
-Listens on 127.0.0.1:$PORT. On SIGTERM it finishes what it has begun and ends with 0.
+Listens on $HOST:$PORT. On SIGTERM it finishes what it has begun and ends with 0.
 """
 
 from __future__ import annotations
@@ -218,12 +218,12 @@ def main() -> int:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: stop.set())
 
-    port = settings.required("PORT")[0]
+    host, port = settings.required("HOST", "PORT")
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Copy": f"{os.getpid()}"}
     try:
-        shop.server = Server(int(port), shop.routes(), headers)
+        shop.server = Server(int(port), shop.routes(), headers, host)
     except (OSError, ValueError, OverflowError) as error:
-        sys.exit(f"cannot listen on 127.0.0.1:{port} (PORT): {error}")
+        sys.exit(f"cannot listen on {host}:{port} (HOST, PORT): {error}")
     shop.server.start()
     logger.info("listening", **log.fields(port=shop.server.server_port, pid=os.getpid()))
 

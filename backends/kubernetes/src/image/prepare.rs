@@ -125,7 +125,8 @@ mod tests {
         let script = "echo no such package >&2; exit 4";
         let error = layer(&source, &made(&["sh", "-c", script])).await;
         let error = error.unwrap_err().to_string();
-        let expected = format!("preparing ./app with `sh -c {script}`: exit status: 4\nno such package");
+        let expected =
+            format!("preparing ./app with `sh -c {script}`: exit status: 4\nno such package");
         assert_eq!(error, expected);
         let none = layer(&source, &made(&["/no/such/program"])).await;
         let none = none.unwrap_err().to_string();

@@ -32,6 +32,13 @@ impl Env {
             .insert(name.to_owned(), json!({ "name": name, "value": value }));
     }
 
+    /// A variable that has this value where nobody asked for another.
+    pub(super) fn usual(&mut self, name: &str, value: &str) {
+        if !self.asked.contains_key(name) {
+            self.plain(name, value);
+        }
+    }
+
     /// A variable whose value is a key of a Secret.
     pub(super) fn secret(&mut self, variable: &str, name: &str, key: &str, optional: bool) {
         let reference = json!({

@@ -7,6 +7,7 @@
 //! can't change, has a name with a hash of it and keeps its id.
 
 mod all;
+mod bucket;
 mod edges;
 mod env;
 mod jobs;
@@ -222,6 +223,7 @@ impl<'a> Lowering<'a> {
                 "site" => self.site(&mut fields),
                 "postgres" => self.postgres(&mut fields),
                 "redis" => self.redis(&mut fields),
+                "bucket" => self.bucket(&mut fields),
                 "queue" => self.queue(&mut fields),
                 "volume" => self.volume(&mut fields),
                 "secret" => self.secret(&mut fields),
@@ -360,7 +362,7 @@ impl<'a> Lowering<'a> {
             "secret" => vec![object_id("Secret", &name)],
             "volume" => vec![object_id("PersistentVolumeClaim", &name)],
             "postgres" => vec![object_id("Job", &self.helper(node, "setup"))],
-            "redis" => vec![object_id("StatefulSet", &name)],
+            "redis" | "bucket" => vec![object_id("StatefulSet", &name)],
             "queue" => vec![object_id("Job", &self.helper(node, "setup"))],
             _ => Vec::new(),
         }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use plat_engine::NoteKind;
 use plat_model::{Data, Link, Node, NodePath, Value};
 
-use super::outs::{self, NATS, POSTGRES, REDIS};
+use super::outs::{self, NATS, POSTGRES, REDIS, S3};
 use super::pods::MAIN;
 use super::resources::{QUEUES, SERVER};
 use super::{Lowering, Made, Put};
@@ -311,6 +311,7 @@ impl<'a> Lowering<'a> {
             "site" => (own(MAIN), tcp(super::site::PORT)),
             "postgres" => (own(SERVER), tcp(POSTGRES)),
             "redis" => (own(SERVER), tcp(REDIS)),
+            "bucket" => (own(SERVER), tcp(S3)),
             "queue" if link.grant.as_deref() == Some("watch") => return,
             "queue" => {
                 let name = Text::from(self.own(QUEUES));

@@ -31,6 +31,14 @@ pub(super) const POSTGRES: u16 = 5432;
 pub(super) const REDIS: u16 = 6379;
 /// The port of a NATS server.
 pub(super) const NATS: u16 = 4222;
+/// The port of an S3 server.
+pub(super) const S3: u16 = 7070;
+/// The region of all buckets here: those who sign requests want one.
+pub(super) const REGION: &str = "us-east-1";
+/// The key of who asks a bucket.
+pub(super) const ACCESS_KEY: &str = "access_key";
+/// The key of how they prove it.
+pub(super) const SECRET_KEY: &str = "secret_key";
 /// The key of a declared secret.
 pub(super) const VALUE: &str = "value";
 
@@ -53,6 +61,7 @@ impl<'a> Lowering<'a> {
             }
             "postgres" => Self::postgres_out(node, &name, out),
             "redis" => redis_out(&name, out),
+            "bucket" => bucket_out(node, &name, out),
             "queue" => self.queue_out(node, &name, out),
             "service" => service_out(node, &name, out),
             "external" => {
@@ -184,6 +193,18 @@ fn redis_out(name: &str, out: &str) -> Option<Vec<Part>> {
         "password" => Some(vec![secret(name, PASSWORD)]),
         _ => address(name, REDIS, out),
     }
+}
+
+fn bucket_out(node: &Node, name: &str, out: &str) -> Option<Vec<Part>> {
+    Some(vec![match out {
+        "url" => text(&format!("s3://{}", node.name)),
+        "endpoint" => text(&format!("http://{name}:{S3}")),
+        "region" => text(REGION),
+        "name" => text(&node.name),
+        "access_key" => secret(name, ACCESS_KEY),
+        "secret_key" => secret(name, SECRET_KEY),
+        _ => return None,
+    }])
 }
 
 /// The key of a Redis' password.

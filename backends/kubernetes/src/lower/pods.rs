@@ -57,8 +57,9 @@ impl<'a> Lowering<'a> {
         let is_process = fields.word("run") == Some("process");
         let mut env = self.env(fields);
         let ports = super::outs::ports(fields.node);
-        if is_process {
+        if is_process && !ports.is_empty() {
             // A process listens where it is told to.
+            env.usual("HOST", "0.0.0.0");
             for (port, (number, _)) in &ports {
                 let variable = if port == "main" {
                     "PORT".to_owned()

@@ -29,10 +29,11 @@ pub(super) struct Settings {
 
 /// The image of each data service, and of what serves static files, unless the target names
 /// another. A `postgres` has its own for each major version.
-const IMAGES: [(&str, &str); 4] = [
+const IMAGES: [(&str, &str); 5] = [
     ("redis", "docker.io/library/redis:7.4-bookworm"),
     ("nats", "docker.io/library/nats:2.12"),
     ("nats-box", "docker.io/natsio/nats-box:0.19.2"),
+    ("s3", "docker.io/versity/versitygw:v1.8.0"),
     ("nginx", "docker.io/nginxinc/nginx-unprivileged:1.29"),
 ];
 

@@ -41,6 +41,7 @@ pub fn facts(graph: &Graph) -> Facts {
                 (path.to_string(), image)
             })
             .collect(),
+        ..Facts::default()
     }
 }
 

@@ -15,8 +15,8 @@ fn what_is_not_built_is_refused_at_its_field() {
     let mut text = String::new();
     for declared in [
         "service a { run = dockerfile(\"./app\") }",
-        "service a { run = process([\"x\"], dir: \"./app\", base: \"b\", prepare: [\"make\"]) }",
-        "bucket b {}",
+        "bucket b { versions = true, public = true }",
+        "bucket b {}\nroute r { host = \"h\", paths = { \"/\" = b } }",
         "job j { run = image(\"x:1\"), runs = always }",
         "service a { run = image(\"x:1\"), needs = [hsm] }",
         "service a { run = image(\"x:1\"), ports = { game = udp(7777) }, ready = tcp(port: \"game\") }",
@@ -104,7 +104,9 @@ fn the_data_of_the_compiler_is_kept_to() {
             "program.run.wasm" => "worker x { run = wasm(\"./app/main.py\") }".into(),
             "job.runs.always" => format!("job x {{ {run}, runs = always }}"),
             "function" => format!("function x {{ {run} }}"),
-            kind @ ("bucket" | "mysql" | "topic" | "smtp" | "network") => format!("{kind} x {{}}"),
+            "bucket.versions" => "bucket x { versions = true }".into(),
+            "bucket.public" => "bucket x { public = true }".into(),
+            kind @ ("mysql" | "topic" | "smtp" | "network") => format!("{kind} x {{}}"),
             "postgres.roles" => "postgres x { roles = { r = login() } }".into(),
             "postgres.replica_of" => "postgres y {}\npostgres x { replica_of = y }".into(),
             "queue.protocol.sqs" => "queue x { protocol = sqs }".into(),

@@ -111,6 +111,11 @@ impl Agent {
                 spec.env.insert(name, port.to_string());
             }
         }
+        if !instance.ports.is_empty() {
+            // The proxy is on this machine too: nobody else may ask.
+            let host = Ipv4Addr::LOCALHOST.to_string();
+            spec.env.entry("HOST".into()).or_insert(host);
+        }
         if !files.is_empty() {
             spec.secrets = Some(shim::Secrets {
                 dir: instance.dir(&self.dirs).join("files"),

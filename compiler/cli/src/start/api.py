@@ -1,6 +1,6 @@
 """The API: answers GET /api/greeting.
 
-It listens where PORT says, takes its settings from its environment, and ends well when it is told
+It listens where HOST and PORT say, takes its settings from its environment, and ends well when it is told
 to: on SIGTERM it takes no new request, finishes those it has and ends with 0.
 """
 
@@ -33,7 +33,7 @@ class Api(http.server.BaseHTTPRequestHandler):
             print(text % values, flush=True)
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Api)
+server = http.server.ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Api)
 server.daemon_threads = False  # What was begun is finished.
 signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
 print(f"listening on port {server.server_port}", flush=True)

@@ -81,12 +81,18 @@ Route = Callable[..., Answer]
 
 
 class Server(ThreadingHTTPServer):
-    """Answers on 127.0.0.1, one thread a connection, by a table of `(method, path pattern, function)`."""
+    """Answers on an address, one thread a connection, by a table of `(method, path pattern, function)`."""
 
     daemon_threads = True  # those that outstay the grace end with the process
     request_queue_size = 128
 
-    def __init__(self, port: int, routes: list[tuple[str, str, Route]], headers: dict[str, str] | None = None):
+    def __init__(
+        self,
+        port: int,
+        routes: list[tuple[str, str, Route]],
+        headers: dict[str, str] | None = None,
+        host: str = "127.0.0.1",
+    ):
         self.routes = [(method, re.compile(pattern), answer) for method, pattern, answer in routes]
         self.headers = headers or {}
         self.draining = False
@@ -94,7 +100,7 @@ class Server(ThreadingHTTPServer):
         self.wake, self._wake_writer = os.pipe()
         self._open = 0
         self._changed = threading.Condition()
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__((host, port), Handler)
 
     def server_bind(self) -> None:
         # The base class would look up our name in the DNS.

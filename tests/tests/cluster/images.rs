@@ -1,0 +1,80 @@
+//! Images that are made of directories of the package.
+
+use plat_tests::Registry;
+use serde_json::Value;
+
+use crate::fleet::{Fleet, SOURCE};
+
+/// The image that a deployment runs.
+fn image(fleet: &Fleet) -> String {
+    let live = fleet.json(&["get", "deployment", "made"]);
+    let at = "/spec/template/spec/containers/0/image";
+    let image = live.pointer(at).and_then(Value::as_str);
+    image.expect("an image").to_owned()
+}
+
+#[test]
+fn a_directory_becomes_an_image_that_runs() {
+    let mut fleet = Fleet::new("images").with_token();
+    // The node may pull there too: tests/cluster/node.go.
+    let registry = Registry::closed(5000);
+    // What it stands on: the program, and room for a directory beside it.
+    let base = fleet.home.path().join("base/bin");
+    std::fs::create_dir_all(&base).expect("a directory");
+    std::fs::copy(fleet.cluster.app(), base.join("app")).expect("the program");
+    let layer = fleet.home.path().join("base");
+    fleet.cluster.load(&[("localhost/base:1", &[&layer])]);
+    let login = registry.login().expect("a login");
+    let there = format!("{}/base:1", registry.place());
+    fleet
+        .cluster
+        .push("localhost/base:1", &there, &["--user", login]);
+
+    let source = fleet.home.path().join(SOURCE);
+    let text = std::fs::read_to_string(&source).expect("the source");
+    let target = "target = kubernetes { ";
+    let named = format!("{target}registry = \"{}/team\", ", registry.place());
+    let text = text.replace(target, &named);
+    let made = format!(
+        "service made {{ run = process([\"/bin/app\", \"serve\"], dir: \"./made\", base: \"{there}\"), ready = http(\"/healthz\", every: 1s), stop = 1s }}\n"
+    );
+    std::fs::write(&source, text + &made).expect("it is written");
+    fleet.home.write("fleet/made/note.txt", "one\n");
+
+    // The registry asks who one is; without an answer nothing is begun.
+    assert_eq!(fleet.plan().code, 2);
+    let refused = fleet.platc(&["apply", "prod", "--yes"]);
+    assert_eq!(refused.code, 1, "{}", refused.stdout);
+    let next = "docker login";
+    assert!(refused.stderr.contains(next), "{}", refused.stderr);
+    let logged_in = fleet.home.path().join("docker");
+    registry.log_in(&logged_in);
+    fleet.home.set("DOCKER_CONFIG", logged_in);
+    fleet.apply();
+    fleet.nothing_to_do();
+    let first = image(&fleet);
+    let tag = first.strip_prefix("127.0.0.1:5000/team/fleet:");
+    let tag = tag.expect("it is in the registry").to_owned();
+    assert_eq!(registry.tags("team/fleet"), [tag]);
+    let ran = fleet.platc(&["exec", "prod", "made", "--", "/bin/app", "once"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+
+    // Other files are another image; the same ones are the same.
+    fleet.home.write("fleet/made/note.txt", "two\n");
+    fleet.apply();
+    assert_ne!(image(&fleet), first);
+    assert_eq!(registry.tags("team/fleet").len(), 2);
+    fleet.home.write("fleet/made/note.txt", "one\n");
+    fleet.apply();
+    assert_eq!(image(&fleet), first);
+    assert_eq!(registry.tags("team/fleet").len(), 2);
+
+    // Where the registry is away, nothing is begun.
+    drop(registry);
+    fleet.home.write("fleet/made/note.txt", "three\n");
+    let refused = fleet.platc(&["apply", "prod", "--yes"]);
+    assert_eq!(refused.code, 1, "{}", refused.stdout);
+    let why = "making the image";
+    assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    assert_eq!(image(&fleet), first);
+}
