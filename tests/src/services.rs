@@ -34,7 +34,7 @@ impl Services {
     /// The image that serves static files.
     pub const NGINX: &str = "localhost/nginx:1";
     /// What the target says of the images of data services: `images = { … }`.
-    pub const IMAGES: &str = "postgres = \"localhost/postgres:1\", redis = \"localhost/python:1\", nats = \"localhost/nats:1\", nats-box = \"localhost/tools:1\", s3 = \"localhost/tools:1\"";
+    pub const IMAGES: &str = "postgres = \"localhost/postgres:1\", redis = \"localhost/python:1\", nats = \"localhost/nats:1\", \"nats-box\" = \"localhost/tools:1\", s3 = \"localhost/tools:1\"";
 
     /// Puts the images on the node.
     pub fn load(&self, cluster: &Cluster) {

@@ -317,6 +317,9 @@ impl<'a> Lowering<'a> {
             "image": self.settings.image("nats-box"),
             "command": ["sh", "-c", script],
             "env": [
+                // It looks for contexts of its user, who has neither a name nor a home there.
+                { "name": "XDG_CONFIG_HOME", "value": "/tmp" },
+                { "name": "USER", "value": "plat" },
                 { "name": "HOME", "value": "/tmp" },
                 {
                     "name": "NATS_PASSWORD",
@@ -359,7 +362,7 @@ impl<'a> Lowering<'a> {
         labels.insert(names::PART.into(), SETUP.into());
         let spec = json!({
             // The server may only just have been made.
-            "backoffLimit": 6,
+            "backoffLimit": 3,
             "activeDeadlineSeconds": 600,
             "template": {
                 "metadata": { "labels": labels },
