@@ -68,7 +68,7 @@ impl Kubernetes {
                     return Ok(live.clone());
                 }
                 if let Some(done) = self
-                    .rerun(kind, live, done, used.as_deref(), context, what)
+                    .rerun(kind, live, done, used.as_deref(), operation, context)
                     .await?
                 {
                     if done {
@@ -177,30 +177,35 @@ impl Kubernetes {
         }
     }
 
-    /// A job that is there under this name: one that is done or at work is left alone, one that
-    /// failed, or had other values of its secrets than those of `used`, makes room for another.
-    /// `None` where it is none.
+    /// A job that is there under this name: one that is done or at work is left alone. One that
+    /// failed, had other values of its secrets than those of `used`, or was followed by a run of
+    /// something else, makes room for another. `None` where it is none.
     async fn rerun(
         &self,
         kind: &Kind,
         live: &Json,
         done: bool,
         used: Option<&str>,
+        operation: &Operation,
         context: &OpContext,
-        what: &str,
     ) -> Result<Option<bool>, OpError> {
         if kind.name != "Job" || !is_owned(live, &context.scope) {
             return Ok(None);
         }
+        let followed = match &operation.precondition {
+            Precondition::Be { uid, .. } => uid != text(live, "/metadata/uid"),
+            Precondition::BeAbsent => false,
+        };
         let other = used::marked(live).is_some_and(|with| used.is_some_and(|now| now != with));
         let anew = match health(live) {
             Health::Stopped { .. } => true,
-            Health::Well => other && annotation(live, ONCE).is_none(),
+            Health::Well => (other || followed) && annotation(live, ONCE).is_none(),
             Health::Stale { .. } | Health::Ailing { .. } => false,
         };
         match anew {
             true if !done => {
-                self.delete_and_wait(kind, live, context, what).await?;
+                let what = format!("{} {}", operation.action.doing(), operation.label);
+                self.delete_and_wait(kind, live, context, &what).await?;
                 Ok(Some(false))
             }
             _ => Ok(Some(true)),
