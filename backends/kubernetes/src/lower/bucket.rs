@@ -4,9 +4,9 @@
 //! that an object is a file that any tool can read and save. One for each bucket, since its first
 //! key may do everything: so who has the key of one bucket knows nothing of another.
 
+use crate::json::{Json, json};
 use plat_engine::fields::Fields;
 use plat_engine::{Note, NoteKind};
-use serde_json::{Value as Json, json};
 
 use super::outs::{ACCESS_KEY, REGION, S3, SECRET_KEY};
 use super::pods::locked;

@@ -16,6 +16,22 @@ const USER: i64 = 999;
 /// The part of what keeps copies of a database back.
 const BACKUP: &str = "backup";
 
+/// What a server runs as it starts: the administrator has the password that the Secret says, also
+/// where the data is older than that, as after a destroy that kept it. Who is in the pod needs none
+/// to come in.
+const ADMITS: &str = "\
+tries=1800
+until psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --host=/var/run/postgresql --username=postgres --dbname=postgres 2>/dev/null <<'SQL'
+\\set password `printf %s \"$POSTGRES_PASSWORD\"`
+ALTER ROLE postgres PASSWORD :'password';
+SQL
+do
+  tries=$((tries - 1))
+  [ $tries -gt 0 ] || exit 1
+  sleep 0.5
+done
+";
+
 impl<'a> Lowering<'a> {
     pub(super) fn postgres(&mut self, fields: &mut Fields<'a>) {
         if fields.number::<u32>("replicas").is_some_and(|n| n > 1) {
@@ -101,6 +117,7 @@ impl<'a> Lowering<'a> {
                     "valueFrom": { "secretKeyRef": { "name": name, "key": ADMINISTRATOR } },
                 },
             ],
+            "lifecycle": { "postStart": { "exec": { "command": ["sh", "-c", ADMITS] } } },
             // Recovery after a crash may take long; it is not to be killed for it.
             "startupProbe": probe(2, 900),
             "readinessProbe": probe(5, 3),
