@@ -330,5 +330,14 @@ fn the_shop_runs_on_a_cluster_by_the_same_source() {
         api.find("/api/orders")["orders"].as_array().map(Vec::len),
         Some(3)
     );
-    got(&api);
+    let found = shop.kubectl(&[
+        "exec",
+        "uploads-0",
+        "--",
+        "find",
+        "/data/objects",
+        "-type",
+        "f",
+    ]);
+    assert!(found.contains("receipt"), "{found}");
 }
