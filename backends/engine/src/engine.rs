@@ -13,7 +13,7 @@ use crate::error::{EngineError, StateError};
 use crate::lease::Host;
 use crate::ledger::Ledger;
 use crate::object::{Object, ObjectId, Scope};
-use crate::plan::{Goal, Operation, Plan, Words};
+use crate::plan::{Goal, Operation, Plan, PolicyResult, Words};
 use crate::planner::{self, Inputs};
 use crate::recover;
 use crate::state::State;
@@ -26,6 +26,7 @@ pub struct Engine {
     pub(crate) ledger: Ledger,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) cases: Cases,
+    policies: Vec<PolicyResult>,
 }
 
 impl Engine {
@@ -43,6 +44,7 @@ impl Engine {
             backends,
             host,
             cases: Cases::default(),
+            policies: Vec::new(),
         }
     }
 
@@ -50,6 +52,12 @@ impl Engine {
     #[must_use]
     pub fn writing(self, cases: Cases) -> Self {
         Self { cases, ..self }
+    }
+
+    /// With what came of the program's policies, which plans of it tell.
+    #[must_use]
+    pub fn judged(self, policies: Vec<PolicyResult>) -> Self {
+        Self { policies, ..self }
     }
 
     /// The state, releases and recent plans of the scope.
@@ -173,6 +181,10 @@ impl Engine {
         .map_err(EngineError::Refused)?;
         plan.desired = desired;
         plan.facts = wanted.facts;
+        // A release that is gone back to is not the program that was asked.
+        if goal == Goal::Apply && wanted.returns_to.is_none() {
+            plan.policies.clone_from(&self.policies);
+        }
         plan.returns_to = wanted.returns_to;
         plan.secrets = wanted.secrets;
         plan.problems = self.check(&plan).await;

@@ -165,7 +165,8 @@ pub use ledger::Ledger;
 pub use object::{HeldData, Object, ObjectId, OnChange, Scope, spec_digest};
 pub use plan::{
     Action, Blocked, Conflict, DataFate, DataWord, Drift, DriftKind, FieldChange, Goal, MadeFrom,
-    NodeAction, NodeChange, OpId, Operation, Plan, Precondition, SpecChange, Token, Words,
+    NodeAction, NodeChange, OpId, Operation, Plan, PolicyResult, PolicyWarning, Precondition,
+    SpecChange, Token, Words,
 };
 pub use render::{Markdown, Style, marker, render_markdown, render_sarif, render_text};
 #[cfg(feature = "sabotage")]

@@ -55,6 +55,9 @@ pub struct Plan {
     /// What [`Backend::check`](crate::Backend::check) found. One that stops keeps apply from
     /// beginning.
     pub problems: Vec<Problem>,
+    /// What came of the policies that hold in the environment.
+    #[serde(default)]
+    pub policies: Vec<PolicyResult>,
     /// A cost limit of the environment that nobody can check: the target gives no prices.
     pub budget: Option<String>,
     /// The digest that it goes by: over all of the above but [`Plan::graph`] and [`Plan::desired`].
@@ -352,6 +355,33 @@ impl Conflict {
             .map_or(self.object.as_str(), NodePath::as_str);
         format!("{whose}:{}", self.path)
     }
+}
+
+/// What came of a policy. What breaks one that does not merely warn is an error of the program, and
+/// there is no plan then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyResult {
+    /// Its name; of another package, with that before it.
+    pub name: String,
+    /// Where it stands.
+    pub place: Place,
+    /// Of how many things it was asked.
+    pub asked: usize,
+    /// How many of them break it and have a waiver.
+    pub waived: usize,
+    /// How many of them break it without one.
+    pub broken: usize,
+    /// What it says of those.
+    pub warnings: Vec<PolicyWarning>,
+}
+
+/// What a policy says of a thing that breaks it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyWarning {
+    /// What it says.
+    pub message: String,
+    /// The field that breaks it.
+    pub place: Option<Place>,
 }
 
 /// A difference between the world and what was last applied to it.

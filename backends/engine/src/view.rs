@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::backend::{Note, Problem};
 use crate::plan::{
     Action, Blocked, Conflict, DataFate, Drift, Goal, NodeAction, NodeChange, OpId, Operation,
-    Plan, SpecChange,
+    Plan, PolicyResult, SpecChange,
 };
 use crate::planner;
 
@@ -44,6 +44,8 @@ pub struct PlanView {
     pub notes: Vec<Note>,
     /// What is sure to go wrong, or good to know, before anything is changed.
     pub problems: Vec<Problem>,
+    /// What came of the policies that hold in the environment.
+    pub policies: Vec<PolicyResult>,
     /// The environment's cost limit. It is not checked: no target gives prices.
     pub budget: Option<String>,
     /// The release that it goes back to.
@@ -193,6 +195,7 @@ impl PlanView {
             blocked: Vec::new(),
             notes: Vec::new(),
             problems: Vec::new(),
+            policies: Vec::new(),
             budget: None,
             returns_to: None,
             secrets: Vec::new(),
@@ -227,6 +230,7 @@ impl PlanView {
             blocked: plan.blocked.clone(),
             notes: plan.notes.clone(),
             problems: plan.problems.clone(),
+            policies: plan.policies.clone(),
             budget: plan.budget.clone(),
             returns_to: plan.returns_to,
             secrets: plan

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use plat_engine::{
     ApplyOptions, Attach, Backend, DataWord, Engine, Host as _, Inspect, Interrupts, Markdown,
-    NodeStatus, Outcome, Plan, PlanView, S3, Scope, State, Style, ThisMachine, Words,
+    NodeStatus, Outcome, Plan, PlanView, PolicyResult, S3, Scope, State, Style, ThisMachine, Words,
     render_markdown, render_sarif, render_text,
 };
 use plat_model::{Cases, Graph, Hold, TargetId};
@@ -83,6 +83,12 @@ impl Deployment {
     /// With the cases of the program's variants, so that plans show values as people write them.
     pub fn writing(self, cases: Cases) -> Self {
         let engine = self.engine.writing(cases);
+        Self { engine, ..self }
+    }
+
+    /// With what came of the program's policies, which plans of it tell.
+    pub fn judged(self, policies: Vec<PolicyResult>) -> Self {
+        let engine = self.engine.judged(policies);
         Self { engine, ..self }
     }
 

@@ -21,6 +21,7 @@ mod junit;
 mod keys;
 mod packages;
 mod planfile;
+mod policies;
 mod program;
 mod progress;
 mod project;

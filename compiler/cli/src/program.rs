@@ -12,11 +12,12 @@ use plat_semantics::{
     Database, EnvironmentInfo, OutShape, PackageInput, PolicyOutcome, Project, Source, TestOutcome,
     parse_manifest,
 };
-use plat_syntax::{Diagnostic, Label, Severity};
+use plat_syntax::{Diagnostic, Label, LineIndex, Severity};
 
 use crate::deploy::Deployment;
 use crate::failure::{Failure, Stop};
 use crate::packages;
+use crate::policies;
 use crate::project::{self, MANIFEST, ReadError};
 use crate::report::{self, Sources};
 use crate::states;
@@ -495,7 +496,20 @@ impl Program {
         let state = states::of(graph);
         let (scope, place) = (Scope::of(graph), Place::of(graph));
         let deployment = Deployment::open(scope, &place, state, &self.root, terminal)?;
-        Ok(deployment.writing(self.cases()))
+        let policies = policies::results(self, &graph.environment.name);
+        Ok(deployment.writing(self.cases()).judged(policies))
+    }
+
+    /// Where a label stands, in lines and columns.
+    pub fn place(&self, label: &Label) -> Option<plat_model::Place> {
+        let text = self.texts.get(&*label.file).map(String::as_str);
+        let text = text.or_else(|| self.database.source(&label.file))?;
+        let (line, column) = LineIndex::new(text).line_column(text, label.range.start);
+        Some(plat_model::Place {
+            file: label.file.to_string(),
+            line,
+            column,
+        })
     }
 
     /// What other environments use of one, of those that are applied.

@@ -103,6 +103,53 @@ fn a_plan_file_is_shown_again_in_every_form() {
 }
 
 #[test]
+fn a_plan_tells_what_came_of_the_policies() {
+    let place = Place::app(&format!(
+        "{APP}\n{}",
+        r#"policy few(s: service) {
+    require  = s.scale.max < 2
+    message  = "`${s.name}` has ${s.scale.max} copies"
+    severity = "warning"
+}
+
+policy ready(s: service) { require = s.ready is some(_) }
+waive ready for api { reason = "it has no health yet", until = "2999-01-01" }
+"#
+    ));
+    place.write("api/api.py", b"");
+    let planned = place.run(&["plan", "dev", "-o", "x.plan"]);
+    assert_eq!(planned.code, Some(0), "{}", planned.err);
+    let line = "  policies: 1 holds, `few` warns of 1 of 1, 1 waived\n";
+    assert!(planned.out.contains(line), "{}", planned.out);
+    let json = place.run(&["show", "x.plan", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    let expected = serde_json::json!([
+        {
+            "name": "few",
+            "place": { "file": "app.plat", "line": 13, "column": 8 },
+            "asked": 1,
+            "waived": 0,
+            "broken": 1,
+            "warnings": [{
+                "message": "`api` has 2 copies",
+                "place": { "file": "app.plat", "line": 5, "column": 13 },
+            }],
+        },
+        {
+            "name": "ready",
+            "place": { "file": "app.plat", "line": 19, "column": 8 },
+            "asked": 1,
+            "waived": 1,
+            "broken": 0,
+            "warnings": [],
+        },
+    ]);
+    assert_eq!(json["policies"], expected);
+    let markdown = place.run(&["show", "x.plan", "--markdown"]).out;
+    assert!(markdown.contains("**Policies:**"), "{markdown}");
+}
+
+#[test]
 fn what_is_no_plan_is_told_and_nothing_is_done() {
     let place = app();
     assert_eq!(place.run(&["plan", "dev", "-o", "x.plan"]).code, Some(0));

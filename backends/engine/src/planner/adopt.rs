@@ -48,6 +48,7 @@ pub(crate) fn adopt(
         changes: Vec::new(),
         notes: Vec::new(),
         problems: Vec::new(),
+        policies: Vec::new(),
         budget: None,
         digest: Digest::of(b""),
     };

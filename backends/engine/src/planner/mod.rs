@@ -96,6 +96,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
         changes,
         notes,
         problems: Vec::new(),
+        policies: Vec::new(),
         budget: inputs.graph.and_then(budget),
         digest: Digest::of(b""),
     })

@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 
 use super::markdown_text::{code, html, plain};
 use crate::plan::{DataFate, Goal, NodeAction};
-use crate::render::{conflict_text, drift_text, healed, name_of, secret_text, summary_line};
+use crate::render::{
+    conflict_text, drift_text, healed, name_of, policies_line, secret_text, summary_line,
+};
 use crate::view::{ChangeView, PlanView};
 
 /// How a plan is written as Markdown.
@@ -75,6 +77,7 @@ pub fn render_markdown(view: &PlanView, how: &Markdown) -> String {
     page.list("**Secrets:**", &secrets(view), how);
     page.list("**Changes:**", &rows(&rest), how);
     page.list("**Before it begins:**", &warnings(view), how);
+    page.list("**Policies:**", &policies(view), how);
     page.list("**Good to know:**", &notes(view), how);
     page.details(&view.changes, how);
     page.out.push_str(&foot(view, how));
@@ -204,6 +207,25 @@ fn at(place: Option<&plat_model::Place>) -> String {
 
 fn stoppers(view: &PlanView) -> Vec<String> {
     problems(view, true)
+}
+
+/// What came of the policies: all in a line, then what those say that warn.
+fn policies(view: &PlanView) -> Vec<String> {
+    if view.policies.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![plain(&policies_line(&view.policies))];
+    for policy in &view.policies {
+        lines.extend(policy.warnings.iter().map(|warning| {
+            format!(
+                "{}: {}{}",
+                code(&policy.name),
+                plain(&warning.message),
+                at(warning.place.as_ref())
+            )
+        }));
+    }
+    lines
 }
 
 fn warnings(view: &PlanView) -> Vec<String> {

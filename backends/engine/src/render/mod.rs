@@ -11,7 +11,9 @@ pub use self::sarif::render_sarif;
 
 use self::page::{Line, Page, Role, columns};
 use crate::backend::{Note, NoteKind};
-use crate::plan::{Action, Conflict, DataFate, Drift, DriftKind, Goal, NodeAction, SpecChange};
+use crate::plan::{
+    Action, Conflict, DataFate, Drift, DriftKind, Goal, NodeAction, PolicyResult, SpecChange,
+};
 use crate::time::utc;
 use crate::view::{ChangeView, FieldView, OperationView, PlanView};
 
@@ -57,6 +59,9 @@ pub fn render_text(view: &PlanView, style: &Style) -> String {
         writer.notes(view);
     }
     writer.problems(view);
+    if !view.nothing_to_do {
+        writer.policies(view);
+    }
     writer.foot(view);
     writer.page.text()
 }
@@ -105,6 +110,17 @@ impl Writer {
                     .push(Role::Plain, format!("   {}", secret_text(secret.since))),
             );
         }
+        self.gap();
+    }
+
+    /// What those say that warn stands above the plan, with the source.
+    fn policies(&mut self, view: &PlanView) {
+        if view.policies.is_empty() {
+            return;
+        }
+        self.gap();
+        let text = format!("  policies: {}", policies_line(&view.policies));
+        self.add(Line::new().push(Role::Plain, text).folding());
         self.gap();
     }
 
@@ -392,6 +408,26 @@ fn summary_line(view: &PlanView) -> String {
         ));
     }
     parts.join(" · ")
+}
+
+/// What came of all policies, in one line: "3 hold, `small` warns of 2 of 5, 1 waived".
+fn policies_line(policies: &[PolicyResult]) -> String {
+    let (hold, warn): (Vec<_>, Vec<_>) = policies.iter().partition(|p| p.broken == 0);
+    let mut parts = Vec::new();
+    match hold.len() {
+        0 => {}
+        1 => parts.push("1 holds".to_owned()),
+        more => parts.push(format!("{more} hold")),
+    }
+    parts.extend(warn.iter().map(|policy| {
+        let (name, broken, asked) = (&policy.name, policy.broken, policy.asked);
+        format!("`{name}` warns of {broken} of {asked}")
+    }));
+    let waived: usize = policies.iter().map(|policy| policy.waived).sum();
+    if waived > 0 {
+        parts.push(format!("{waived} waived"));
+    }
+    parts.join(", ")
 }
 
 /// What happened to a thing since it was applied, in a sentence.

@@ -19,7 +19,7 @@ struct Rule {
     level: &'static str,
 }
 
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 10] = [
     Rule {
         id: "plan/stops",
         says: "The plan can't be applied",
@@ -28,6 +28,11 @@ const RULES: [Rule; 9] = [
     Rule {
         id: "plan/warning",
         says: "Good to know before it is applied",
+        level: "warning",
+    },
+    Rule {
+        id: "plan/policy",
+        says: "A policy warns of it",
         level: "warning",
     },
     Rule {
@@ -88,6 +93,12 @@ pub fn render_sarif(view: &PlanView) -> Json {
             format!("{}{next}", problem.message),
             problem.place.as_ref(),
         );
+    }
+    for policy in &view.policies {
+        for warning in &policy.warnings {
+            let message = format!("{}: {}", policy.name, warning.message);
+            add("plan/policy", message, warning.place.as_ref());
+        }
     }
     for change in &view.changes {
         for operation in &change.operations {

@@ -130,6 +130,26 @@ impl Bench {
     }
 }
 
+/// What came of a policy that warns.
+pub(crate) fn judged() -> plat_engine::PolicyResult {
+    let place = |file: &str, line| plat_model::Place {
+        file: file.into(),
+        line,
+        column: 1,
+    };
+    plat_engine::PolicyResult {
+        name: "two_copies".into(),
+        place: place("policies.plat", 3),
+        asked: 3,
+        waived: 1,
+        broken: 1,
+        warnings: vec![plat_engine::PolicyWarning {
+            message: "one copy is no copy".into(),
+            place: Some(place("shop.plat", 2)),
+        }],
+    }
+}
+
 /// Runs a future with a clock that never makes a test wait.
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()

@@ -3,7 +3,7 @@
 use plat_engine::{DataWord, Markdown, PlanView, Words, marker, render_markdown, render_sarif};
 
 use crate::app::graph;
-use crate::{Bench, run};
+use crate::{Bench, judged, run};
 
 fn named(plan: &plat_engine::Plan) -> PlanView {
     let mut view = PlanView::of(plan);
@@ -42,8 +42,8 @@ async fn eventful() -> PlanView {
     };
     let changed = "store db region=south\n\
                    thing api prod:scale=4 needs=db env.LOG=@all](http://x)`<b>|\nthing hit\nthing new";
-    let plan = bench.engine().plan(&graph(changed), &words).await.unwrap();
-    named(&plan)
+    let engine = bench.engine().judged(vec![judged()]);
+    named(&engine.plan(&graph(changed), &words).await.unwrap())
 }
 
 #[test]

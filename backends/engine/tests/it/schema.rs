@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::app::graph;
 use crate::world::Fault;
-use crate::{Bench, run};
+use crate::{Bench, judged, run};
 
 fn schema() -> Json {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/plan.schema.json");
@@ -20,6 +20,8 @@ async fn plans() -> Vec<PlanView> {
                 thing old\nstore logs\nbudget 900USD/month";
     let bench = Bench::new();
     let first = bench.up(shop).await;
+    let judging = bench.engine().judged(vec![judged()]);
+    let judging = judging.plan(&graph(shop), &Words::default()).await.unwrap();
     bench.fake.with(|world| {
         world.things.get_mut(&"thing/api".into()).unwrap().stopped = true;
         world.things.remove(&"thing/old".into());
@@ -78,7 +80,9 @@ async fn plans() -> Vec<PlanView> {
         version: "1".into(),
         since: 1_700_000_000_000,
     }];
-    let plans = [first, healing, changing, destroying, resuming, returning];
+    let plans = [
+        first, judging, healing, changing, destroying, resuming, returning,
+    ];
     let mut views: Vec<PlanView> = plans.iter().map(PlanView::of).collect();
     views.push(PlanView::comparing(
         &graph(shop),
