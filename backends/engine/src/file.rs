@@ -1,5 +1,7 @@
 //! The plan as a file: what `plan -o` writes, `show` prints again and `apply FILE` runs.
 
+use plat_model::Graph;
+
 use crate::plan::Plan;
 use crate::sealed::{self, SealError};
 use crate::sign::{SigningKey, VerifyingKey};
@@ -75,7 +77,9 @@ pub fn plan_from_bytes(bytes: &[u8]) -> Result<PlanFile, SealError> {
     let (plan, signed_by) = sealed::open_signed::<Plan>("plan", Plan::FORMAT, bytes)?;
     let says = plan.digest.clone();
     let plan = plan.sealed();
-    if plan.digest == says {
+    // The digest covers that of the graph.
+    let graph = plan.graph.as_ref().map(Graph::digest);
+    if plan.digest == says && plan.made_from.graph == graph {
         Ok(PlanFile { plan, signed_by })
     } else {
         Err(SealError::Damaged {

@@ -161,8 +161,11 @@ fn differences(plan: &Plan, now: &Plan) -> Vec<String> {
     for operation in &plan.operations {
         match after.get(&operation.object) {
             Some(again) => lines.extend(difference(operation, again)),
-            // Why it is not known is told as what moved.
-            None if blocked.contains(&operation.object) => {}
+            // Why is told as what moved.
+            None if blocked.contains(&operation.object) => lines.push(format!(
+                "{}: what is to be done with it is not known",
+                operation.label
+            )),
             None => lines.push(format!(
                 "{}: there is nothing to do about it any more",
                 operation.label

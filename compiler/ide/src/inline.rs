@@ -45,7 +45,9 @@ pub fn inline_let(db: &Database, file: FileId, range: TextRange) -> Option<Assis
             continue;
         }
         let place = reference.place;
-        if !fits(db, place, &inside, &text) {
+        // Each file has names of its own by its `use`.
+        let elsewhere = place.file != at.file && !inside.is_empty();
+        if elsewhere || !fits(db, place, &inside, &text) {
             return None;
         }
         edits.push(FileEdit {

@@ -217,6 +217,43 @@ fn what_others_changed_is_shown_with_who_did() {
 }
 
 #[test]
+fn what_is_left_to_others_stays_as_they_have_it() {
+    let fleet = Fleet::new("leaves").with_token();
+    edit(
+        &fleet.home,
+        SOURCE,
+        "env prod {",
+        "env prod { leave = [web.scale], ",
+    );
+    fleet.apply();
+    let copies = || fleet.json(&["get", "deployment", "web"])["spec"]["replicas"].clone();
+    assert_eq!(copies(), json!(2));
+    let scale = ["-n", "leaves", "scale", "deployment/web", "--replicas=3"];
+    fleet.cluster.kubectl(&scale);
+    fleet.nothing_to_do();
+
+    // What the source says of it is nothing to it, and what changes beside it leaves it alone.
+    edit(&fleet.home, SOURCE, "scale     = 2", "scale     = 1");
+    fleet.nothing_to_do();
+    edit(&fleet.home, SOURCE, "\"first\"", "\"second\"");
+    fleet.apply();
+    fleet.answers("GREETING", "second");
+    assert_eq!(copies(), json!(3));
+    fleet.nothing_to_do();
+
+    // Taken back it is still theirs, until the word for it is said.
+    edit(&fleet.home, SOURCE, "leave = [web.scale], ", "");
+    let plan = fleet.plan();
+    assert_eq!(plan.code, 1, "{}", plan.stdout);
+    let word = "web:spec.replicas";
+    assert!(plan.stdout.contains("spec.replicas"), "{}", plan.stdout);
+    let taken = fleet.platc(&["apply", "prod", "--yes", "--take", word]);
+    assert_eq!(taken.code, 0, "{}", taken.stderr);
+    assert_eq!(copies(), json!(1));
+    fleet.nothing_to_do();
+}
+
+#[test]
 fn objects_of_kinds_that_others_brought_are_kept_like_all_others() {
     let fleet = Fleet::new("kinds").with_token();
     let widget = r#"

@@ -434,6 +434,12 @@ fn a_plan_file_is_read_back_and_an_edited_one_is_not() {
         let plan = bench.plan(SHOP).await.unwrap();
         let bytes = plan_to_bytes(&plan).unwrap();
         assert_eq!(plan_from_bytes(&bytes).unwrap().plan, plan);
+        // Sealed anew by whoever put another program into it.
+        let mut other = plan.clone();
+        other.graph = Some(graph("thing api"));
+        let other = plan_to_bytes(&other).unwrap();
+        let why = plan_from_bytes(&other).unwrap_err().to_string();
+        assert!(why.contains("the plan's digest does not fit it"), "{why}");
         let text = String::from_utf8(bytes).unwrap();
         let edited = text.replacen("\"create\"", "\"delete\"", 1);
         insta::assert_snapshot!(

@@ -43,6 +43,23 @@ fn what_was_only_touched_would_be_done_the_same() {
 }
 
 #[test]
+fn of_what_can_not_be_read_nobody_says_that_it_would_be_the_same() {
+    run(async {
+        let bench = Bench::new();
+        bench.up(SHOP).await;
+        let plan = bench
+            .plan(&SHOP.replace("scale=2", "scale=3"))
+            .await
+            .unwrap();
+        bench.fake.with(|w| w.unreadable.insert("thing/api".into()));
+        let told = refused(&bench, &plan).await;
+        assert!(!told.contains("the same"), "{told}");
+        let line = "thing api: what is to be done with it is not known";
+        assert!(told.contains(line), "{told}");
+    });
+}
+
+#[test]
 fn what_a_plan_would_do_by_now_is_told_beside_what_it_says() {
     run(async {
         let bench = Bench::new();

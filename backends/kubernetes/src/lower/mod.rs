@@ -104,6 +104,7 @@ pub(crate) struct Made {
     label: String,
     after: Vec<String>,
     on_change: Vec<(&'static str, OnChange)>,
+    leave: Vec<&'static str>,
     holds: Option<HeldData>,
     place: Option<Place>,
     goes_back: bool,
@@ -120,6 +121,7 @@ impl Made {
         object.holds_data = self.holds;
         // What runs the app: a bad version gives way to the one before it.
         object.goes_back = self.goes_back;
+        object.leave = self.leave.into_iter().map(str::to_owned).collect();
         let on_change = self.on_change.into_iter();
         object.on_change = on_change.map(|(part, c)| (part.to_owned(), c)).collect();
         object
@@ -147,6 +149,8 @@ struct Put<'a> {
     label: String,
     after: Vec<String>,
     on_change: Vec<(&'static str, OnChange)>,
+    /// Which parts of it are somebody else's once it is made.
+    leave: Vec<&'static str>,
     holds: Option<HeldData>,
 }
 
@@ -164,6 +168,7 @@ impl<'a> Put<'a> {
             label: format!("{kind} {name}"),
             after: Vec::new(),
             on_change: Vec::new(),
+            leave: Vec::new(),
             holds: None,
         }
     }
@@ -185,6 +190,11 @@ impl<'a> Put<'a> {
 
     fn on_change(mut self, part: &'static str, change: OnChange) -> Self {
         self.on_change.push((part, change));
+        self
+    }
+
+    fn leave(mut self, parts: &[&'static str]) -> Self {
+        self.leave.extend(parts);
         self
     }
 
@@ -342,6 +352,7 @@ impl<'a> Lowering<'a> {
             label: put.label,
             after,
             on_change: put.on_change,
+            leave: put.leave,
             holds: put.holds,
             place: origin.and_then(|origin| self.graph.origins.place(origin).cloned()),
             goes_back: put.node.is_some() && matches!(put.kind, "Deployment" | "DaemonSet"),

@@ -13,10 +13,19 @@ pub(super) struct Copies {
     pub(super) most: u32,
     /// How busy the processors may be, in percent.
     cpu: u32,
+    /// Whether how many there are is somebody else's once there are some.
+    pub(super) left: bool,
 }
 
 impl Copies {
     pub(super) fn of(fields: &mut Fields<'_>) -> Self {
+        Self {
+            left: fields.leaves("scale"),
+            ..Self::said(fields)
+        }
+    }
+
+    fn said(fields: &mut Fields<'_>) -> Self {
         let number = |value: &Value| value.as_int().and_then(|n| u32::try_from(n).ok());
         let Some(scale) = fields.get("scale") else {
             return Self::fixed(1);
@@ -50,6 +59,7 @@ impl Copies {
             least: least.max(1),
             most: most.max(1),
             cpu: cpu.max(1),
+            left: false,
         }
     }
 
@@ -58,6 +68,7 @@ impl Copies {
             least: count,
             most: count,
             cpu: 80,
+            left: false,
         }
     }
 
@@ -82,9 +93,15 @@ impl<'a> Lowering<'a> {
                     },
                 }],
             }});
+            let left: &[_] = if copies.left {
+                &["spec.minReplicas", "spec.maxReplicas", "spec.metrics"]
+            } else {
+                &[]
+            };
             self.put(
                 Put::new("HorizontalPodAutoscaler", "autoscaling/v2", name, body)
                     .of(fields)
+                    .leave(left)
                     .label(format!("scale of {}", fields.path))
                     .after([object_id("Deployment", name)]),
             );

@@ -31,9 +31,11 @@ impl<'a> Lowering<'a> {
             "strategy": strategy,
             "template": self.template(fields, MAIN, &pod),
         }});
+        let left: &[_] = if copies.left { &["spec.replicas"] } else { &[] };
         let kind = &fields.node.kind.name;
         let put = Put::new("Deployment", "apps/v1", &name, body)
             .of(fields)
+            .leave(left)
             .label(format!("{kind} {}", fields.path))
             .after(pod.after)
             .on_change("spec.template", change)

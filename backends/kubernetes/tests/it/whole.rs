@@ -56,3 +56,25 @@ fn many_are_made_side_by_side_and_stand_in_their_order() {
     assert_eq!(one.len(), 6);
     assert!(one.iter().all(|(name, text)| all.get(name) == Some(text)));
 }
+
+#[test]
+fn how_many_copies_run_can_be_left_to_others() {
+    let program = |left: &str| {
+        format!(
+            "app shop\n\
+             service api {{ run = image(\"r/api:1\"), scale = 2 }}\n\
+             service busy {{ run = image(\"r/api:1\"), scale = 2..5 }}\n\
+             env prod {{ target = kubernetes {{ context = \"c\" }}, leave = [{left}] }}\n"
+        )
+    };
+    let lowered = lowered(&program("api.scale, busy.scale")).unwrap();
+    let left = |id: &str| {
+        let object = lowered.objects.iter().find(|o| o.id.as_str() == id);
+        object.unwrap().leave.clone()
+    };
+    assert_eq!(left("Deployment/api"), ["spec.replicas"]);
+    let autoscaled = ["spec.minReplicas", "spec.maxReplicas", "spec.metrics"];
+    assert_eq!(left("HorizontalPodAutoscaler/busy"), autoscaled);
+    assert_eq!(left("Service/api"), [""; 0]);
+    insta::assert_snapshot!(shown(&program("api.env.LOG, api.port")));
+}

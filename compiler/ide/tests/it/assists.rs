@@ -65,6 +65,9 @@ fn a_let_stays_where_its_value_could_mean_something_else() {
         // In the closure `n` is another.
         "let n = 2\nlet o$0ne = n + 1\nlet all = [1, 2].map(|n| n + one)\nservice api { run = \
          image(\"a:1\"), env = { ALL = \"${all.length()}\" } }\n",
+        // The file that names it has another `use`.
+        "//- /a.plat\nuse shared.{ base }\nlet cop$0ies = base + 1\n//- /b.plat\nlet more = copies\n\
+         //- package shared\n//- /c.plat\npub let base = 2\n",
         // Nobody names it.
         "let cop$0ies = 2\nservice api { run = image(\"a:1\"), scale = 2 }\n",
     ] {
