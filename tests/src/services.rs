@@ -36,6 +36,11 @@ impl Services {
     /// What the target says of the images of data services: `images = { … }`.
     pub const IMAGES: &str = "postgres = \"localhost/postgres:1\", redis = \"localhost/python:1\", nats = \"localhost/nats:1\", \"nats-box\" = \"localhost/tools:1\", s3 = \"localhost/tools:1\"";
 
+    /// A program that the images hold and that runs anywhere: `versitygw`, an S3 server.
+    pub fn tool(&self, name: &str) -> PathBuf {
+        self.dir.join("tools/usr/local/bin").join(name)
+    }
+
     /// Puts the images on the node.
     pub fn load(&self, cluster: &Cluster) {
         let part = |name: &str| self.dir.join(name);

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
+#[cfg(feature = "cluster")]
+use plat_tests::edit;
 use plat_tests::{Home, Ran, SOON, answers, apps, eventually, free_port, install};
 
 /// An S3 server that ends with the test.
@@ -31,7 +33,10 @@ fn serve(home: &Home, port: u16) -> Server {
         }],
     });
     home.write("s3.json", &config.to_string());
-    let mut command = home.command(&["internal", "s3", "s3.json"]);
+    started(home.command(&["internal", "s3", "s3.json"]), port)
+}
+
+fn started(mut command: Command, port: u16) -> Server {
     let server = Server(command.stdout(Stdio::null()).spawn().unwrap());
     eventually("the S3 server", SOON, || {
         std::net::TcpStream::connect(("127.0.0.1", port))
@@ -171,4 +176,50 @@ fn a_plan_is_made_on_one_machine_with_a_key_that_only_reads_and_applied_on_anoth
     assert_eq!(releases.code, 0, "{}", releases.stderr);
     let releases: serde_json::Value = serde_json::from_str(&releases.stdout).unwrap();
     assert_eq!(releases["releases"].as_array().unwrap().len(), 1);
+}
+
+/// VersityGW, an S3 server of others. Of two who write at once one is refused there as well.
+#[cfg(feature = "cluster")]
+#[test]
+fn a_server_that_others_wrote_keeps_a_state_too() {
+    let home = Home::new();
+    let port = free_port();
+    let buckets = home.path().join("buckets");
+    std::fs::create_dir_all(buckets.join("states")).unwrap();
+    let mut command = Command::new(plat_tests::services().tool("versitygw"));
+    command
+        .args(["--region", "local", "--port"])
+        .arg(format!("127.0.0.1:{port}"))
+        .arg("posix")
+        .arg(&buckets)
+        .env("ROOT_ACCESS_KEY", "ci")
+        .env("ROOT_SECRET_KEY", "a secret");
+    let _server = started(command, port);
+    app(&home, port);
+    let up = platc(&home, "a secret", &["up", "--yes"]);
+    assert_eq!(up.code, 0, "{}", up.stderr);
+    answers(&home, "hello.localhost", "/");
+
+    edit(&home, "hello/hello.plat", "\"first\"", "\"second\"");
+    let both = std::thread::scope(|scope| {
+        let apply = || platc(&home, "a secret", &["up", "--yes", "--wait"]);
+        let both = [scope.spawn(apply), scope.spawn(apply)];
+        both.map(|one| one.join().unwrap())
+    });
+    assert!(both.iter().any(|one| one.code == 0), "{both:?}");
+    let releases = platc(&home, "a secret", &["releases", "--json"]);
+    let releases: serde_json::Value = serde_json::from_str(&releases.stdout).unwrap();
+    assert_eq!(releases["releases"].as_array().unwrap().len(), 2);
+    let again = platc(&home, "a secret", &["plan", "--detailed-exitcode"]);
+    assert_eq!(again.code, 0, "{}{}", again.stdout, again.stderr);
+
+    let refused = platc(&home, "another", &["plan"]);
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.stderr.contains("s3://states/plat/hello/dev"),
+        "{}",
+        refused.stderr
+    );
+    let gone = platc(&home, "a secret", &["destroy", "--yes"]);
+    assert_eq!(gone.code, 0, "{}", gone.stderr);
 }
