@@ -1,4 +1,4 @@
-//! A real `kill -9` of `platc`, in three hundred applies (`PLAT_KILL_CASES` says how many), at moments
+//! A real `kill -9` of `platc`, in two hundred applies (`PLAT_KILL_CASES` says how many), at moments
 //! spread over the whole of an apply and at its boundaries: the lease, each record of the journal, the
 //! release. After each, the next apply finishes the work, makes nothing twice, leaves nothing behind,
 //! and then there is nothing to do.
@@ -22,7 +22,7 @@ const HOMES: u32 = 4;
 
 fn cases() -> u32 {
     let said = std::env::var("PLAT_KILL_CASES").ok();
-    said.and_then(|n| n.parse().ok()).unwrap_or(300)
+    said.and_then(|n| n.parse().ok()).unwrap_or(200)
 }
 
 /// How many copies a round's version has.

@@ -112,10 +112,11 @@ fn the_shop_takes_orders_and_survives_what_happens_to_it() {
     }
 
     // The database is killed; the shop goes on taking orders.
-    let server: i32 = rows(&home, "select pg_backend_pid()::bigint")
-        .try_into()
-        .expect("a pid");
-    let postmaster = parent(server);
+    let mut session = database(&home);
+    let server = session.query_one("select pg_backend_pid()", &[]);
+    // It lives as long as the session.
+    let postmaster = parent(server.expect("a row").get(0));
+    drop(session);
     kill(postmaster, "KILL");
     eventually("orders after the database's death", SOON, || {
         let reply = get(home.port(), HOST, "/api/orders")?;
