@@ -12,7 +12,7 @@ use crate::ledger::Held;
 use crate::object::ObjectId;
 use crate::plan::{OpId, Plan};
 use crate::recover;
-use crate::run::Run;
+use crate::run::{Beat, Run};
 use crate::stale::moved;
 use crate::state::State;
 
@@ -186,7 +186,8 @@ impl Engine {
             return Ok(Outcome::default());
         }
         let mut held = self.take(options, interrupts, &on_event).await?;
-        let begun = async {
+        let mut beat = Beat::new();
+        let beginning = async {
             let mut state = self.ledger.load().await?;
             let seen = self.observe(&state, &plan.desired).await;
             let moved = moved(plan, &state, &seen);
@@ -208,7 +209,20 @@ impl Engine {
             self.bring_back(plan).await?;
             Ok(Begun::Ready(state))
         };
-        let state = match begun.await {
+        let mut beginning = Box::pin(beginning);
+        // What is got before the first operation may take minutes, and so may reading what is there.
+        let begun = loop {
+            tokio::select! {
+                begun = &mut beginning => break begun,
+                () = beat.due() => {
+                    if let Err(error) = beat.give(&mut held, &*self.host).await {
+                        break Err(error.into());
+                    }
+                }
+            }
+        };
+        drop(beginning);
+        let state = match begun {
             Ok(Begun::Ready(state)) => state,
             Ok(Begun::Stale(moved, then)) => {
                 // Given back first: what is told needs more reading, and others need not wait.
@@ -236,6 +250,7 @@ impl Engine {
             interrupts,
             on_event,
             held,
+            beat,
             outs: Arc::new(state.outs()),
             state,
             outcome: Outcome {

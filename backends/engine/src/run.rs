@@ -16,6 +16,7 @@ use crate::engine::Engine;
 use crate::error::StateError;
 use crate::interrupt::Interrupts;
 use crate::journal::Event as Journalled;
+use crate::lease::Host;
 use crate::ledger::{Held, RELEASES, TTL};
 use crate::object::ObjectId;
 use crate::pace::Pace;
@@ -35,6 +36,7 @@ pub(crate) struct Run<'a> {
     pub interrupts: &'a Interrupts,
     pub on_event: OnEvent,
     pub held: Held,
+    pub beat: Beat,
     pub state: State,
     /// What the objects that are there give to others.
     pub outs: Arc<BTreeMap<ObjectId, BTreeMap<String, serde_json::Value>>>,
@@ -79,11 +81,6 @@ impl<'a> Run<'a> {
             resting: FuturesUnordered::new(),
             rested: VecDeque::new(),
         };
-        let mut beat = tokio::time::interval(BEAT);
-        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        // The lease is new: the first tick is at once.
-        beat.tick().await;
-        let mut renewed = Instant::now();
         let mut heeded = 0;
         loop {
             let asked = self.interrupts.count();
@@ -115,13 +112,11 @@ impl<'a> Run<'a> {
                     }
                 }
                 Some(id) = calls.resting.next() => calls.rested.push_back(id),
-                _ = beat.tick() => match self.held.renew(&*self.engine.host).await {
-                    Ok(()) => renewed = Instant::now(),
-                    // It counts for a while yet, and is tried again.
-                    Err(error) if error != StateError::LeaseLost
-                        && renewed.elapsed() + BEAT < Duration::from_millis(TTL) => {}
-                    Err(error) => self.trouble(error),
-                },
+                () = self.beat.due() => {
+                    if let Err(error) = self.beat.give(&mut self.held, &*self.engine.host).await {
+                        self.trouble(error);
+                    }
+                }
                 () = self.interrupts.beyond(heeded) => {}
             }
         }
@@ -590,6 +585,49 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How often a sign of life is given: some may be lost before the lease counts as given up.
 const BEAT: Duration = Duration::from_millis(TTL / 6);
+
+/// The signs of life of whoever holds a lease, for as long as what it does takes.
+pub(crate) struct Beat {
+    ticks: tokio::time::Interval,
+    renewed: Instant,
+}
+
+impl Beat {
+    /// That of a lease that was taken just now.
+    pub(crate) fn new() -> Self {
+        let now = Instant::now();
+        let mut ticks = tokio::time::interval_at(now + BEAT, BEAT);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        Self {
+            ticks,
+            renewed: now,
+        }
+    }
+
+    /// Waits until the next sign is due. Safe to drop.
+    pub(crate) async fn due(&mut self) {
+        self.ticks.tick().await;
+    }
+
+    /// Gives a sign of life. One that fails is given again, as long as the last one counts.
+    ///
+    /// # Errors
+    /// Another has the lease, or may have it by now.
+    pub(crate) async fn give(
+        &mut self,
+        held: &mut Held,
+        host: &dyn Host,
+    ) -> Result<(), StateError> {
+        match held.renew(host).await {
+            Ok(()) => self.renewed = Instant::now(),
+            Err(error)
+                if error != StateError::LeaseLost
+                    && self.renewed.elapsed() + BEAT < Duration::from_millis(TTL) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
 
 /// The operations that may begin, in the plan's order.
 struct Queue {

@@ -1,7 +1,7 @@
 //! What an apply does when things go well, and when they don't.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -466,5 +466,70 @@ fn what_is_known_only_after_apply_is_handed_on() {
         // Also later, when the database itself has nothing to do.
         bench.up("store db\nthing api needs=db scale=2").await;
         assert_eq!(told(), ("thing/api".into(), known));
+    });
+}
+
+/// To make images may take many times as long as a sign of life counts.
+#[test]
+fn the_lease_is_held_while_what_is_needed_is_got() {
+    run(async {
+        let bench = Bench::new();
+        bench.up("thing a").await;
+        let plan = bench.plan("thing a\nthing b").await.unwrap();
+        bench.fake.with(|w| w.prepares = Duration::from_secs(120));
+        let mut far = bench.clone();
+        far.machine.name = "far";
+        far.machine.pid = 2;
+        let far = far.engine();
+        let mut slow = Box::pin(bench.apply(&plan));
+        let mut refused = 0;
+        let outcome = loop {
+            tokio::select! {
+                outcome = &mut slow => break outcome.unwrap(),
+                () = tokio::time::sleep(Duration::from_secs(1)) => {
+                    bench.machine.clock.fetch_add(1_000, Ordering::SeqCst);
+                    let never = Interrupts::default();
+                    let other = far.apply(&plan, &ApplyOptions::default(), &never, |_| {}).await;
+                    let other = other.unwrap_err();
+                    assert!(
+                        matches!(&other, EngineError::State(StateError::Busy { .. })),
+                        "{other}"
+                    );
+                    refused += 1;
+                }
+            }
+        };
+        assert!(outcome.is_complete(), "{outcome:#?}");
+        assert!(refused > 100, "{refused}");
+    });
+}
+
+/// Whoever was not heard of for too long begins nothing once another has taken over.
+#[test]
+fn nothing_is_begun_once_the_lease_is_lost_while_what_is_needed_is_got() {
+    run(async {
+        let bench = Bench::new();
+        bench.up("thing a").await;
+        let plan = bench.plan("thing a\nthing b").await.unwrap();
+        bench.fake.with(|w| w.prepares = Duration::from_secs(120));
+        let mut far = bench.clone();
+        far.machine.name = "far";
+        far.machine.pid = 2;
+        let mut slow = Box::pin(bench.apply(&plan));
+        tokio::select! {
+            ended = &mut slow => panic!("{ended:#?}"),
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+        bench.fake.with(|w| w.prepares = Duration::ZERO);
+        bench.machine.clock.fetch_add(60_000, Ordering::SeqCst);
+        far.up("thing a\nthing c").await;
+        let error = slow.await.unwrap_err();
+        assert!(
+            matches!(&error, EngineError::State(StateError::LeaseLost)),
+            "{error}"
+        );
+        let things: Vec<_> = bench.fake.things().into_keys().collect();
+        assert_eq!(things, ["thing/a", "thing/c"]);
+        assert!(far.plan("thing a\nthing c").await.unwrap().is_empty());
     });
 }

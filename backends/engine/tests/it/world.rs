@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use plat_engine::{
     Action, Backend, BackendError, Changed, DataFate, Done, Facts, Health, HeldData, Lowered, Made,
     Note, NoteKind, Object, ObjectId, Observation, Observed, OnChange, OpContext, OpError,
-    OpErrorKind, Operation, Precondition, Present, Problem, Refusal, Scope, SecretStore, Store,
-    Token,
+    OpErrorKind, Operation, Precondition, Present, Problem, ProgressSink, Refusal, Scope,
+    SecretStore, Store, Token,
 };
 use plat_model::{Data, FieldPath, Graph, TargetId, Value};
 use serde_json::json;
@@ -182,6 +182,8 @@ pub struct World {
     /// What runs with something that is another by now, and why.
     pub stale: BTreeMap<ObjectId, String>,
     pub problems: Vec<Problem>,
+    /// How long it takes to get what operations need.
+    pub prepares: Duration,
     /// Who changed a thing, where this target knows.
     pub touched: BTreeMap<ObjectId, Changed>,
     /// What others may read of a thing once it is there.
@@ -451,6 +453,20 @@ impl Backend for Fake {
 
     async fn check(&self, _: &Scope, _: &[&Operation]) -> Vec<Problem> {
         self.with(|w| w.problems.clone())
+    }
+
+    async fn prepare(
+        &self,
+        _: &Scope,
+        _: &Facts,
+        _: &[&Operation],
+        _: ProgressSink,
+    ) -> Vec<Problem> {
+        let takes = self.with(|w| w.prepares);
+        if !takes.is_zero() {
+            tokio::time::sleep(takes).await;
+        }
+        Vec::new()
     }
 
     async fn execute(&self, op: &Operation, context: &OpContext) -> Result<Done, OpError> {
