@@ -1,12 +1,13 @@
 //! Plans in files, and recent plans by their id.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use plat_engine::{Plan, PlanFile, SealError, SigningKey};
 
 use crate::deploy::Deployment;
 use crate::failure::{self, Failure, Stop};
 use crate::program::Program;
+use crate::project;
 use crate::states;
 use crate::targets::Place;
 use crate::terminal::Terminal;
@@ -100,11 +101,17 @@ pub fn recent(
     .into())
 }
 
-/// Where a plan is for. It says itself, so that no program is needed.
+/// Where a plan is for. It says itself, so that no program is needed; but images that are not in
+/// their registry yet are made of the source, which is looked for from `dir` or the current
+/// directory upwards.
 ///
 /// # Errors
 /// Its target can't be used.
-pub fn open_for(plan: &Plan, terminal: &Terminal) -> Result<Deployment, Failure> {
+pub fn open_for(
+    plan: &Plan,
+    dir: Option<&Path>,
+    terminal: &Terminal,
+) -> Result<Deployment, Failure> {
     let place = match &plan.graph {
         Some(graph) => Place::of(graph),
         // A destroy has no graph; its targets describe themselves.
@@ -114,6 +121,30 @@ pub fn open_for(plan: &Plan, terminal: &Terminal) -> Result<Deployment, Failure>
         }
     };
     let state = plan.graph.as_ref().and_then(states::of);
-    // Where the program is matters to planning alone.
-    Deployment::open(plan.scope.clone(), &place, state, Path::new("/"), terminal)
+    Deployment::open(plan.scope.clone(), &place, state, &source(dir), terminal)
+}
+
+/// Where the source may be: the package there, else the directory itself, in which what is missing
+/// is named as missing. What is there is used only where it is what the plan says.
+fn source(dir: Option<&Path>) -> PathBuf {
+    project::find(dir).unwrap_or_else(|_| {
+        let dir = dir.unwrap_or(Path::new("."));
+        std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_source_of_a_plan_is_the_package_or_the_directory_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().canonicalize().unwrap();
+        let below = dir.join("app/below");
+        std::fs::create_dir_all(&below).unwrap();
+        assert_eq!(source(Some(&below)), below);
+        std::fs::write(dir.join("app/plat.toml"), "").unwrap();
+        assert_eq!(source(Some(&below)), dir.join("app"));
+    }
 }

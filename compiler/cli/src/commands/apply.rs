@@ -24,7 +24,7 @@ pub fn run(arguments: &cli::Apply, global: &Global, terminal: &Terminal) -> Resu
                     .next("look at it with `platc show`, and have it signed by who approves it")
             })?;
         }
-        let deployment = planfile::open_for(&read.plan, terminal)?;
+        let deployment = planfile::open_for(&read.plan, global.dir.as_deref(), terminal)?;
         return planned(&deployment, &read.plan, arguments, terminal);
     }
     if arguments.verify_key.is_some() {
