@@ -18,11 +18,15 @@ const BACKUP: &str = "backup";
 
 /// What a server runs as it starts: the administrator has the password that the Secret says, also
 /// where the data is older than that, as after a destroy that kept it. Who is in the pod needs none
-/// to come in.
+/// to come in. No log of the server has the statement, which says the password: neither as one that
+/// ran, nor as one that took long or failed.
 const ADMITS: &str = "\
 tries=1800
 until psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --host=/var/run/postgresql --username=postgres --dbname=postgres 2>/dev/null <<'SQL'
 \\set password `printf %s \"$POSTGRES_PASSWORD\"`
+SET log_statement = 'none';
+SET log_min_duration_statement = -1;
+SET log_min_error_statement = 'panic';
 ALTER ROLE postgres PASSWORD :'password';
 SQL
 do
