@@ -178,6 +178,18 @@ impl<'a> Fields<'a> {
         });
     }
 
+    /// Says what is good to know of a field.
+    pub fn inform(&mut self, field: &str, message: String) {
+        let (place, path) = self.at(field);
+        self.told.notes.push(Note {
+            kind: NoteKind::Info,
+            node: Some(self.path.clone()),
+            field: path,
+            place,
+            message,
+        });
+    }
+
     /// Says that a field can't be kept.
     pub fn refuse(&mut self, field: &str, message: String, offers: Vec<String>) {
         let (place, path) = self.at(field);

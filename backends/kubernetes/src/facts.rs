@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use plat_engine::{Refusal, fields};
-use plat_model::{FieldPath, Graph, Node, NodePath, TargetId};
+use plat_model::{Digester, FieldPath, Graph, Node, NodePath, TargetId};
 use serde::{Deserialize, Serialize};
 
 use crate::image;
@@ -25,7 +25,7 @@ pub struct Facts {
 /// What an image is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Made {
-    /// The image that it stands on.
+    /// The image that it stands on, by its digest where it is pinned.
     pub base: String,
     /// The directory of the package, as the source says it.
     pub dir: String,
@@ -85,19 +85,24 @@ pub fn gather(root: &Path, target: &TargetId, graph: &Graph) -> Result<Facts, Ve
             },
         };
         // What a preparation makes of the same files counts as the same: nothing is run to plan.
-        let mut of = format!("{}\n{digest}\n{}", made.base, made.at);
+        let base = match graph.pins.get(made.base) {
+            Some(pin) => format!("{}@{}", made.base, pin.digest),
+            None => made.base.to_owned(),
+        };
+        let mut of = Digester::new("plat.kubernetes.image");
+        of.text(&base).text(&digest).text(made.at);
         for word in &made.prepare {
-            of.push('\n');
-            of.push_str(word);
+            of.text(word);
         }
-        let tag = format!("{}{}", names::hash(&of), names::hash(&digest));
+        let of = of.finish();
+        let tag = format!("{}{}", names::hash(of.as_str()), names::hash(&digest));
         let image = format!(
             "{}/{}:{tag}",
             registry.trim_end_matches('/'),
             names::name(&graph.app)
         );
         let of = Made {
-            base: made.base.to_owned(),
+            base,
             dir: made.dir.to_owned(),
             at: made.at.to_owned(),
             source: digest,

@@ -17,13 +17,15 @@ use tar::{EntryType, Header};
 
 /// A directory with more files than this is hardly what an image is made of.
 const MOST_FILES: usize = 50_000;
-/// What programs leave beside their source when they run.
-const LEFT_BEHIND: [&str; 3] = ["__pycache__", ".venv", "venv"];
+/// What programs leave beside their source when they run: never the same bytes twice.
+const LEFT_BEHIND: &str = "__pycache__";
+/// What is installed beside a source for the machine that it lies on.
+const INSTALLED: [&str; 2] = [".venv", "venv"];
 
 /// Which files of a directory become a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
-    /// The source: neither hidden files nor what `.gitignore` names.
+    /// The source: neither hidden files, nor what `.gitignore` names, nor what is installed beside it.
     Source,
     /// All that there is: of a copy in which there is nothing else.
     All,
@@ -76,6 +78,17 @@ pub fn source_digest(dir: &Path, at: &str) -> io::Result<String> {
     let mut hash = Hash(Sha256::new());
     write_layer(dir, at, Which::Source, &mut hash)?;
     Ok(written(hash.0))
+}
+
+/// Runs what keeps a thread busy on one of its own: the others go on meanwhile.
+///
+/// # Errors
+/// Those of `work`, and that it came to no end.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 /// The digest of something that is kept in a registry.
@@ -132,9 +145,10 @@ fn files(dir: &Path, which: Which) -> io::Result<Vec<PathBuf>> {
         .git_exclude(false)
         // What is above the package is no part of it.
         .parents(false)
-        .filter_entry(|entry| {
+        .filter_entry(move |entry| {
             let name = entry.file_name();
-            entry.depth() == 0 || !LEFT_BEHIND.iter().any(|left| name == *left)
+            let installed = which == Which::Source && INSTALLED.iter().any(|one| name == *one);
+            entry.depth() == 0 || !(name == LEFT_BEHIND || installed)
         })
         .build();
     let mut files = Vec::new();
@@ -194,15 +208,39 @@ mod tests {
         write(dir.path(), "a.log", "x");
         write(dir.path(), ".env", "x");
         write(dir.path(), "__pycache__/api.pyc", "x");
-        let mut bytes = Vec::new();
-        write_layer(dir.path(), "/srv/app", Which::Source, &mut bytes).unwrap();
-        let mut archive = tar::Archive::new(bytes.as_slice());
-        let names: Vec<String> = archive
-            .entries()
-            .unwrap()
-            .map(|e| e.unwrap().path().unwrap().display().to_string())
-            .collect();
+        write(dir.path(), "venv/bin/python", "x");
+        let names = names(dir.path(), Which::Source);
         assert_eq!(names, ["srv", "srv/app", "srv/app/api.py"]);
+    }
+
+    #[test]
+    fn a_layer_of_all_holds_what_was_installed_too() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["api.py", ".venv/bin/python", "venv/bin/python"] {
+            write(dir.path(), name, "x");
+        }
+        write(dir.path(), "venv/__pycache__/api.pyc", "x");
+        let mut names = names(dir.path(), Which::All);
+        names.retain(|name| name.contains('.') || name.contains("venv"));
+        let expected = [
+            "srv/app/.venv",
+            "srv/app/.venv/bin",
+            "srv/app/.venv/bin/python",
+            "srv/app/api.py",
+            "srv/app/venv",
+            "srv/app/venv/bin",
+            "srv/app/venv/bin/python",
+        ];
+        assert_eq!(names, expected);
+    }
+
+    fn names(dir: &Path, which: Which) -> Vec<String> {
+        let mut bytes = Vec::new();
+        write_layer(dir, "/srv/app", which, &mut bytes).unwrap();
+        let mut archive = tar::Archive::new(bytes.as_slice());
+        let entries = archive.entries().unwrap();
+        let name = |e: tar::Entry<'_, _>| e.path().unwrap().display().to_string();
+        entries.map(|e| name(e.unwrap())).collect()
     }
 
     #[test]

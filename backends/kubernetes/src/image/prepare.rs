@@ -7,10 +7,11 @@
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use tokio::process::Command;
+use rustix::process::{Pid, Signal};
+use tokio::process::{Child, Command};
 
 use super::push::PushError;
-use super::{Which, write_layer};
+use super::{Which, blocking, write_layer};
 use crate::facts::Made;
 
 /// How long a preparation may take: it may have to fetch much.
@@ -22,41 +23,78 @@ const TAIL: usize = 20;
 ///
 /// # Errors
 /// It can't be run, fails, or takes longer than 15 minutes.
-pub(super) async fn layer(source: &[u8], made: &Made) -> Result<Vec<u8>, PushError> {
+pub(super) async fn layer(source: Vec<u8>, made: &Made) -> Result<Vec<u8>, PushError> {
     let words = made.prepare.join(" ");
     let failed = |why: String| PushError {
         what: format!("preparing {} with `{words}`", made.dir),
         why,
         next: None,
     };
+    let Some((program, arguments)) = made.prepare.split_first() else {
+        return Ok(source);
+    };
     let room = tempfile::Builder::new().prefix("plat-prepare-").tempdir();
     let room = room.map_err(|e| failed(format!("making room for a copy: {e}")))?;
-    let mut archive = tar::Archive::new(source);
-    // The times of a layer are none: a program that compares times would be misled.
-    archive.set_preserve_mtime(false);
-    archive
-        .unpack(room.path())
+    // The room goes along: whoever drops this has it removed once nothing writes there any more.
+    let copied = blocking(move || {
+        let mut archive = tar::Archive::new(source.as_slice());
+        // The times of a layer are none: a program that compares times would be misled.
+        archive.set_preserve_mtime(false);
+        archive.unpack(room.path())?;
+        Ok(room)
+    });
+    let room = copied
+        .await
         .map_err(|e| failed(format!("copying it: {e}")))?;
     let dir = room.path().join(made.at.trim_start_matches('/'));
-    let Some((program, arguments)) = made.prepare.split_first() else {
-        return Ok(source.to_vec());
-    };
     let running = Command::new(program)
         .args(arguments)
         .current_dir(&dir)
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // With all that it starts.
+        .process_group(0)
         .kill_on_drop(true)
-        .output();
-    let ended = tokio::time::timeout(LIMIT, running).await;
+        .spawn()
+        .map_err(|e| failed(format!("starting {program}: {e}")))?;
+    let mut group = Group::of(&running);
+    let ended = tokio::time::timeout(LIMIT, running.wait_with_output()).await;
     let ended = ended.map_err(|_| failed("it took longer than 15 minutes".to_owned()))?;
-    let ended = ended.map_err(|e| failed(format!("starting {program}: {e}")))?;
+    group.0 = None;
+    let ended = ended.map_err(|e| failed(format!("waiting for {program}: {e}")))?;
     if !ended.status.success() {
         return Err(failed(said(&ended)));
     }
-    let mut layer = Vec::new();
-    write_layer(&dir, &made.at, Which::All, &mut layer)
-        .map_err(|e| failed(format!("reading what it made: {e}")))?;
-    Ok(layer)
+    let at = made.at.clone();
+    let read = blocking(move || {
+        let mut layer = Vec::new();
+        write_layer(&dir, &at, Which::All, &mut layer)?;
+        drop(room);
+        Ok(layer)
+    });
+    read.await
+        .map_err(|e| failed(format!("reading what it made: {e}")))
+}
+
+/// A program and all that it started: killed where nobody waits for its end any more. Its own group
+/// hears no Ctrl-C.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(leader: &Child) -> Self {
+        let id = leader.id().and_then(|id| i32::try_from(id).ok());
+        Self(id.and_then(Pid::from_raw))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // It may have ended just now.
+            let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        }
+    }
 }
 
 /// How it ended, and the last that it printed.
@@ -74,6 +112,8 @@ fn said(ended: &Output) -> String {
 mod tests {
     use super::*;
     use std::fs;
+    use std::io::Read as _;
+    use std::os::fd::AsRawFd as _;
 
     fn made(command: &[&str]) -> Made {
         Made {
@@ -106,7 +146,9 @@ mod tests {
     async fn what_is_prepared_goes_in_whatever_its_name() {
         let source = source(&[("a.txt", "1"), (".gitignore", "made\n")]);
         let script = "mkdir .deps && cp a.txt .deps/b.txt && echo 2 > made";
-        let one = layer(&source, &made(&["sh", "-c", script])).await.unwrap();
+        let one = layer(source.clone(), &made(&["sh", "-c", script]))
+            .await
+            .unwrap();
         let expected = [
             "app",
             "app/.deps",
@@ -115,7 +157,7 @@ mod tests {
             "app/made",
         ];
         assert_eq!(names(&one), expected);
-        let two = layer(&source, &made(&["sh", "-c", script])).await.unwrap();
+        let two = layer(source, &made(&["sh", "-c", script])).await.unwrap();
         assert!(one == two, "the same bytes");
     }
 
@@ -123,13 +165,35 @@ mod tests {
     async fn what_fails_says_why() {
         let source = source(&[("a.txt", "1")]);
         let script = "echo no such package >&2; exit 4";
-        let error = layer(&source, &made(&["sh", "-c", script])).await;
+        let error = layer(source.clone(), &made(&["sh", "-c", script])).await;
         let error = error.unwrap_err().to_string();
         let expected =
             format!("preparing ./app with `sh -c {script}`: exit status: 4\nno such package");
         assert_eq!(error, expected);
-        let none = layer(&source, &made(&["/no/such/program"])).await;
+        let none = layer(source, &made(&["/no/such/program"])).await;
         let none = none.unwrap_err().to_string();
         assert!(none.contains("starting /no/such/program"), "{none}");
+    }
+
+    /// What it started holds the other end of a pipe, which ends with the last that does.
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_ended_with_all_that_it_started() {
+        let (mut end, theirs) = std::io::pipe().unwrap();
+        let path = format!("/proc/{}/fd/{}", std::process::id(), theirs.as_raw_fd());
+        let script = "(echo; sleep 20; echo late) > \"$0\" & wait";
+        let source = source(&[("a.txt", "1")]);
+        let made = made(&["sh", "-c", script, &path]);
+        let preparing = tokio::spawn(async move { layer(source, &made).await });
+        let begun = tokio::task::spawn_blocking(move || {
+            end.read_exact(&mut [0]).unwrap();
+            end
+        });
+        let mut end = begun.await.unwrap();
+        preparing.abort();
+        assert!(preparing.await.unwrap_err().is_cancelled());
+        drop(theirs);
+        let mut rest = String::new();
+        end.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "");
     }
 }

@@ -4,8 +4,10 @@
 //! builds images is needed. The same files on the same base give the same bytes everywhere, and the
 //! tag says which those are, so that an image that is there already is right.
 
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Once};
+use std::time::Duration;
 
 use futures::TryStreamExt as _;
 use oci_client::client::{ClientConfig, ClientProtocol};
@@ -23,8 +25,14 @@ use serde_json::{Value as Json, json};
 use crate::facts::Made;
 use crate::image::{self, prepare};
 
-/// The architecture that images are made for, where the base has several.
-const ARCHITECTURE: &str = "amd64";
+/// The architecture that images are made for.
+pub(crate) const ARCHITECTURE: &str = "amd64";
+/// How long to wait until a registry is reached.
+const CONNECT: Duration = Duration::from_secs(15);
+/// How long to wait for the answer to what moves no file, and for the next piece of what does.
+const ANSWER: Duration = Duration::from_secs(60);
+/// How long to wait for the answer to a whole file: the sending counts.
+const UPLOAD: Duration = Duration::from_secs(15 * 60);
 
 /// Says who we are at a registry, by its name. Whoever asks keeps the answer to himself.
 pub type Logins = Arc<dyn Fn(&str) -> Result<RegistryAuth, NoLogin> + Send + Sync>;
@@ -72,6 +80,17 @@ fn failed(what: impl Into<String>, error: &OciDistributionError) -> PushError {
     }
 }
 
+/// The answer of a registry that moves no file, if it comes.
+async fn soon<T>(
+    answer: impl Future<Output = Result<T, OciDistributionError>>,
+) -> Result<T, OciDistributionError> {
+    let answer = tokio::time::timeout(ANSWER, answer).await;
+    answer.unwrap_or_else(|_| {
+        let why = format!("the registry gave no answer for {} s", ANSWER.as_secs());
+        Err(io::Error::new(io::ErrorKind::TimedOut, why).into())
+    })
+}
+
 /// Where an image is, with a client for its registry. A registry of this machine is asked without
 /// TLS, as all tools do.
 struct Place {
@@ -81,7 +100,8 @@ struct Place {
 }
 
 impl Place {
-    fn of(name: &str, logins: &Logins) -> Result<Self, PushError> {
+    /// `silence` is how long its registry may say nothing.
+    fn of(name: &str, silence: Duration, logins: &Logins) -> Result<Self, PushError> {
         static CRYPTO: Once = Once::new();
         CRYPTO.call_once(|| {
             // It fails where the program has chosen one already, which is as good.
@@ -102,6 +122,10 @@ impl Place {
                 ClientProtocol::Https
             },
             platform_resolver: Some(Box::new(of_our_architecture)),
+            // Not every registry takes pieces, and what is sent is known to its last byte.
+            use_monolithic_push: true,
+            connect_timeout: Some(CONNECT),
+            read_timeout: Some(silence),
             ..ClientConfig::default()
         };
         let auth = logins(registry).map_err(|no| PushError {
@@ -143,12 +167,9 @@ pub(crate) async fn ensure(
         why,
         next: next.map(str::to_owned),
     };
-    let place = Place::of(name, logins)?;
-    match place
-        .client
-        .fetch_manifest_digest(&place.image, &place.auth)
-        .await
-    {
+    let place = Place::of(name, UPLOAD, logins)?;
+    let client = &place.client;
+    match soon(client.fetch_manifest_digest(&place.image, &place.auth)).await {
         Ok(_) => return Ok(()),
         Err(error) if is_missing(&error) => {}
         Err(error) => return Err(failed(what(), &error)),
@@ -159,7 +180,7 @@ pub(crate) async fn ensure(
                 "it is not in its registry, and {} is not here",
                 dir.display()
             ),
-            Some("apply it where its source is: platc apply ENV"),
+            Some("apply it where its source is: in its directory, or with platc -C DIR apply …"),
         ));
     }
     tell.say(format!("makes {name} on {}", made.base));
@@ -168,26 +189,27 @@ pub(crate) async fn ensure(
         why: e.to_string(),
         next: e.next,
     })?;
-    let digest = image::digest(&layer);
+    let Layer {
+        bytes: layer,
+        digest,
+    } = layer;
 
-    let base = Place::of(&made.base, logins)?;
+    let base = Place::of(&made.base, ANSWER, logins)?;
     let of_base = || format!("reading the image {}", made.base);
-    let (below, _) = base
-        .client
-        .pull_image_manifest(&base.image, &base.auth)
+    let (below, _) = soon(base.client.pull_image_manifest(&base.image, &base.auth))
         .await
         .map_err(|e| failed(of_base(), &e))?;
     let mut config = Vec::new();
-    base.client
-        .pull_blob(&base.image, &below.config, &mut config)
-        .await
-        .map_err(|e| failed(of_base(), &e))?;
+    let pulled = base
+        .client
+        .pull_blob(&base.image, &below.config, &mut config);
+    soon(pulled).await.map_err(|e| failed(of_base(), &e))?;
     let config: Json = serde_json::from_slice(&config)
         .map_err(|e| other(format!("the configuration of {}: {e}", made.base), None))?;
+    let config =
+        config_with(config, &digest).map_err(|why| other(format!("{} {why}", made.base), None))?;
 
-    place
-        .client
-        .auth(&place.image, &place.auth, RegistryOperation::Push)
+    soon(client.auth(&place.image, &place.auth, RegistryOperation::Push))
         .await
         .map_err(|e| failed(what(), &e))?;
     for one in &below.layers {
@@ -200,41 +222,57 @@ pub(crate) async fn ensure(
     put(&place, layer, &digest)
         .await
         .map_err(|e| failed(what(), &e))?;
-    let config = config_with(config, &digest).to_string().into_bytes();
+    let config = config.to_string().into_bytes();
     let config_digest = image::digest(&config);
     let config_size = config.len();
     put(&place, config, &config_digest)
         .await
         .map_err(|e| failed(what(), &e))?;
     let manifest = manifest_with(below, (&digest, size), (&config_digest, config_size));
-    place
-        .client
-        .push_manifest(&place.image, &OciManifest::Image(manifest))
+    soon(client.push_manifest(&place.image, &OciManifest::Image(manifest)))
         .await
         .map_err(|e| failed(what(), &e))?;
     Ok(())
 }
 
+/// A layer, and its digest.
+struct Layer {
+    bytes: Vec<u8>,
+    digest: String,
+}
+
 /// The layer of a directory, prepared where that is asked for.
-async fn layer_of(source: Source<'_>, tell: &ProgressSink) -> Result<Vec<u8>, PushError> {
+async fn layer_of(source: Source<'_>, tell: &ProgressSink) -> Result<Layer, PushError> {
     let Source { made, dir } = source;
     let failed = |why: String, next: Option<&str>| PushError {
         what: format!("reading {}", dir.display()),
         why,
         next: next.map(str::to_owned),
     };
-    let mut layer = Vec::new();
-    image::write_layer(dir, &made.at, image::Which::Source, &mut layer)
-        .map_err(|e| failed(e.to_string(), None))?;
-    if image::digest(&layer) != made.source {
-        let why = "it changed since the plan was made".to_owned();
-        return Err(failed(why, Some("plan again")));
+    let (from, at) = (dir.to_path_buf(), made.at.clone());
+    let written = image::blocking(move || {
+        let mut bytes = Vec::new();
+        image::write_layer(&from, &at, image::Which::Source, &mut bytes)?;
+        let digest = image::digest(&bytes);
+        Ok(Layer { bytes, digest })
+    });
+    let layer = written.await.map_err(|e| failed(e.to_string(), None))?;
+    if layer.digest != made.source {
+        let why = "it is not what it was when this was planned".to_owned();
+        let next =
+            "plan again; to go back to a release whose image is gone, check out its revision";
+        return Err(failed(why, Some(next)));
     }
     if made.prepare.is_empty() {
         return Ok(layer);
     }
     tell.say(format!("prepares {}", dir.display()));
-    prepare::layer(&layer, made).await
+    let bytes = prepare::layer(layer.bytes, made).await?;
+    let hashed = image::blocking(move || {
+        let digest = image::digest(&bytes);
+        Ok(Layer { bytes, digest })
+    });
+    hashed.await.map_err(|e| failed(e.to_string(), None))
 }
 
 /// Whether a registry says that there is no such image.
@@ -253,7 +291,7 @@ fn is_missing(error: &OciDistributionError) -> bool {
 }
 
 async fn put(place: &Place, bytes: Vec<u8>, digest: &str) -> Result<(), OciDistributionError> {
-    if !place.client.blob_exists(&place.image, digest).await? {
+    if !soon(place.client.blob_exists(&place.image, digest)).await? {
         place.client.push_blob(&place.image, bytes, digest).await?;
     }
     Ok(())
@@ -266,16 +304,16 @@ async fn bring(
     layer: &OciDescriptor,
 ) -> Result<(), OciDistributionError> {
     let (from, to) = (&base.image, &place.image);
-    if place.client.blob_exists(to, &layer.digest).await? {
+    if soon(place.client.blob_exists(to, &layer.digest)).await? {
         return Ok(());
     }
     if from.resolve_registry() == to.resolve_registry()
         // One that can't be mounted is moved.
-        && place.client.mount_blob(to, from, &layer.digest).await.is_ok()
+        && soon(place.client.mount_blob(to, from, &layer.digest)).await.is_ok()
     {
         return Ok(());
     }
-    let bytes = base.client.pull_blob_stream(from, layer).await?;
+    let bytes = soon(base.client.pull_blob_stream(from, layer)).await?;
     let bytes = bytes
         .stream
         .map_err(|e| OciDistributionError::GenericError(Some(e.to_string())));
@@ -289,18 +327,26 @@ async fn bring(
 
 /// The configuration of an image with one layer more. Nothing else changes: not even the time at
 /// which it was made, so that the same gives the same.
-fn config_with(mut config: Json, layer: &str) -> Json {
-    if let Some(ids) = config
-        .pointer_mut("/rootfs/diff_ids")
-        .and_then(Json::as_array_mut)
-    {
-        ids.push(layer.into());
+///
+/// # Errors
+/// No image for our architecture can be made of it; why, as the sentence of it goes on.
+fn config_with(mut config: Json, layer: &str) -> Result<Json, String> {
+    let made_for = config.get("architecture").and_then(Json::as_str);
+    if let Some(other) = made_for.filter(|made_for| *made_for != ARCHITECTURE) {
+        return Err(format!(
+            "is for {other}, and images made of directories are for {ARCHITECTURE}"
+        ));
+    }
+    let layers = config.pointer_mut("/rootfs/diff_ids");
+    match layers.and_then(Json::as_array_mut) {
+        Some(ids) => ids.push(layer.into()),
+        None => return Err("does not say of what layers it is (rootfs.diff_ids)".to_owned()),
     }
     let created = config.get("created").cloned();
     if let Some(history) = config.get_mut("history").and_then(Json::as_array_mut) {
         history.push(json!({ "created": created, "created_by": "plat" }));
     }
-    config
+    Ok(config)
 }
 
 /// The manifest of an image with one layer more, in the words of OCI whatever the base has.
@@ -346,7 +392,7 @@ mod tests {
             "history": [{ "created_by": "them" }],
         });
         assert_eq!(
-            config_with(config, "sha256:2"),
+            config_with(config, "sha256:2").unwrap(),
             json!({
                 "architecture": "amd64", "created": "2026-01-31T12:00:00Z",
                 "config": { "Env": ["A=1"] },
@@ -370,5 +416,25 @@ mod tests {
         assert_eq!(media, [IMAGE_LAYER_GZIP_MEDIA_TYPE, IMAGE_LAYER_MEDIA_TYPE]);
         assert_eq!(above.config.digest, "sha256:3");
         assert_eq!(above.media_type.as_deref(), Some(OCI_IMAGE_MEDIA_TYPE));
+    }
+
+    #[test]
+    fn a_base_that_nothing_can_stand_on_is_refused() {
+        let other = json!({ "architecture": "arm64", "rootfs": { "diff_ids": [] } });
+        let why = config_with(other, "sha256:2").unwrap_err();
+        assert_eq!(
+            why,
+            "is for arm64, and images made of directories are for amd64"
+        );
+        let none = json!({ "architecture": "amd64" });
+        let why = config_with(none, "sha256:2").unwrap_err();
+        assert!(why.contains("rootfs.diff_ids"), "{why}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_registry_that_says_nothing_is_not_waited_for() {
+        let error = soon(std::future::pending::<Result<(), _>>()).await;
+        let error = error.unwrap_err().to_string();
+        assert_eq!(error, "the registry gave no answer for 60 s");
     }
 }

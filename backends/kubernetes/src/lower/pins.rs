@@ -4,7 +4,9 @@
 //! no manifest, since it is the image's own. What the pin tells beside that is whether the image can
 //! run here at all, which would else be found out when its first pod is refused.
 
-use plat_engine::fields::Fields;
+use std::collections::BTreeSet;
+
+use plat_engine::fields::{self, Fields};
 use plat_engine::{Note, NoteKind};
 
 use super::Lowering;
@@ -59,20 +61,41 @@ impl<'a> Lowering<'a> {
             .iter()
             .filter(|image| !graph.pins.contains_key(**image))
             .count();
-        let which = match open {
-            0 => return,
-            1 => "1 image is".to_owned(),
-            _ => format!("{open} images are"),
-        };
         let environment = &graph.environment.name;
+        if let Some(which) = counted(open, "image is", "images are") {
+            self.good_to_know(format!(
+                "{which} used by tag, which may mean another one tomorrow: `platc pin {environment}` pins"
+            ));
+        }
+        let nodes = graph.nodes.values().filter(|n| n.target == *self.target);
+        let bases: BTreeSet<&str> = nodes
+            .filter_map(|node| node.fields.get("run"))
+            .filter(|run| fields::word(run) == Some("process"))
+            .filter_map(|run| run.get("base")?.as_str())
+            .filter(|base| !base.contains('@') && !graph.pins.contains_key(*base))
+            .collect();
+        if let Some(which) = counted(bases.len(), "base of images is", "bases of images are") {
+            self.good_to_know(format!(
+                "{which} used by tag, which may mean another one tomorrow: a digest after the name pins it (NAME@sha256:…)"
+            ));
+        }
+    }
+
+    fn good_to_know(&mut self, message: String) {
         self.told.notes.push(Note {
             kind: NoteKind::Info,
             node: None,
             field: None,
             place: None,
-            message: format!(
-                "{which} used by tag, which may mean another one tomorrow: `platc pin {environment}` pins"
-            ),
+            message,
         });
+    }
+}
+
+fn counted(n: usize, one: &str, several: &str) -> Option<String> {
+    match n {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        _ => Some(format!("{n} {several}")),
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::image::push::ARCHITECTURE;
 use crate::json::{Json, Map, json};
 use plat_model::{Data, NodePath, Value};
 
@@ -199,6 +200,7 @@ impl<'a> Lowering<'a> {
                     self.refuse_image(fields, part("base").is_none());
                     return None;
                 };
+                self.tell_of_image(fields, "run", image);
                 Some((image.clone(), words("command"), Json::Null))
             }
             other => {
@@ -207,6 +209,25 @@ impl<'a> Lowering<'a> {
                 None
             }
         }
+    }
+
+    /// Says what making an image takes, and what runs for it on the machine that applies.
+    pub(super) fn tell_of_image(&self, fields: &mut Fields<'a>, field: &str, image: &str) {
+        let Some(made) = self.facts.made.get(image) else {
+            return;
+        };
+        let mut text = format!(
+            "where its registry lacks it: makes {image} on {}",
+            made.base
+        );
+        if !made.prepare.is_empty() {
+            text.push_str(&format!(
+                ", after running `{}` in a copy of {} on the machine that applies",
+                made.prepare.join(" "),
+                made.dir
+            ));
+        }
+        fields.inform(field, text);
     }
 
     /// Says what is missing to make an image of a directory.
@@ -282,7 +303,19 @@ impl<'a> Lowering<'a> {
         for need in needs {
             match fields::word(need) {
                 Some("architecture") => {
-                    let name = need.get("name").and_then(fields::word).unwrap_or("amd64");
+                    let name = need.get("name").and_then(fields::word);
+                    let name = name.unwrap_or(ARCHITECTURE);
+                    if name != ARCHITECTURE && fields.word("run") == Some("process") {
+                        fields.refuse(
+                            "needs",
+                            format!(
+                                "images made of directories are for {ARCHITECTURE}, and this asks for {name}"
+                            ),
+                            vec![format!(
+                                "build the image elsewhere and name it: run = image(\"…\"), for {name}"
+                            )],
+                        );
+                    }
                     spec.set("nodeSelector", json!({ "kubernetes.io/arch": name }));
                 }
                 Some("gpu") if need.get("model").is_none_or(Value::is_none) => {

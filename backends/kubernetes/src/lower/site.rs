@@ -18,6 +18,7 @@ impl<'a> Lowering<'a> {
             self.refuse_image(fields, false);
             return;
         };
+        self.tell_of_image(fields, "files", &image);
         let name = self.name(fields.node);
         let not_found = fields.text("not_found").unwrap_or("404.html");
         let (fallback, error_page) = if fields.yes("single_page") {

@@ -76,6 +76,43 @@ fn an_image_of_a_directory_needs_a_base_and_a_registry() {
     insta::assert_snapshot!(refused.join("\n"));
 }
 
+#[test]
+fn an_image_of_a_directory_is_for_one_architecture() {
+    let with_need = |need: &str| {
+        shown(&with(&format!(
+            "service a {{ run = process([\"x\"], dir: \"./app\", base: \"b:1\"), needs = [architecture(name: \"{need}\")] }}"
+        )))
+    };
+    let refused = with_need("arm64");
+    assert!(
+        refused.contains("images made of directories are for amd64, and this asks for arm64"),
+        "{refused}"
+    );
+    let taken = with_need("amd64");
+    assert!(taken.contains("kubernetes.io/arch: amd64"), "{taken}");
+}
+
+#[test]
+fn what_images_are_made_and_what_runs_for_them_is_told() {
+    let graph = crate::program::graph(&with(
+        "service a { run = process([\"x\"], dir: \"./app\", base: \"b:1\", prepare: [\"make\", \"all\"]) }\nservice b { run = process([\"y\"], dir: \"./app\", base: \"b:1\") }",
+    ));
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir(root.path().join("app")).unwrap();
+    let target = plat_model::TargetId::main();
+    let facts = plat_kubernetes::facts::gather(root.path(), &target, &graph).unwrap();
+    let lowered = plat_kubernetes::lower::lower(&target, &graph, &facts).unwrap();
+    let notes: Vec<String> = lowered
+        .notes
+        .iter()
+        .map(|note| {
+            let of = note.node.as_ref().map(ToString::to_string);
+            format!("{}: {}", of.unwrap_or_default(), note.message)
+        })
+        .collect();
+    insta::assert_snapshot!(notes.join("\n"));
+}
+
 /// Entry by entry: each is a note or a refusal here, so that the compiler's data and this code
 /// can't tell different stories.
 #[test]
