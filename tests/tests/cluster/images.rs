@@ -60,8 +60,13 @@ fn a_directory_becomes_an_image_that_runs() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 
     // Other files are another image; the same ones are the same.
+    // A plan in a file makes them too, of the source that is there.
     fleet.home.write("fleet/made/note.txt", "two\n");
-    fleet.apply();
+    let file = fleet.home.path().join("two.plan");
+    let file = file.to_str().expect("a path");
+    assert_eq!(fleet.platc(&["plan", "prod", "-o", file]).code, 0);
+    let applied = fleet.platc(&["apply", file, "--yes"]);
+    assert_eq!(applied.code, 0, "{}", applied.stderr);
     assert_ne!(image(&fleet), first);
     assert_eq!(registry.tags("team/fleet").len(), 2);
     fleet.home.write("fleet/made/note.txt", "one\n");
