@@ -13,16 +13,21 @@ pub(super) struct Copies {
     pub(super) most: u32,
     /// How busy the processors may be, in percent.
     cpu: u32,
-    /// Whether how many there are is somebody else's once there are some.
+    /// Whether how many there are is somebody else's once there are some. Then nothing of ours moves
+    /// them, and nothing else follows from what the source says of them.
     pub(super) left: bool,
 }
 
 impl Copies {
     pub(super) fn of(fields: &mut Fields<'_>) -> Self {
-        Self {
-            left: fields.leaves("scale"),
-            ..Self::said(fields)
+        let said = Self::said(fields);
+        if fields.leaves("scale") {
+            return Self {
+                left: true,
+                ..Self::fixed(said.least)
+            };
         }
+        said
     }
 
     fn said(fields: &mut Fields<'_>) -> Self {
@@ -72,6 +77,11 @@ impl Copies {
         }
     }
 
+    /// Whether there may be more than one at a time.
+    pub(super) const fn may_be_several(&self) -> bool {
+        self.least >= 2 || self.left
+    }
+
     pub(super) const fn moves(&self) -> bool {
         self.least != self.most
     }
@@ -93,21 +103,15 @@ impl<'a> Lowering<'a> {
                     },
                 }],
             }});
-            let left: &[_] = if copies.left {
-                &["spec.minReplicas", "spec.maxReplicas", "spec.metrics"]
-            } else {
-                &[]
-            };
             self.put(
                 Put::new("HorizontalPodAutoscaler", "autoscaling/v2", name, body)
                     .of(fields)
-                    .leave(left)
                     .label(format!("scale of {}", fields.path))
                     .after([object_id("Deployment", name)]),
             );
         }
         // With a single copy nobody could ever empty its node.
-        if copies.least >= 2 {
+        if copies.may_be_several() {
             let body = json!({ "spec": {
                 "maxUnavailable": 1,
                 "selector": { "matchLabels": self.selector(Some(fields.path), super::pods::MAIN) },

@@ -19,7 +19,7 @@ impl<'a> Lowering<'a> {
         };
         let name = self.name(fields.node);
         let (strategy, change) = self.strategy(fields, pod.writes_alone);
-        if copies.most > 1 {
+        if copies.most > 1 || copies.left {
             let spread = self.spread(fields);
             pod.spec.insert("topologySpreadConstraints".into(), spread);
         }

@@ -73,8 +73,10 @@ fn how_many_copies_run_can_be_left_to_others() {
         object.unwrap().leave.clone()
     };
     assert_eq!(left("Deployment/api"), ["spec.replicas"]);
-    let autoscaled = ["spec.minReplicas", "spec.maxReplicas", "spec.metrics"];
-    assert_eq!(left("HorizontalPodAutoscaler/busy"), autoscaled);
+    assert_eq!(left("Deployment/busy"), ["spec.replicas"]);
+    // Whoever has it brings what moves it.
+    let ids = lowered.objects.iter().map(|o| o.id.as_str());
+    assert!(!ids.into_iter().any(|id| id.starts_with("Horizontal")));
     assert_eq!(left("Service/api"), [""; 0]);
     insta::assert_snapshot!(shown(&program("api.env.LOG, api.port")));
 }
