@@ -2,22 +2,37 @@
 
 use gen_lsp_types::{SymbolKind, TextDocumentPositionParams};
 use plat_ide::hierarchy::{self, Entry};
-use plat_ide::{Database, Place, Symbol};
+use plat_ide::{Database, FileId, Place, Symbol};
 use serde_json::{Value, json};
 
 use super::{Asked, Here, Refusal, read};
 
 /// `textDocument/prepareCallHierarchy`
 pub fn prepare(asked: &Asked, params: Value) -> Result<Value, Refusal> {
+    prepared(asked, params, hierarchy::entry, SymbolKind::Object)
+}
+
+/// `textDocument/prepareTypeHierarchy`
+pub fn prepare_kind(asked: &Asked, params: Value) -> Result<Value, Refusal> {
+    prepared(asked, params, hierarchy::kind, SymbolKind::Class)
+}
+
+/// What a hierarchy begins at: what is found where the cursor stands.
+fn prepared(
+    asked: &Asked,
+    params: Value,
+    find: impl Fn(&Database, FileId, u32) -> Option<Entry>,
+    kind: SymbolKind,
+) -> Result<Value, Refusal> {
     let params: TextDocumentPositionParams = read(params)?;
     let Some(here) = asked.here() else {
         return Ok(Value::Null);
     };
     let offset = here.offset(params.position);
-    let Some(entry) = hierarchy::entry(&here.snapshot.db, here.file, offset) else {
+    let Some(entry) = find(&here.snapshot.db, here.file, offset) else {
         return Ok(Value::Null);
     };
-    Ok(json!([item(&here, &entry, SymbolKind::Object)]))
+    Ok(json!([item(&here, &entry, kind)]))
 }
 
 fn item(here: &Here<'_>, entry: &Entry, kind: SymbolKind) -> Option<Value> {
@@ -71,19 +86,6 @@ fn calls(asked: &Asked, mut params: Value, key: &str) -> Result<Value, Refusal> 
         Some(json!({ key: item(&here, &entry, SymbolKind::Object)?, "fromRanges": ranges }))
     });
     Ok(Value::Array(calls.collect()))
-}
-
-/// `textDocument/prepareTypeHierarchy`
-pub fn prepare_kind(asked: &Asked, params: Value) -> Result<Value, Refusal> {
-    let params: TextDocumentPositionParams = read(params)?;
-    let Some(here) = asked.here() else {
-        return Ok(Value::Null);
-    };
-    let offset = here.offset(params.position);
-    let Some(entry) = hierarchy::kind(&here.snapshot.db, here.file, offset) else {
-        return Ok(Value::Null);
-    };
-    Ok(json!([item(&here, &entry, SymbolKind::Class)]))
 }
 
 /// `typeHierarchy/supertypes`
