@@ -15,6 +15,24 @@ pub fn install(home: &Home, from: &Path) {
     copy(from, &home.path().join(name), home.port());
 }
 
+/// The app whose copies begin when they are let, running, and a change of it that is not applied.
+///
+/// # Panics
+/// Where it does not come up.
+pub fn gated_and_changed() -> Home {
+    let home = Home::new();
+    install(&home, &apps().join("gated"));
+    edit(
+        &home,
+        "gated/gated.plat",
+        "secret key {}",
+        "secret key { generate = random(8) }",
+    );
+    home.ok(&["-C", "gated", "up", "--yes"]);
+    edit(&home, "gated/gated.plat", "\"first\"", "\"second\"");
+    home
+}
+
 #[expect(clippy::expect_used, reason = "a test helper fails its test")]
 fn copy(from: &Path, to: &Path, port: u16) {
     std::fs::create_dir_all(to).expect("a directory");

@@ -27,7 +27,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-pub use app::{answers, apps, edit, install, pids};
+pub use app::{answers, apps, edit, gated_and_changed, install, pids};
 pub use cluster::{Cluster, cluster};
 pub use cut::Way;
 pub use http::{Reply, get, request};

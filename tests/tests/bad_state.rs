@@ -11,7 +11,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use plat_tests::{Home, Ran, SOON, answers, apps, edit, eventually, install, pids};
+use plat_tests::{
+    Home, Ran, SOON, answers, apps, edit, eventually, gated_and_changed, install, pids,
+};
 
 fn hello() -> Home {
     let home = Home::new();
@@ -288,16 +290,7 @@ impl Drop for Started {
 
 /// An app that runs, and an apply of a change of it that does not end while `hold-start` is there.
 fn under_way(before: &[&str]) -> (Home, Started) {
-    let home = Home::new();
-    install(&home, &apps().join("gated"));
-    edit(
-        &home,
-        "gated/gated.plat",
-        "secret key {}",
-        "secret key { generate = random(8) }",
-    );
-    home.ok(&["-C", "gated", "up", "--yes"]);
-    edit(&home, "gated/gated.plat", "\"first\"", "\"second\"");
+    let home = gated_and_changed();
     home.write("gated/hold-start", "");
     let running = pids(&home, "web.py");
     let apply = home.command(&["-C", "gated", "apply", "--yes"]);

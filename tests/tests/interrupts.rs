@@ -5,7 +5,9 @@
 use std::io::Read as _;
 use std::process::{Child, Stdio};
 
-use plat_tests::{Home, Ran, SOON, answers, apps, edit, eventually, install, is_alive, kill, pids};
+use plat_tests::{
+    Home, Ran, SOON, answers, edit, eventually, gated_and_changed, is_alive, kill, pids,
+};
 
 struct Running {
     child: Child,
@@ -62,21 +64,6 @@ impl Running {
     }
 }
 
-/// An app that runs, and a change of it.
-fn changed() -> Home {
-    let home = Home::new();
-    install(&home, &apps().join("gated"));
-    edit(
-        &home,
-        "gated/gated.plat",
-        "secret key {}",
-        "secret key { generate = random(8) }",
-    );
-    home.ok(&["-C", "gated", "up", "--yes"]);
-    edit(&home, "gated/gated.plat", "\"first\"", "\"second\"");
-    home
-}
-
 fn hold(home: &Home, what: &str) {
     home.write(&format!("gated/{what}"), "");
 }
@@ -114,7 +101,7 @@ fn interrupted(home: &Home, arguments: &[&str], held: &str, times: usize) -> Ran
 
 #[test]
 fn every_command_that_changes_something_ends_what_is_under_way_and_stops() {
-    let home = changed();
+    let home = gated_and_changed();
     home.ok(&["-C", "gated", "plan", "-o", "x.plan"]);
     let web = |message: &str| {
         assert_eq!(
@@ -157,7 +144,7 @@ fn every_command_that_changes_something_ends_what_is_under_way_and_stops() {
 #[test]
 fn twice_leaves_what_is_under_way_to_the_next_apply() {
     for command in ["up", "apply", "rollback"] {
-        let home = changed();
+        let home = gated_and_changed();
         if command == "rollback" {
             home.ok(&["-C", "gated", "up", "--yes"]);
         }
@@ -190,7 +177,7 @@ fn twice_leaves_what_is_under_way_to_the_next_apply() {
 
 #[test]
 fn twice_in_a_destroy_and_the_next_one_ends_it() {
-    let home = changed();
+    let home = gated_and_changed();
     let before = pids(&home, "web.py");
     let ran = interrupted(&home, &["-C", "gated", "destroy", "--yes"], "hold-stop", 2);
     assert_eq!(ran.code, 130, "{}", ran.stderr);
