@@ -496,8 +496,16 @@ impl Program {
         let state = states::of(graph);
         let (scope, place) = (Scope::of(graph), Place::of(graph));
         let deployment = Deployment::open(scope, &place, state, &self.root, terminal)?;
+        Ok(deployment.writing(self.cases()))
+    }
+
+    /// The same, to plan the program: its plans tell what came of the policies.
+    ///
+    /// # Errors
+    /// Those of [`Self::deployment`].
+    pub fn to_plan(&self, graph: &Graph, terminal: &Terminal) -> Result<Deployment, Failure> {
         let policies = policies::results(self, &graph.environment.name);
-        Ok(deployment.writing(self.cases()).judged(policies))
+        Ok(self.deployment(graph, terminal)?.judged(policies))
     }
 
     /// Where a label stands, in lines and columns.

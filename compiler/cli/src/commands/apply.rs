@@ -44,7 +44,7 @@ pub fn run(arguments: &cli::Apply, global: &Global, terminal: &Terminal) -> Resu
             .into());
     }
     let graph = program.graph_to_plan(said, terminal)?;
-    let deployment = program.deployment(&graph, terminal)?;
+    let deployment = program.to_plan(&graph, terminal)?;
     if arguments.wait {
         deployment.wait_for_others(terminal)?;
     }

@@ -140,7 +140,7 @@ fn read(package: &Path, said: &str, terminal: &Terminal) -> Result<Program, Stop
 fn live(env: Option<&str>, dir: Option<&Path>, terminal: &Terminal) -> Result<PlanView, Stop> {
     let program = program::load(dir, terminal)?;
     let graph = program.graph(env, terminal)?;
-    let deployment = program.deployment(&graph, terminal)?;
+    let deployment = program.to_plan(&graph, terminal)?;
     let plan = deployment.plan(&graph, &cli::Words::default())?;
     Ok(PlanView::of(&plan))
 }

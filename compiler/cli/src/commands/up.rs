@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub fn run(arguments: &cli::Up, global: &Global, terminal: &Terminal) -> Result<Outcome, Stop> {
     let program = program::load(global.dir.as_deref(), terminal)?;
     let graph = program.graph_to_plan(arguments.env.env.as_deref(), terminal)?;
-    let deployment = program.deployment(&graph, terminal)?;
+    let deployment = program.to_plan(&graph, terminal)?;
     if arguments.wait {
         deployment.wait_for_others(terminal)?;
     }
