@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 )
 
 // containerd with runc and CNI's ptp plugin, the kubelet and kube-proxy: pods are real processes
@@ -87,7 +88,8 @@ conf_dir = %q
 		"--kubeconfig="+c.config(), "--cluster-cidr="+pods, "--conntrack-max-per-core=0"); err != nil {
 		return err
 	}
-	return c.volumes(12)
+	go c.volumes()
+	return nil
 }
 
 func mustJSON(value any) string {
@@ -96,31 +98,62 @@ func mustJSON(value any) string {
 	return string(text)
 }
 
-// Volumes for claims that name no class: directories of this machine.
-func (c *cluster) volumes(count int) error {
-	for i := range count {
-		name := fmt.Sprintf("disk-%d", i)
-		dir := filepath.Join(c.run, "disks", name)
-		if err := os.MkdirAll(dir, 0o777); err != nil {
-			return err
+// Volumes for claims that name no class: directories of this machine. Some are always free, as many
+// as the tests may take: a claim that finds none would wait until whoever made it gave up.
+func (c *cluster) volumes() {
+	for made := 0; ; {
+		free, err := freeVolumes()
+		for ; err == nil && free < 6; free++ {
+			err = c.volume(made)
+			made++
 		}
-		// Workloads run as users of their own, and nobody changes the owner of such a directory.
-		if err := os.Chmod(dir, 0o777); err != nil {
-			return err
+		if err != nil {
+			fmt.Fprintln(os.Stderr, time.Now().Format(time.TimeOnly), "keeping volumes free:", err)
 		}
-		if _, err := ask(http.MethodPost, "/api/v1/persistentvolumes", map[string]any{
-			"apiVersion": "v1", "kind": "PersistentVolume", "metadata": map[string]any{"name": name},
-			"spec": map[string]any{
-				"capacity":                      map[string]any{"storage": "1Ti"},
-				"accessModes":                   []string{"ReadWriteOnce", "ReadWriteMany"},
-				"persistentVolumeReclaimPolicy": "Retain",
-				"hostPath":                      map[string]any{"path": dir},
-			},
-		}); err != nil {
-			return err
+		time.Sleep(500 * time.Millisecond)
+	}
+}
+
+func freeVolumes() (free int, err error) {
+	text, err := get("/api/v1/persistentvolumes")
+	if err != nil {
+		return 0, err
+	}
+	var list struct {
+		Items []struct{ Status struct{ Phase string } }
+	}
+	if err := json.Unmarshal(text, &list); err != nil {
+		return 0, err
+	}
+	for _, volume := range list.Items {
+		// A new one has no phase, or is pending, until the controller has seen it.
+		if phase := volume.Status.Phase; phase != "Bound" && phase != "Released" && phase != "Failed" {
+			free++
 		}
 	}
-	return nil
+	return free, nil
+}
+
+func (c *cluster) volume(number int) error {
+	name := fmt.Sprintf("disk-%d", number)
+	dir := filepath.Join(c.run, "disks", name)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	// Workloads run as users of their own, and nobody changes the owner of such a directory.
+	if err := os.Chmod(dir, 0o777); err != nil {
+		return err
+	}
+	_, err := ask(http.MethodPost, "/api/v1/persistentvolumes", map[string]any{
+		"apiVersion": "v1", "kind": "PersistentVolume", "metadata": map[string]any{"name": name},
+		"spec": map[string]any{
+			"capacity":                      map[string]any{"storage": "1Ti"},
+			"accessModes":                   []string{"ReadWriteOnce", "ReadWriteMany"},
+			"persistentVolumeReclaimPolicy": "Retain",
+			"hostPath":                      map[string]any{"path": dir},
+		},
+	})
+	return err
 }
 
 func (c *cluster) nodeReady() error {
