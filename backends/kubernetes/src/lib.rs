@@ -25,6 +25,7 @@ pub mod backend;
 pub mod cluster;
 pub mod facts;
 pub mod image;
+pub mod import;
 mod inspect;
 mod json;
 mod logs;

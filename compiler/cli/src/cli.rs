@@ -1,6 +1,7 @@
 //! What can be said on the command line: the commands, their flags and what the help says of each.
 
 mod attach;
+mod import;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use chrono::NaiveDate;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use attach::{Exec, Forward, Rbac, Run};
+pub use import::{Import, ImportCrd, ImportWhat};
 
 /// Describes an application once; runs it here, and wherever it belongs.
 #[derive(Debug, Parser)]
@@ -297,6 +299,21 @@ Examples:
   platc rbac prod --plan group:developers"
     )]
     Rbac(Rbac),
+
+    /// Bring what others describe into the package, as types
+    #[command(
+        override_usage = "platc import crd [FILE…] | --cluster [ENV] [flags]",
+        after_help = "\
+Examples:
+  platc import crd prometheus-operator.yaml   the kinds that its CustomResourceDefinitions define
+  kubectl get crds -o yaml | platc import crd -   what another program writes
+  platc import crd --cluster prod             all that the cluster of prod was taught
+  platc import crd --cluster prod --only PodMonitor --only cert-manager.io
+
+Each kind becomes a file below objects/kubernetes/; kubernetes.object(\"PodMonitor\", { … }) is then
+checked and completed like all else. --cluster needs a program without errors, - does not."
+    )]
+    Import(Import),
 
     /// Bring the app up: plan, ask, apply, wait until it answers, print where
     #[command(

@@ -303,6 +303,25 @@ raw_object most { object = kubernetes.object("ResourceQuota", { spec = { hard = 
     );
     fleet.nothing_to_do();
 
+    // With types of the cluster's own definition it is the same object, held to them.
+    let uid = live["metadata"]["uid"].clone();
+    let import = ["import", "crd", "--cluster", "prod", "--only", "Widget"];
+    let imported = fleet.platc(&import);
+    assert_eq!(imported.code, 0, "{}", imported.stderr);
+    edit(&fleet.home, SOURCE, "example.com/v1/Widget", "Widget");
+    fleet.apply();
+    fleet.nothing_to_do();
+    let live = fleet.json(&["get", "widget", "gear"]);
+    assert_eq!(
+        (&live["metadata"]["uid"], &live["metadata"]["generation"]),
+        (&uid, &json!(1)),
+        "it was not touched"
+    );
+    edit(&fleet.home, SOURCE, "size = 3", "size = \"3\"");
+    let wrong = fleet.platc(&["check"]);
+    assert!(wrong.stderr.contains("E0301"), "{}", wrong.stderr);
+    edit(&fleet.home, SOURCE, "size = \"3\"", "size = 3");
+
     let patch = r#"{"spec":{"size":4}}"#;
     fleet.cluster.kubectl(&[
         "-n",

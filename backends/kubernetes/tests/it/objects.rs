@@ -53,6 +53,15 @@ const HEAD: &str = "\
 pub type IntOrString =
     implicit number(value: Int)
     | implicit text(value: String)
+
+/// Whatever JSON can say: where a definition leaves open what stands there.
+pub type Json =
+    implicit flag(value: Bool)
+    | implicit number(value: Int)
+    | implicit decimal(value: Decimal)
+    | implicit text(value: String)
+    | implicit list(value: [Json])
+    | implicit fields(value: Map<Json>)
 ";
 
 #[test]
@@ -229,21 +238,9 @@ impl Source {
             .and_then(|rest| rest.strip_suffix("\";"));
         Some(Self {
             name: name.to_owned(),
-            doc: sentence(doc.unwrap_or_default()),
+            doc: plat_kubernetes::import::sentence(doc.unwrap_or_default()),
             fields: fields.collect(),
             version: version.map(str::to_owned),
         })
-    }
-}
-
-/// The first sentence, without the escapes of Markdown.
-fn sentence(text: &str) -> String {
-    let text = text.replace('\\', "");
-    let end = text.find(". ").map_or(text.len(), |end| end + 1);
-    let text = text.get(..end).unwrap_or_default().trim().to_owned();
-    if text.is_empty() || text.ends_with(['.', ':']) {
-        text
-    } else {
-        text + "."
     }
 }

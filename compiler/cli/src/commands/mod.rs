@@ -11,6 +11,7 @@ mod explain;
 mod fetch;
 mod fmt;
 mod graph;
+mod import;
 mod internal;
 mod logs;
 mod lsp;
@@ -63,6 +64,7 @@ pub fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Outcome, Stop> 
         Command::Run(run) => attach::run(run, global, terminal),
         Command::Forward(forward) => attach::forward(forward, global, terminal),
         Command::Rbac(rbac) => rbac::run(rbac, global, terminal),
+        Command::Import(import) => import::run(import, global, terminal),
         Command::Up(up) => up::run(up, global, terminal),
         Command::Apply(apply) => apply::run(apply, global, terminal),
         Command::Releases(releases) => releases::run(releases, global, terminal),

@@ -1,8 +1,9 @@
 //! `kubernetes.patch("Deployment", { … })`: what is said to a target in its own words.
 //!
 //! The objects of a target are types of the module `std.objects.TARGET`, which is read only where
-//! something is said to that target; what has a `/` in its name is of an API that is not known here,
-//! and taken as it is.
+//! something is said to that target, and those that the package and what it builds on have below
+//! `objects/TARGET/`: what `platc import crd` writes. What has a `/` in its name and is none of the
+//! latter is of an API that is not known here, and taken as it is.
 
 use std::sync::Arc;
 
@@ -10,12 +11,12 @@ use plat_syntax::Node;
 use plat_syntax::ast;
 
 use super::Checker;
-use crate::db::{ItemId, ModuleId, module_files};
+use crate::db::{ItemId, ModuleId, module_files, modules, package_info};
 use crate::diag::Diag;
 use crate::ir::{Expr, ExprKind};
 use crate::library::Builtin;
 use crate::names::{STD, TypeEntry, prelude, scope};
-use crate::types::{RecordField, Ty, TypeBody, type_def};
+use crate::types::{RecordField, Ty, TypeBody, Word, type_def};
 
 /// The type of what is said to a target in its own words: its cases are the functions.
 const RAW: &str = "Raw";
@@ -133,31 +134,45 @@ impl<'db> Checker<'db> {
 
     /// The type of an object of a target; none where nothing is known of it.
     fn object_type(&mut self, target: &str, named: &str, at: Node<'_>) -> Result<Option<Ty>, ()> {
+        let (api, kind) = match named.rsplit_once('/') {
+            Some((api, kind)) => (Some(api), kind),
+            None => (None, named),
+        };
+        let brought = self.brought(target);
+        let of_kind = brought.iter().filter(|(name, _)| name.as_ref() == kind);
+        let meant: Vec<(ItemId, Arc<str>)> = of_kind
+            .filter_map(|(_, item)| Some((*item, self.api_of(*item)?)))
+            .filter(|(_, own)| api.is_none_or(|api| api == own.as_ref()))
+            .collect();
+        match (meant.as_slice(), api) {
+            ([(item, _)], _) => return Ok(Some(Ty::Named(*item))),
+            ([], Some(_)) => return Ok(None),
+            ([], None) => {}
+            ([(_, first), ..], _) => {
+                let mut apis: Vec<String> = meant.iter().map(|(_, a)| format!("`{a}`")).collect();
+                apis.sort();
+                let message = format!("`{kind}` is an object of {}", apis.join(" and of "));
+                let help = format!("write its API before it: `\"{first}/{kind}\"`");
+                let diag = Diag::error("E0217", self.spot(at), message).help(help);
+                self.diags.push(diag);
+                return Err(());
+            }
+        }
         let dir = format!("objects/{target}");
         let module = ModuleId::new(self.db, Arc::<str>::from(STD), Arc::<str>::from(dir));
-        if module_files(self.db, module).is_empty() || named.contains('/') {
+        if module_files(self.db, module).is_empty() {
             return Ok(None);
         }
         let types = &scope(self.db, module).types;
-        // Of the types there, some are only parts of objects.
-        let is_object = |entry: &TypeEntry| match entry {
-            TypeEntry::Item(item) => {
-                let fields = Ty::Named(*item).plain(self.db).1;
-                let of_its_own =
-                    |field: &RecordField| field.name.as_ref() == "kind" && field.default.is_some();
-                matches!(fields, Ty::Record(fields) if fields.iter().any(of_its_own))
-                    .then_some(*item)
-            }
-            _ => None,
-        };
-        if let Some(item) = types.get(named).and_then(|def| is_object(&def.what)) {
+        if let Some(item) = types.get(named).and_then(|def| self.object(&def.what)) {
             return Ok(Some(Ty::Named(item)));
         }
         let spot = self.spot(at);
         let names: Vec<&str> = types
             .iter()
-            .filter(|(_, def)| is_object(&def.what).is_some())
+            .filter(|(_, def)| self.object(&def.what).is_some())
             .map(|(name, _)| name.as_ref())
+            .chain(brought.iter().map(|(name, _)| name.as_ref()))
             .collect();
         let mut diag = Diag::error(
             "E0217",
@@ -171,11 +186,67 @@ impl<'db> Checker<'db> {
                 format!("\"{near}\""),
             ),
             None => diag.help(format!(
-                "write its API before it: `\"example.com/v1/{named}\"`; then it is taken as it is"
+                "`platc import crd FILE` brings the types of its definition; with its API before it, \
+                 `\"example.com/v1/{named}\"`, it is taken as it is"
             )),
         };
         self.diags.push(diag);
         Err(())
+    }
+
+    /// The objects of a target that this package has types of, and what it builds on.
+    fn brought(&self, target: &str) -> Vec<(Arc<str>, ItemId)> {
+        let own = self.item.file(self.db).package(self.db);
+        let info = package_info(self.db, own);
+        let others = info.into_iter().flat_map(|info| info.dependencies.values());
+        let packages = std::iter::once(own.as_ref()).chain(others.map(String::as_str));
+        let root = format!("objects/{target}");
+        let below = format!("{root}/");
+        let mut found = Vec::new();
+        for package in packages {
+            let first = (Arc::<str>::from(package), Arc::<str>::from(root.as_str()));
+            let there = modules(self.db).range(first..);
+            let there = there.take_while(|((of, dir), _)| {
+                of.as_ref() == package && dir.starts_with(root.as_str())
+            });
+            for ((of, dir), _) in there.filter(|((_, d), _)| **d == *root || d.starts_with(&below))
+            {
+                let module = ModuleId::new(self.db, of.clone(), dir.clone());
+                for (name, def) in &scope(self.db, module).types {
+                    if def.public || of == own {
+                        found.extend(self.object(&def.what).map(|item| (name.clone(), item)));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Is it a whole object, and no part of one?
+    fn object(&self, entry: &TypeEntry) -> Option<ItemId> {
+        let TypeEntry::Item(item) = entry else {
+            return None;
+        };
+        let Ty::Record(fields) = Ty::Named(*item).plain(self.db).1 else {
+            return None;
+        };
+        let of_its_own =
+            |field: &RecordField| field.name.as_ref() == "kind" && field.default.is_some();
+        fields.iter().any(of_its_own).then_some(*item)
+    }
+
+    /// The API that an object says it is of: `apps/v1`.
+    fn api_of(&self, object: ItemId) -> Option<Arc<str>> {
+        let Ty::Record(fields) = Ty::Named(object).plain(self.db).1 else {
+            return None;
+        };
+        let field = fields
+            .iter()
+            .find(|field| field.name.as_ref() == "apiVersion")?;
+        match &field.ty {
+            Ty::Word(Word::Text(api)) => Some(api.clone()),
+            _ => None,
+        }
     }
 
     /// What is said of an object that nothing is known of: anything but secrets and what is not known yet.
