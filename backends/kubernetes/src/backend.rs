@@ -234,6 +234,7 @@ impl Backend for Kubernetes {
 
     async fn check(&self, scope: &Scope, operations: &[&Operation]) -> Vec<Problem> {
         let mut problems = self.unknown_kinds(operations).await;
+        problems.extend(self.not_as_described(operations).await);
         let Some(secret) = kind("Secret") else {
             return problems;
         };
@@ -408,6 +409,32 @@ impl Kubernetes {
                 message,
                 next: None,
             });
+        }
+        problems
+    }
+
+    /// What is to be made and is not as the cluster's own API describes it.
+    async fn not_as_described(&self, operations: &[&Operation]) -> Vec<Problem> {
+        let desired = || operations.iter().filter_map(|o| o.desired.as_ref());
+        let versions: BTreeSet<&str> = desired().map(|o| text(&o.spec, "/apiVersion")).collect();
+        if versions.is_empty() {
+            return Vec::new();
+        }
+        // Where it does not describe itself, or not to us, the operations tell.
+        let Ok(schemas) = self.cluster.schemas(versions).await else {
+            return Vec::new();
+        };
+        let mut problems = Vec::new();
+        for object in desired() {
+            for mistake in schemas.mistakes(&object.spec) {
+                problems.push(Problem {
+                    stops: true,
+                    node: object.node.clone(),
+                    place: object.place.clone(),
+                    message: format!("{} on this cluster: {mistake}", object.label),
+                    next: None,
+                });
+            }
         }
         problems
     }

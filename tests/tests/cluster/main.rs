@@ -303,6 +303,14 @@ raw_object most { object = kubernetes.object("ResourceQuota", { spec = { hard = 
     );
     fleet.nothing_to_do();
 
+    // What the cluster would drop without a word is told before anything is done.
+    edit(&fleet.home, SOURCE, "size = 3", "sise = 3");
+    let plan = fleet.plan();
+    assert_eq!(plan.code, 1, "{}", plan.stdout);
+    let why = "`spec.sise` is no field that the cluster knows";
+    assert!(plan.stdout.contains(why), "{}", plan.stdout);
+    edit(&fleet.home, SOURCE, "sise = 3", "size = 3");
+
     // With types of the cluster's own definition it is the same object, held to them.
     let uid = live["metadata"]["uid"].clone();
     let import = ["import", "crd", "--cluster", "prod", "--only", "Widget"];

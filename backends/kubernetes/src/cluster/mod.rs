@@ -4,6 +4,7 @@ mod held;
 mod kinds;
 mod live;
 mod ready;
+mod schema;
 mod secrets;
 mod state;
 pub(crate) mod used;
@@ -15,6 +16,7 @@ pub(crate) use live::changed;
 pub(crate) use live::{FENCE, ID, LEAVE, TOKEN};
 pub use live::{applied, health, summary};
 pub(crate) use ready::{Waited, pod_trouble, wait};
+pub use schema::Schemas;
 pub use secrets::Secrets;
 pub(crate) use secrets::fill;
 pub use state::SecretStore as StateStore;
@@ -265,6 +267,17 @@ impl Cluster {
         // A version that is served no more has no other words for it.
         let there = self.get(&kind.at(ours), name).await?;
         Ok(there.unwrap_or(live))
+    }
+
+    /// A document of the API server itself, which is of no kind.
+    ///
+    /// # Errors
+    /// It can't be read.
+    async fn document(&self, path: &str) -> Result<Json, ApiError> {
+        let request = http::Request::get(path).body(Vec::new());
+        let request = request.map_err(|e| ApiError::other(format!("asking for {path}: {e}")))?;
+        let client = self.client().await?;
+        client.request(request).await.map_err(|e| ApiError::of(&e))
     }
 
     /// An object, if it is there.

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod described;
 mod objects;
 mod pins;
 mod policies;
