@@ -34,6 +34,8 @@ use crate::place::Place;
 
 /// How many objects are read at once.
 const READS: usize = 16;
+/// From how many objects of a kind on a list of the names that there are costs less than asking for each.
+const MANY: usize = 50;
 
 /// The target `kubernetes { … }`: one namespace of one cluster.
 pub struct Kubernetes {
@@ -212,15 +214,18 @@ impl Backend for Kubernetes {
             .filter(|id| !objects.contains_key(*id))
             .cloned()
             .collect();
-        let (unread, kinds) = (&unread, &kinds);
+        let there = self.names_there(&missing, &kinds).await;
+        let (unread, kinds, there) = (&unread, &kinds, &there);
         let others: Vec<(ObjectId, Observed)> = stream::iter(missing)
             .map(|id| async move {
                 let (kind, name) = parts(&id);
+                let is_there = there.get(kind).is_none_or(|names| names.contains(name));
                 let seen = match (unread.get(kind), kinds.get(kind)) {
                     (Some(why), _) => Observed::Unknown {
                         why: why.to_owned(),
                     },
                     (None, None) => Observed::Absent,
+                    (None, Some(_)) if !is_there => Observed::Absent,
                     (None, Some(kind)) => self.one(kind, name, scope).await,
                 };
                 (id, seen)
@@ -380,6 +385,29 @@ impl Kubernetes {
             all.push(self.cluster.as_applied(&kind, live).await?);
         }
         Ok(Some((kind, all)))
+    }
+
+    /// The names of all objects of the kinds of which many are asked for, whoever has them. A kind
+    /// whose names can't be read is left out: each of its objects is asked for by itself.
+    async fn names_there(
+        &self,
+        asked: &[ObjectId],
+        kinds: &BTreeMap<&str, Kind>,
+    ) -> BTreeMap<String, BTreeSet<String>> {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for id in asked {
+            *counts.entry(parts(id).0).or_default() += 1;
+        }
+        let many = counts.into_iter().filter(|(_, count)| *count >= MANY);
+        let lists = many.filter_map(|(name, _)| {
+            let kind = kinds.get(name).filter(|kind| kind.namespaced)?;
+            Some(async move {
+                let names = self.cluster.names(kind, "").await.ok()?;
+                let names = names.into_iter().map(|(name, _)| name).collect();
+                Some((name.to_owned(), names))
+            })
+        });
+        join_all(lists).await.into_iter().flatten().collect()
     }
 
     /// What is to be made of a kind that the cluster does not have, or has outside of namespaces.

@@ -285,6 +285,31 @@ fn every_block_of_the_specification_does_as_it_says() {
     assert!(count > 0, "there are no blocks");
 }
 
+/// Programs in what people read first are programs.
+#[test]
+fn every_program_of_the_guides_is_one() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let guides = std::fs::read_dir(root.join("docs")).unwrap();
+    let mut files: Vec<_> = guides.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|e| e == "md"));
+    files.push(root.join("README.md"));
+    files.sort();
+    let mut failed = String::new();
+    let mut count = 0;
+    for file in files {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        for block in blocks(name, &std::fs::read_to_string(&file).unwrap()) {
+            count += 1;
+            let problems = check(&block);
+            if !problems.is_empty() {
+                let _ = writeln!(failed, "=== {name}:{}\n{problems}", block.line);
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{failed}");
+    assert!(count > 2, "{count} blocks");
+}
+
 /// Each explanation of a code shows a program that has that mistake, and then the same, repaired.
 #[test]
 fn every_explanation_shows_its_mistake_and_the_repair() {

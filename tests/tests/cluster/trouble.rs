@@ -189,3 +189,34 @@ fn logs_are_followed_through_all_copies() {
     kill(i32::try_from(following.id()).expect("a process"), "INT");
     following.wait().expect("it ends");
 }
+
+#[test]
+fn what_others_have_is_seen_among_many() {
+    let fleet = Fleet::new("many");
+    let mut source = "app fleet\n\nenv prod { target = kubernetes { context = \"test\", namespace = \"many\" } }\n".to_owned();
+    for number in 0..60 {
+        let object =
+            format!("kubernetes.object(\"ConfigMap\", {{ data = {{ n = \"{number}\" }} }})");
+        source += &format!("raw_object m{number} {{ object = {object} }}\n");
+    }
+    std::fs::write(fleet.home.path().join(SOURCE), source).expect("it is written");
+    fleet.cluster.kubectl(&["create", "namespace", "many"]);
+    let create = ["-n", "many", "create", "configmap", "m7"];
+    fleet.cluster.kubectl(&create);
+
+    let refused = fleet.platc(&["apply", "prod", "--yes"]);
+    assert_eq!(refused.code, 1, "{}", refused.stdout);
+    let why = "there is a ConfigMap `m7` already, which belongs to somebody else";
+    let said = refused.stdout + &refused.stderr;
+    assert!(said.contains(why), "{said}");
+    // All but that one is there, and that one is theirs.
+    assert_eq!(fleet.ours("configmaps").len(), 59);
+    let theirs = fleet.json(&["get", "configmap", "m7"]);
+    assert_eq!(theirs["data"], Value::Null);
+
+    let delete = ["-n", "many", "delete", "configmap", "m7"];
+    fleet.cluster.kubectl(&delete);
+    fleet.apply();
+    assert_eq!(fleet.ours("configmaps").len(), 60);
+    fleet.nothing_to_do();
+}
