@@ -119,7 +119,7 @@ pub enum EngineError {
     #[error("{}", list(.0))]
     Problems(Vec<Problem>),
     /// The plan was made from what no longer is.
-    #[error("plan {plan} is stale:{}\n{}", indented(.moved), differs(.now))]
+    #[error("{}\n{}", stale(.plan), differs(.moved, .now).join("\n"))]
     Stale {
         /// Its short digest.
         plan: String,
@@ -156,7 +156,27 @@ pub enum EngineError {
     Backend(#[from] BackendError),
 }
 
+/// How many lines are told of what moved, and of how a plan would differ: what to do next is the same.
+const SHOWN: usize = 20;
+
 impl EngineError {
+    /// What it says in one line, with [`EngineError::details`] below it where there are some.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Stale { plan, .. } => stale(plan),
+            other => other.to_string(),
+        }
+    }
+
+    /// What stands below its message, each one line: of a stale plan what moved, and how it would
+    /// differ by now.
+    pub fn details(&self) -> Vec<String> {
+        match self {
+            Self::Stale { moved, now, .. } => differs(moved, now),
+            _ => Vec::new(),
+        }
+    }
+
     /// What to do next, where it is not part of the message.
     pub fn next(&self) -> Option<String> {
         match self {
@@ -177,13 +197,53 @@ fn list<T: std::fmt::Display>(items: &[T]) -> String {
     lines.join("\n")
 }
 
-fn indented(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("\n  {line}")).collect()
+fn stale(plan: &str) -> String {
+    format!("plan {plan} is stale, so nothing was changed:")
 }
 
-fn differs(now: &[String]) -> String {
+fn differs(moved: &[String], now: &[String]) -> Vec<String> {
+    let mut lines = first(moved);
     if now.is_empty() {
-        return "made now, it would do the same".to_owned();
+        lines.push("made now, it would do the same".to_owned());
+    } else {
+        lines.push("made now, it would differ:".to_owned());
+        lines.extend(first(now));
     }
-    format!("made now, it would differ:{}", indented(now))
+    lines
+}
+
+/// Of many lines the first ones, indented.
+fn first(lines: &[String]) -> Vec<String> {
+    let shown = lines.iter().take(SHOWN).map(|line| format!("  {line}"));
+    let more = lines.len().saturating_sub(SHOWN);
+    let rest = (more > 0).then(|| format!("  and {more} more"));
+    shown.chain(rest).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EngineError;
+
+    #[test]
+    fn of_much_that_moved_the_first_is_told_and_how_much_more_there_is() {
+        let moved: Vec<String> = (0..23).map(|n| format!("thing {n}: it is gone")).collect();
+        let error = EngineError::Stale {
+            plan: "7f3c9a".to_owned(),
+            now: Vec::new(),
+            moved,
+        };
+        let lines = error.details();
+        assert_eq!(lines.len(), 22);
+        assert_eq!(
+            lines.get(19..),
+            Some(
+                &[
+                    "  thing 19: it is gone".to_owned(),
+                    "  and 3 more".to_owned(),
+                    "made now, it would do the same".to_owned(),
+                ][..]
+            )
+        );
+        assert!(error.to_string().starts_with("plan 7f3c9a is stale"));
+    }
 }

@@ -18,41 +18,18 @@ pub fn engine_failure(error: &EngineError) -> Failure {
                 .collect();
             failure
         }
-        EngineError::Stale { plan, moved, now } => stale(plan, moved, now),
         EngineError::State(error) => state_failure(error),
         EngineError::Backend(error) => backend_failure(error),
         other => {
-            let failure = Failure::new(harmless(&other.to_string()));
+            let mut failure = Failure::new(harmless(&other.message()));
+            let details = other.details().into_iter();
+            failure.notes = details.map(|line| harmless(&line).into_owned()).collect();
             match other.next() {
                 Some(next) => failure.next(next),
                 None => failure,
             }
         }
     }
-}
-
-/// A plan whose world has moved: what moved, and how the plan would differ by now.
-fn stale(plan: &str, moved: &[String], now: &[String]) -> Failure {
-    let mut failure = Failure::new(format!("plan {plan} is stale, so nothing was changed:"));
-    failure.notes = some(moved);
-    if now.is_empty() {
-        failure = failure.note("made now, it would do the same");
-    } else {
-        failure = failure.note("made now, it would differ:");
-        failure.notes.extend(some(now));
-    }
-    failure.next("plan again, and look at it again")
-}
-
-/// Of many lines the first ones, which say enough: what to do next is the same.
-fn some(lines: &[String]) -> Vec<String> {
-    const SHOWN: usize = 20;
-    let line = |line: &String| format!("  {}", harmless(line));
-    let mut some: Vec<String> = lines.iter().take(SHOWN).map(line).collect();
-    if lines.len() > SHOWN {
-        some.push(format!("  and {} more", lines.len() - SHOWN));
-    }
-    some
 }
 
 /// What a target refuses, as a failure.

@@ -36,7 +36,7 @@ fn what_was_only_touched_would_be_done_the_same() {
         });
         assert_eq!(
             refused(&bench, &plan).await,
-            "plan PLAN is stale:\n  thing api: it was changed by kubectl-edit at 2026-09-21 14:13 UTC\n\
+            "plan PLAN is stale, so nothing was changed:\n  thing api: it was changed by kubectl-edit at 2026-09-21 14:13 UTC\n\
              made now, it would do the same"
         );
     });
@@ -75,7 +75,7 @@ fn what_a_plan_would_do_by_now_is_told_beside_what_it_says() {
         });
         assert_eq!(
             refused(&bench, &plan).await,
-            "plan PLAN is stale:\n  \
+            "plan PLAN is stale, so nothing was changed:\n  \
                release 2 was applied since\n  \
                thing api: it was changed\n\
              made now, it would differ:\n  \
@@ -99,7 +99,7 @@ fn what_is_gone_would_be_made_again() {
         bench.fake.with(|w| w.things.remove(&"thing/api".into()));
         assert_eq!(
             refused(&bench, &plan).await,
-            "plan PLAN is stale:\n  \
+            "plan PLAN is stale, so nothing was changed:\n  \
                thing api: it is gone\n\
              made now, it would differ:\n  \
                thing api: making it, instead of changing it\n  \
