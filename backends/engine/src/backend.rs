@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::object::{HeldData, Object, ObjectId, Scope};
 use crate::plan::{Operation, Token};
+use crate::shared::Shared;
 use crate::store::Store;
 
 /// A target: it lowers a graph to objects, looks at what is there and makes it so.
@@ -298,7 +299,7 @@ pub struct Present {
     /// What it was last asked to be, where the target keeps that: what a lost state is rebuilt
     /// from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub object: Option<Box<Object>>,
+    pub object: Option<Shared<Object>>,
 }
 
 /// What others did to a thing: who changed it last, when, and what they hold of it.

@@ -1,7 +1,6 @@
 //! The engine of one scope: reads, plans, and hands plans to apply.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use plat_model::{Cases, Digest, Graph, Hold, TargetId};
@@ -14,8 +13,9 @@ use crate::lease::Host;
 use crate::ledger::Ledger;
 use crate::object::{Object, ObjectId, Scope};
 use crate::plan::{Goal, Operation, Plan, PolicyResult, Words};
-use crate::planner::{self, Inputs};
+use crate::planner::{self, InStep, Inputs};
 use crate::recover;
+use crate::shared::Shared;
 use crate::state::State;
 use crate::store::Store;
 
@@ -69,7 +69,7 @@ impl Engine {
     ///
     /// # Errors
     /// What is refused, or what can't be read.
-    pub async fn plan(&self, graph: &Graph, words: &Words) -> Result<Plan, EngineError> {
+    pub async fn plan(&self, graph: &Shared<Graph>, words: &Words) -> Result<Plan, EngineError> {
         let mut wanted = self.lower(graph, None).await?;
         wanted.held.clone_from(&graph.held);
         self.make(Goal::Apply, Some(graph), wanted, words).await
@@ -137,7 +137,7 @@ impl Engine {
         // target can be asked at all.
         let probes = self.backends.keys().map(|target| {
             let probe = Object::new(planner::PROBE, target.clone(), serde_json::Value::Null);
-            (probe.id.clone(), probe)
+            (probe.id.clone(), Shared::from(probe))
         });
         let seen = self.observe(&state, &probes.collect()).await;
         recover::settle(&mut state, &seen);
@@ -148,18 +148,20 @@ impl Engine {
     async fn make(
         &self,
         goal: Goal,
-        graph: Option<&Graph>,
+        graph: Option<&Shared<Graph>>,
         wanted: Wanted,
         words: &Words,
     ) -> Result<Plan, EngineError> {
         let desired = wanted.objects;
-        let digest = graph.map(Graph::digest);
+        let digest = graph.map(|graph| graph.digest());
         let mut state = self.ledger.load().await?;
         let made_from = state.digest();
         let seen = self.observe(&state, &desired).await;
         recover::settle(&mut state, &seen);
         let previous = self.previous(&state, graph, digest.as_ref()).await?;
         let previous = previous.as_deref();
+        let source = graph;
+        let graph = graph.map(|graph| &**graph);
         let mut plan = planner::plan(Inputs {
             scope: &self.scope,
             goal,
@@ -179,6 +181,7 @@ impl Engine {
             returns: wanted.returns_to.is_some(),
         })
         .map_err(EngineError::Refused)?;
+        plan.graph = source.cloned();
         plan.desired = desired;
         plan.facts = wanted.facts;
         // A release that is gone back to is not the program that was asked.
@@ -195,20 +198,18 @@ impl Engine {
     }
 
     /// The graph of the last whole release, which may be this one of this digest.
-    pub(crate) async fn previous<'g>(
+    pub(crate) async fn previous(
         &self,
         state: &State,
-        graph: Option<&'g Graph>,
+        graph: Option<&Shared<Graph>>,
         digest: Option<&Digest>,
-    ) -> Result<Option<Cow<'g, Graph>>, StateError> {
+    ) -> Result<Option<Shared<Graph>>, StateError> {
         Ok(match (state.last_complete(), graph) {
             // The same again: it need not be read.
-            (Some(head), Some(graph)) if head.graph.as_ref() == digest => {
-                Some(Cow::Borrowed(graph))
-            }
+            (Some(head), Some(graph)) if head.graph.as_ref() == digest => Some(graph.clone()),
             (Some(head), _) => {
                 let release = self.ledger.release(head.number).await?;
-                release.and_then(|release| release.graph).map(Cow::Owned)
+                release.and_then(|release| release.graph)
             }
             (None, _) => None,
         })
@@ -270,7 +271,8 @@ impl Engine {
             let objects = &mut wanted.objects;
             for object in lowered.objects {
                 let id = object.id.clone();
-                if let Some(other) = objects.insert(id.clone(), object) {
+                if let Some(other) = objects.insert(id.clone(), object.into()) {
+                    let other = other.into_inner();
                     refusals.push(Refusal {
                         node: other.node,
                         field: None,
@@ -281,8 +283,9 @@ impl Engine {
                 }
             }
         }
+        let there: HashSet<&ObjectId> = wanted.objects.keys().collect();
         for object in wanted.objects.values() {
-            let missing = |needed: &&ObjectId| !wanted.objects.contains_key(*needed);
+            let missing = |needed: &&ObjectId| !there.contains(needed);
             for needed in object.after.iter().filter(missing) {
                 refusals.push(Refusal {
                     node: object.node.clone(),
@@ -315,27 +318,25 @@ impl Engine {
     pub(crate) async fn observe(
         &self,
         state: &State,
-        desired: &BTreeMap<ObjectId, Object>,
+        desired: &BTreeMap<ObjectId, Shared<Object>>,
     ) -> Observation {
-        let mut asked: BTreeMap<&TargetId, BTreeSet<ObjectId>> = BTreeMap::new();
+        let mut asked: BTreeMap<&TargetId, Vec<&ObjectId>> = BTreeMap::new();
         for target in self.backends.keys() {
             asked.entry(target).or_default();
         }
         let recorded = state.inventory.values().map(|r| &r.object);
         let kept = state.kept.values().map(|k| &k.object);
         for object in desired.values().chain(recorded).chain(kept) {
-            asked
-                .entry(&object.target)
-                .or_default()
-                .insert(object.id.clone());
+            asked.entry(&object.target).or_default().push(&object.id);
         }
         for pending in &state.pending {
-            let operation = &pending.operation;
-            asked
-                .entry(&operation.target)
-                .or_default()
-                .insert(operation.object.clone());
+            let Operation { target, object, .. } = &pending.operation;
+            asked.entry(target).or_default().push(object);
         }
+        let asked: Vec<(&TargetId, BTreeSet<ObjectId>)> = asked
+            .into_iter()
+            .map(|(target, ids)| (target, ids.into_iter().cloned().collect()))
+            .collect();
         let answers = asked.iter().map(|(target, ids)| async move {
             match self.backends.get(*target) {
                 Some(backend) => backend.observe(&self.scope, ids).await,
@@ -347,16 +348,24 @@ impl Engine {
         });
         let answers = futures::future::join_all(answers).await;
         let mut seen = Observation::default();
-        for (mut answer, ids) in answers.into_iter().zip(asked.into_values()) {
-            for id in ids {
-                let observed = answer.objects.remove(&id);
-                let observed = observed.unwrap_or_else(Observed::unanswered);
-                seen.objects.insert(id, observed);
-            }
-            for (id, observed) in answer.objects {
-                if !matches!(observed, Observed::Absent) {
-                    seen.objects.entry(id).or_insert(observed);
-                }
+        let mut unasked = Vec::new();
+        for (mut answer, (_, ids)) in answers.into_iter().zip(asked) {
+            let mut asked = ids.iter().peekable();
+            unasked.extend(answer.objects.extract_if(.., |id, _| {
+                while asked.next_if(|asked| *asked < id).is_some() {}
+                asked.peek() != Some(&id)
+            }));
+            let mut answered = InStep::through(&answer.objects);
+            let missing = ids.iter().filter(|id| answered.at(id).is_none());
+            let missing: Vec<ObjectId> = missing.cloned().collect();
+            let unknown = missing.into_iter().map(|id| (id, Observed::unanswered()));
+            answer.objects.extend(unknown);
+            // Several targets rarely: the first one's answer is taken as it is.
+            seen.objects.append(&mut answer.objects);
+        }
+        for (id, observed) in unasked {
+            if !matches!(observed, Observed::Absent) {
+                seen.objects.entry(id).or_insert(observed);
             }
         }
         seen
@@ -403,7 +412,7 @@ fn conflicting(plan: &Plan) -> impl Iterator<Item = crate::Problem> {
 /// What is to be, lowered.
 #[derive(Default)]
 struct Wanted {
-    objects: BTreeMap<ObjectId, Object>,
+    objects: BTreeMap<ObjectId, Shared<Object>>,
     notes: Vec<Note>,
     /// What lowering knew, by target.
     facts: BTreeMap<TargetId, Facts>,
@@ -425,7 +434,10 @@ fn leave_runs(wanted: &mut Wanted, state: &State) {
     }
     let there: BTreeSet<ObjectId> = wanted.objects.keys().cloned().collect();
     for object in wanted.objects.values_mut() {
-        object.after.retain(|needed| there.contains(needed));
+        if !object.after.iter().all(|needed| there.contains(needed)) {
+            let after = &mut object.to_mut().after;
+            after.retain(|needed| there.contains(needed));
+        }
     }
 }
 

@@ -1,7 +1,5 @@
 //! The plan as a file: what `plan -o` writes, `show` prints again and `apply FILE` runs.
 
-use plat_model::Graph;
-
 use crate::plan::Plan;
 use crate::sealed::{self, SealError};
 use crate::sign::{SigningKey, VerifyingKey};
@@ -78,7 +76,7 @@ pub fn plan_from_bytes(bytes: &[u8]) -> Result<PlanFile, SealError> {
     let says = plan.digest.clone();
     let plan = plan.sealed();
     // The digest covers that of the graph.
-    let graph = plan.graph.as_ref().map(Graph::digest);
+    let graph = plan.graph.as_ref().map(|graph| graph.digest());
     if plan.digest == says && plan.made_from.graph == graph {
         Ok(PlanFile { plan, signed_by })
     } else {

@@ -34,11 +34,12 @@ pub struct Ledger {
     watch: Arc<Watch>,
 }
 
+/// What was read, and what it was made of: only who is about to write asks for its tags.
 struct Read {
     state: State,
-    state_tag: Option<Digest>,
+    state_blob: Option<Blob>,
     journal: Journal,
-    journal_tag: Option<Digest>,
+    journal_blob: Option<Blob>,
 }
 
 fn expect(tag: Option<&Digest>) -> Expect {
@@ -46,6 +47,11 @@ fn expect(tag: Option<&Digest>) -> Expect {
         return Expect::Anything;
     }
     tag.map_or(Expect::Absent, |tag| Expect::Tag(tag.clone()))
+}
+
+/// That a file is still as it was read.
+fn as_read(read: Option<&Blob>) -> Expect {
+    expect(read.map(Blob::tag).as_ref())
 }
 
 impl Ledger {
@@ -98,9 +104,10 @@ impl Ledger {
     /// # Errors
     /// It can't be read, is of a newer platc, or is damaged.
     pub async fn load(&self) -> Result<State, StateError> {
-        let read = self.read().await?;
-        let mut state = read.state;
-        replay(&mut state, &read.journal.records);
+        let Read {
+            mut state, journal, ..
+        } = self.read().await?;
+        replay(&mut state, &journal.records);
         Ok(state)
     }
 
@@ -137,9 +144,9 @@ impl Ledger {
         };
         Ok(Read {
             state,
-            state_tag: state_blob.as_ref().map(Blob::tag),
+            state_blob,
             journal,
-            journal_tag: journal_blob.as_ref().map(Blob::tag),
+            journal_blob,
         })
     }
 
@@ -166,7 +173,7 @@ impl Ledger {
             Some(blob) => Some(self.opened("lease", Lease::FORMAT, LEASE, blob)?),
             None => None,
         };
-        Ok((lease, expect(blob.as_ref().map(Blob::tag).as_ref())))
+        Ok((lease, as_read(blob.as_ref())))
     }
 
     /// Who holds the lease now.
@@ -219,7 +226,7 @@ impl Ledger {
             let fence = match &lease {
                 // A target may remember the number of a state that was lost: none there ever was
                 // came near to the time.
-                None if read.state_tag.is_none() => host.now(),
+                None if read.state_blob.is_none() => host.now(),
                 _ => lease.map_or(0, |l| l.fence).max(read.state.fence),
             };
             let lease = Lease {
@@ -359,7 +366,7 @@ impl Held {
             state.fence = self.lease.fence;
             state.generation += 1;
             let bytes = ledger.sealed("state", State::FORMAT, STATE, &state)?;
-            let expected = expect(read.state_tag.as_ref());
+            let expected = as_read(read.state_blob.as_ref());
             match ledger.store.write(STATE, &bytes, &expected).await {
                 Err(StoreError::Moved { .. }) => continue,
                 other => other?,
@@ -376,7 +383,7 @@ impl Held {
             for record in read.journal.records.iter().chain([&took]) {
                 journal.extend(self.encoded(record)?);
             }
-            let expected = expect(read.journal_tag.as_ref());
+            let expected = as_read(read.journal_blob.as_ref());
             match ledger.store.write(JOURNAL, &journal, &expected).await {
                 Err(StoreError::Moved { .. }) => continue,
                 other => other?,
@@ -459,7 +466,7 @@ impl Held {
         if !old.as_ref().is_some_and(ours) {
             return Err(StateError::LeaseLost);
         }
-        let expected = expect(old.as_ref().map(Blob::tag).as_ref());
+        let expected = as_read(old.as_ref());
         self.ledger
             .store
             .write(JOURNAL, &journal, &expected)
@@ -487,7 +494,7 @@ impl Held {
                 // writes after it too, and moves what is written here on condition.
                 self.look_whether_held().await?;
             }
-            let expected = expect(there.as_ref().map(Blob::tag).as_ref());
+            let expected = as_read(there.as_ref());
             match store.write(&name, &bytes, &expected).await {
                 Err(StoreError::Moved { .. }) => {}
                 other => return Ok(other?),

@@ -139,6 +139,7 @@ mod run;
 )]
 mod sabotage;
 mod sealed;
+mod shared;
 mod sign;
 mod specdiff;
 mod stale;
@@ -173,6 +174,7 @@ pub use render::{Markdown, Style, marker, render_markdown, render_sarif, render_
 #[doc(hidden)]
 pub use sabotage::{Flaw, sabotage};
 pub use sealed::SealError;
+pub use shared::Shared;
 pub use sign::{KeyError, SigningKey, VerifyingKey};
 pub use state::{KeptData, Pending, Recorded, Release, ReleaseHead, State};
 pub use store::{Blob, BucketStore, DirStore, Expect, S3, Store, StoreError};

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use plat_model::{Digest, DigestWriter, Graph, NodePath, Place, TargetId};
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::specdiff;
@@ -67,7 +68,19 @@ impl Serialize for ObjectId {
 
 impl<'de> Deserialize<'de> for ObjectId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::new)
+        struct Read;
+        impl Visitor<'_> for Read {
+            type Value = ObjectId;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of an object")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, id: &str) -> Result<ObjectId, E> {
+                Ok(id.into())
+            }
+        }
+        deserializer.deserialize_str(Read)
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::{Facts, Note, Problem, SecretReturn};
 use crate::object::{Object, ObjectId, Scope};
+use crate::shared::Shared;
 
 /// Everything an apply will do, in which order, and under which conditions. Apply runs exactly
 /// this and never plans again.
@@ -22,7 +23,7 @@ pub struct Plan {
     /// The targets in use, each as its backend describes it: `local`.
     pub targets: BTreeMap<TargetId, String>,
     /// What is to be; the release that apply records holds it. `None` where nothing is to be.
-    pub graph: Option<Graph>,
+    pub graph: Option<Shared<Graph>>,
     /// What lowering knew of the outside, by target; the release holds it too.
     #[serde(default)]
     pub facts: BTreeMap<TargetId, Facts>,
@@ -36,7 +37,7 @@ pub struct Plan {
     pub made_from: MadeFrom,
     /// All objects that are to be, those that stay as they are too: the state takes from here
     /// what changed of them beside their specs.
-    pub desired: BTreeMap<ObjectId, Object>,
+    pub desired: BTreeMap<ObjectId, Shared<Object>>,
     /// The operations. An [`OpId`] is an index into it; each stands after those it waits for.
     pub operations: Vec<Operation>,
     /// How many objects are as they should be.
@@ -170,9 +171,9 @@ pub struct Operation {
     /// What the object is, for people.
     pub label: String,
     /// What is to be; `None` for [`Action::Delete`] and [`Action::Forget`].
-    pub desired: Option<Object>,
+    pub desired: Option<Shared<Object>>,
     /// What was last applied; `None` where the state knows nothing of it.
-    pub previous: Option<Object>,
+    pub previous: Option<Shared<Object>>,
     /// What must hold just before it is done.
     pub precondition: Precondition,
     /// The operations that must be done before it is begun.

@@ -57,7 +57,7 @@ impl Engine {
             goal: plan.goal,
             targets,
             by_name: self.by_name(),
-            graph,
+            graph: graph.map(|graph| &**graph),
             digest,
             desired: &plan.desired,
             previous: previous.as_deref(),

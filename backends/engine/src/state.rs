@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plat_model::{Digest, Graph, NodePath, TargetId};
+use plat_model::{Digest, Digester, Graph, NodePath, TargetId};
 use serde::{Deserialize, Serialize};
 
 use crate::backend::{Done, Facts, Made, OpError};
 use crate::object::{Object, ObjectId, Scope};
 use crate::plan::{DataFate, Operation};
 use crate::sabotage::{self, Flaw};
+use crate::shared::Shared;
 
 /// The state of one scope. Small: the things themselves are on the target, and what is lost of
 /// this is found again by their ownership label.
@@ -39,7 +40,7 @@ pub struct State {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
     /// It, with its spec.
-    pub object: Object,
+    pub object: Shared<Object>,
     /// The digest of its spec.
     pub digest: Digest,
     /// Which thing it is on the target.
@@ -75,7 +76,7 @@ const LOOKS: u32 = 3;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptData {
     /// The object it belonged to.
-    pub object: Object,
+    pub object: Shared<Object>,
     /// Where it is: a path, a snapshot's name.
     pub at: String,
 }
@@ -110,7 +111,7 @@ pub struct Release {
     /// What the state holds of it.
     pub head: ReleaseHead,
     /// What was to be; `None` for a destroy.
-    pub graph: Option<Graph>,
+    pub graph: Option<Shared<Graph>>,
     /// What lowering knew of the outside: digests of images and sources, versions of secrets.
     #[serde(default)]
     pub facts: BTreeMap<TargetId, Facts>,
@@ -141,17 +142,32 @@ impl State {
     }
 
     /// The digest of what a plan depends on: not of who wrote it when.
+    ///
+    /// Of an object that is its specs' digest, and what each apply may change of it; all else that
+    /// is recorded of it changes only with [`State::changed`], or with a release.
     pub fn digest(&self) -> Digest {
-        let parts = (
-            &self.inventory,
-            &self.kept,
-            &self.pending,
-            &self.changed,
-            &self.releases,
-        );
+        let mut d = Digester::new("plat.state");
+        d.number(self.inventory.len() as u64);
+        for (id, recorded) in &self.inventory {
+            d.text(id.as_str()).text(recorded.digest.as_str());
+            d.text(&recorded.uid);
+            d.text(match (recorded.settled, recorded.protect) {
+                (true, true) => "settled protected",
+                (true, false) => "settled",
+                (false, true) => "protected",
+                (false, false) => "",
+            });
+            for id in &recorded.anew {
+                d.text("anew").text(id.as_str());
+            }
+        }
+        let rest = (&self.kept, &self.pending, &self.releases);
         // Plain data with string keys: it has a JSON form.
-        Digest::of_written(|to| serde_json::to_writer(to, &parts))
-            .unwrap_or_else(|_| Digest::of(b""))
+        d.text(&serde_json::to_string(&rest).unwrap_or_default());
+        for (id, times) in &self.changed {
+            d.text(id.as_str()).number(*times);
+        }
+        d.finish()
     }
 
     /// The last release of which all was done.

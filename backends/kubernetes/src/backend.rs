@@ -109,7 +109,7 @@ fn present(live: &Json) -> Present {
             kept_on_delete: true,
         }),
         changed: changed(live).map(Box::new),
-        object: Some(Box::new(object)),
+        object: Some(object.into()),
     }
 }
 

@@ -307,7 +307,7 @@ fn present(seen: Seen) -> Present {
         summary: seen.summary,
         holds_data: held,
         changed: None,
-        object: asked.map(Box::new),
+        object: asked.map(Into::into),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use plat_engine::{
     ApplyOptions, Attach, Backend, DataWord, Engine, Host as _, Inspect, Interrupts, Markdown,
-    NodeStatus, Outcome, Plan, PlanView, PolicyResult, S3, Scope, State, Style, ThisMachine, Words,
+    NodeStatus, Outcome, Plan, PlanView, PolicyResult, S3, Scope, Shared, State, Style, ThisMachine, Words,
     render_markdown, render_sarif, render_text,
 };
 use plat_model::{Cases, Graph, Hold, TargetId};
@@ -108,7 +108,7 @@ impl Deployment {
 
     /// What was last applied; nothing where that can't be read, since it only tells more of what
     /// is there.
-    pub fn applied(&self) -> Option<Graph> {
+    pub fn applied(&self) -> Option<Shared<Graph>> {
         let ledger = self.engine.ledger();
         self.wait(async {
             let number = ledger.load().await.ok()?.last_release()?.number;
@@ -142,10 +142,11 @@ impl Deployment {
     ///
     /// # Errors
     /// It is refused, or something can't be read.
-    pub fn plan(&self, graph: &Graph, words: &cli::Words) -> Result<Plan, Failure> {
-        words::name_data(&words.data, &self.scope, self.applied().as_ref(), graph)?;
+    pub fn plan(&self, graph: Graph, words: &cli::Words) -> Result<Plan, Failure> {
+        let applied = self.applied();
+        words::name_data(&words.data, &self.scope, applied.as_deref(), &graph)?;
         let plan = self
-            .wait(self.engine.plan(graph, &said(words)))
+            .wait(self.engine.plan(&graph.into(), &said(words)))
             .map_err(|error| causes::engine_failure(&error))?;
         words::name_fields(&words.take, &plan)?;
         Ok(plan)

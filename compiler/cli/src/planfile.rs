@@ -120,7 +120,7 @@ pub fn open_for(
             Place::described(described.unwrap_or_default())
         }
     };
-    let state = plan.graph.as_ref().and_then(states::of);
+    let state = plan.graph.as_deref().and_then(states::of);
     Deployment::open(plan.scope.clone(), &place, state, &source(dir), terminal)
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use plat_engine::Scope;
+use plat_engine::{Scope, Shared};
 use plat_model::{Cases, Graph, Hold, NodeKind, TargetId};
 use plat_semantics::{
     Database, EnvironmentInfo, OutShape, PackageInput, PolicyOutcome, Project, Source, TestOutcome,
@@ -525,7 +525,7 @@ impl Program {
         let env = &deployment.scope.environment;
         // Of a program that is wrong, what was last applied says it.
         let graph = self.database.graph(env).ok();
-        let graph = graph.or_else(|| deployment.applied());
+        let graph = graph.or_else(|| deployment.applied().map(Shared::into_inner));
         let mut held = graph.map(|graph| graph.held).unwrap_or_default();
         held.retain(|hold| self.may_run(&hold.environment, terminal));
         held

@@ -136,6 +136,12 @@ impl Digester {
         self
     }
 
+    /// Adds a number.
+    pub fn number(&mut self, n: u64) -> &mut Self {
+        self.0.add(&n.to_le_bytes());
+        self
+    }
+
     /// Adds a value without its origins.
     pub fn value(&mut self, value: &Value) -> &mut Self {
         match &value.data {

@@ -21,6 +21,7 @@ mod origin;
 mod path;
 mod pins;
 mod quantity;
+mod read;
 mod show;
 mod value;
 

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{Decimal, FieldPath, Fields, NodePath, OriginId, Quantity};
 
 /// A value and where it came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// In JSON it is one object: the two keys of its [`Data`] and `origin` (`read.rs`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Value {
     /// What it is.
     #[serde(flatten)]
@@ -217,8 +219,11 @@ impl Value {
 }
 
 /// JSON numbers lose integers beyond 2^53 in most readers: those go as text.
-mod int_as_text {
-    use serde::{Deserialize, Deserializer, Serializer};
+pub(crate) mod int_as_text {
+    use std::fmt;
+
+    use serde::de::{Error, Visitor};
+    use serde::{Deserializer, Serializer};
 
     const SAFE: i128 = 1 << 53;
 
@@ -229,17 +234,27 @@ mod int_as_text {
         }
     }
 
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        Number(i64),
-        Text(String),
-    }
-
     pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<i128, D::Error> {
-        match Either::deserialize(d)? {
-            Either::Number(n) => Ok(n.into()),
-            Either::Text(t) => t.parse().map_err(serde::de::Error::custom),
+        struct Read;
+        impl Visitor<'_> for Read {
+            type Value = i128;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number, or the text of one")
+            }
+
+            fn visit_i64<E: Error>(self, n: i64) -> Result<i128, E> {
+                Ok(n.into())
+            }
+
+            fn visit_u64<E: Error>(self, n: u64) -> Result<i128, E> {
+                Ok(n.into())
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<i128, E> {
+                text.parse().map_err(E::custom)
+            }
         }
+        d.deserialize_any(Read)
     }
 }

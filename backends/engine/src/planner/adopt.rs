@@ -11,6 +11,7 @@ use crate::plan::{
     Action, Blocked, DataFate, Goal, MadeFrom, NodeAction, NodeChange, OpId, Operation, Plan,
     Precondition, Token,
 };
+use crate::shared::Shared;
 use crate::state::State;
 
 /// What nothing is called: asked for to see whether a target answers.
@@ -96,7 +97,7 @@ pub(crate) fn adopt(
     plan
 }
 
-fn add(plan: &mut Plan, object: &Object, precondition: Precondition) {
+fn add(plan: &mut Plan, object: &Shared<Object>, precondition: Precondition) {
     let id = OpId(plan.operations.len());
     let mut d = Digester::new("plat.adopt");
     d.text(&plan.scope.app).text(&plan.scope.environment);

@@ -7,6 +7,7 @@ mod adopt;
 mod objects;
 mod order;
 mod semantic;
+mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +16,12 @@ use plat_model::{Cases, Decimal, Digest, Graph, Hold, TargetId};
 use crate::backend::{Note, Observation, Observed, Refusal};
 use crate::object::{Object, ObjectId, Scope};
 use crate::plan::{Goal, MadeFrom, NodeAction, NodeChange, Plan, Words};
+use crate::shared::Shared;
 use crate::state::State;
 
 pub(crate) use adopt::{PROBE, adopt};
 pub(crate) use semantic::compare;
+pub(crate) use step::InStep;
 
 /// All that a plan is made from.
 pub(crate) struct Inputs<'a> {
@@ -32,7 +35,7 @@ pub(crate) struct Inputs<'a> {
     /// Its digest.
     pub digest: Option<Digest>,
     /// Its objects, of all targets, by id.
-    pub desired: &'a BTreeMap<ObjectId, Object>,
+    pub desired: &'a BTreeMap<ObjectId, Shared<Object>>,
     /// The graph of the last complete release.
     pub previous: Option<&'a Graph>,
     /// With the journal in it, and settled by what was observed.
@@ -51,9 +54,9 @@ pub(crate) struct Inputs<'a> {
     pub returns: bool,
 }
 
-/// Makes the plan, not yet sealed, and without what is taken over as it is: the objects that are to
-/// be, what lowering knew, what a way back brings.
-pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
+/// Makes the plan, not yet sealed, and without what is taken over as it is: the graph, the objects
+/// that are to be, what lowering knew, what a way back brings.
+pub(crate) fn plan(mut inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
     let mut refusals = Vec::new();
     let nodes = semantic::Nodes::new(inputs.graph, inputs.previous, inputs.cases);
     nodes.refuse_shrinking(&mut refusals);
@@ -67,7 +70,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
     let partial = inputs.state.last_release().is_some_and(|r| !r.complete);
     let changes = semantic::changes(&nodes, &ordered.operations, &inputs, partial);
     refuse_most_going(&inputs, &changes)?;
-    let mut notes = inputs.notes.clone();
+    let mut notes = std::mem::take(&mut inputs.notes);
     notes.extend(decided.notes);
     notes.extend(semantic::renames(&changes, &ordered.operations, &inputs));
     notes.sort();
@@ -77,7 +80,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
         scope: inputs.scope.clone(),
         goal: inputs.goal,
         targets: inputs.targets,
-        graph: inputs.graph.cloned(),
+        graph: None,
         facts: BTreeMap::new(),
         returns_to: None,
         secrets: Vec::new(),
@@ -121,6 +124,9 @@ pub(crate) fn going(changes: &[NodeChange]) -> usize {
 /// (`deletes = 20%`); else it is more than half, and no fewer than ten.
 fn refuse_most_going(inputs: &Inputs<'_>, changes: &[NodeChange]) -> Result<(), Vec<Refusal>> {
     let going = going(changes);
+    if inputs.goal != Goal::Apply || going == 0 {
+        return Ok(());
+    }
     let all = inputs.state.nodes().len();
     let many = match share(inputs.graph) {
         Some(share) => {
@@ -130,7 +136,7 @@ fn refuse_most_going(inputs: &Inputs<'_>, changes: &[NodeChange]) -> Result<(), 
         None => going >= MANY && going * 2 > all,
     };
     let said = inputs.words.deletes == Some(going);
-    if inputs.goal != Goal::Apply || going == 0 || !many || said {
+    if !many || said {
         return Ok(());
     }
     Err(vec![Refusal {

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plat_model::{Hold, NodePath, Place};
+use plat_model::{Digest, Hold, NodePath, Place};
 
-use super::Inputs;
 use super::semantic::Nodes;
+use super::{InStep, Inputs};
 use crate::backend::{Health, Note, NoteKind, Observed, Present, Refusal};
 use crate::object::{HeldData, Object, ObjectId, OnChange};
 use crate::plan::{
     Action, Conflict, DataFate, Drift, DriftKind, Goal, Operation, Precondition, SpecChange,
 };
 use crate::sabotage::{self, Flaw};
+use crate::shared::Shared;
 use crate::specdiff;
 use crate::state::Recorded;
 
@@ -19,8 +20,10 @@ use crate::state::Recorded;
 pub(super) struct Draft {
     pub action: Action,
     pub id: ObjectId,
-    pub desired: Option<Object>,
-    pub previous: Option<Object>,
+    pub desired: Option<Shared<Object>>,
+    /// The digest of what it is to be, where that was asked for already.
+    pub digest: Option<Digest>,
+    pub previous: Option<Shared<Object>>,
     pub precondition: Precondition,
     pub data: DataFate,
     pub again: bool,
@@ -32,7 +35,7 @@ pub(super) struct Draft {
 impl Draft {
     /// What it is about: the object as it is to be, else as it was.
     pub(super) fn object(&self) -> Option<&Object> {
-        self.desired.as_ref().or(self.previous.as_ref())
+        self.desired.as_deref().or(self.previous.as_deref())
     }
 
     pub(super) fn goes(&self) -> bool {
@@ -68,14 +71,19 @@ pub(super) fn decide(
             notes: Vec::new(),
         },
     };
+    let mut recorded = InStep::through(&inputs.state.inventory);
+    let mut seen = InStep::through(&inputs.seen.objects);
+    let unanswered = Observed::unanswered();
     for (id, object) in inputs.desired {
-        decider.wanted(id, object);
-        decider.held_by_others(id, object);
+        let seen = seen.at(id).unwrap_or(&unanswered);
+        decider.wanted(id, object, recorded.at(id), seen);
+        decider.held_by_others(id, object, seen);
     }
     decider.on_new_ground();
     let staying = decider.staying();
+    let mut desired = InStep::through(inputs.desired);
     for (id, recorded) in &inputs.state.inventory {
-        if inputs.desired.contains_key(id) {
+        if desired.at(id).is_some() {
             continue;
         }
         if staying.contains(id) {
@@ -105,10 +113,14 @@ fn be(present: &Present) -> Precondition {
 
 impl Decider<'_, '_> {
     /// An object that is to be.
-    fn wanted(&mut self, id: &ObjectId, object: &Object) {
-        let recorded = self.inputs.state.inventory.get(id);
-        let seen = self.inputs.seen.look(id);
-        let present = match &*seen {
+    fn wanted(
+        &mut self,
+        id: &ObjectId,
+        object: &Shared<Object>,
+        recorded: Option<&Recorded>,
+        seen: &Observed,
+    ) {
+        let present = match seen {
             Observed::Unknown { why } if !sabotage::has(Flaw::UnknownIsAbsent) => {
                 self.out.blocked.insert(id.clone(), why.clone());
                 return;
@@ -129,6 +141,7 @@ impl Decider<'_, '_> {
                     recorded,
                     Precondition::BeAbsent,
                     how,
+                    None,
                 );
                 return;
             }
@@ -147,7 +160,7 @@ impl Decider<'_, '_> {
             } else {
                 Action::Adopt
             };
-            self.draft(action, object, None, be(present), None);
+            self.draft(action, object, None, be(present), None, Some(digest));
             return;
         };
         self.drift_of(object, recorded, present);
@@ -157,7 +170,7 @@ impl Decider<'_, '_> {
             _ => None,
         };
         if present.spec != digest {
-            self.changed(object, recorded, present);
+            self.changed(object, recorded, present, digest);
         } else if recorded.anew.iter().any(|id| object.after.contains(id)) {
             let how = "gone over again: what it stands on was made anew".to_owned();
             self.draft(
@@ -166,26 +179,42 @@ impl Decider<'_, '_> {
                 Some(recorded),
                 be(present),
                 Some(how),
+                Some(digest),
             );
             self.again(object);
         } else if stopped || stale.is_some() || !recorded.settled {
             let sure = || (!stopped).then(|| "makes sure that it works".to_owned());
             let how = stale.or_else(sure);
-            self.draft(Action::Resume, object, Some(recorded), be(present), how);
+            let be = be(present);
+            self.draft(
+                Action::Resume,
+                object,
+                Some(recorded),
+                be,
+                how,
+                Some(digest),
+            );
         } else if recorded.digest != digest || recorded.uid != present.uid {
-            self.draft(Action::Adopt, object, Some(recorded), be(present), None);
+            let be = be(present);
+            self.draft(
+                Action::Adopt,
+                object,
+                Some(recorded),
+                be,
+                None,
+                Some(digest),
+            );
         } else {
             self.out.unchanged += 1;
         }
     }
 
     /// What others hold of it, where the source says something else.
-    fn held_by_others(&mut self, id: &ObjectId, object: &Object) {
-        let seen = self.inputs.seen.look(id);
+    fn held_by_others(&mut self, id: &ObjectId, object: &Object, seen: &Observed) {
         let Observed::Present(Present {
             changed: Some(changed),
             ..
-        }) = &*seen
+        }) = seen
         else {
             return;
         };
@@ -257,10 +286,11 @@ impl Decider<'_, '_> {
     fn draft(
         &mut self,
         action: Action,
-        object: &Object,
+        object: &Shared<Object>,
         recorded: Option<&Recorded>,
         precondition: Precondition,
         how: Option<String>,
+        digest: Option<Digest>,
     ) {
         self.out.drafts.insert(
             object.id.clone(),
@@ -268,6 +298,7 @@ impl Decider<'_, '_> {
                 action,
                 id: object.id.clone(),
                 desired: Some(object.clone()),
+                digest,
                 previous: recorded.map(|r| r.object.clone()),
                 precondition,
                 data: DataFate::Untouched,
@@ -286,7 +317,13 @@ impl Decider<'_, '_> {
     }
 
     /// An object whose spec is not the one the thing has.
-    fn changed(&mut self, object: &Object, recorded: &Recorded, present: &Present) {
+    fn changed(
+        &mut self,
+        object: &Shared<Object>,
+        recorded: &Recorded,
+        present: &Present,
+        digest: Digest,
+    ) {
         let mut changes = specdiff::changes(&recorded.object.spec, &object.spec);
         changes.retain(|change| !is_left(object, &change.path));
         let mut replaced_by = Vec::new();
@@ -311,6 +348,7 @@ impl Decider<'_, '_> {
             action: Action::Update,
             id: object.id.clone(),
             desired: Some(object.clone()),
+            digest: Some(digest),
             previous: Some(recorded.object.clone()),
             precondition: be(present),
             data: DataFate::Untouched,
@@ -388,7 +426,14 @@ impl Decider<'_, '_> {
             if let (true, Observed::Present(present)) = (settled, &*inputs.seen.look(id)) {
                 let how = format!("gone over again: {label} is made anew");
                 let recorded = inputs.state.inventory.get(id);
-                self.draft(Action::Update, object, recorded, be(present), Some(how));
+                self.draft(
+                    Action::Update,
+                    object,
+                    recorded,
+                    be(present),
+                    Some(how),
+                    None,
+                );
                 self.again(object);
                 self.out.unchanged = self.out.unchanged.saturating_sub(1);
             }
@@ -402,6 +447,7 @@ impl Decider<'_, '_> {
             action: Action::Delete,
             id: id.clone(),
             desired: None,
+            digest: None,
             previous: Some(object.clone()),
             precondition: Precondition::BeAbsent,
             data: DataFate::Untouched,
@@ -553,6 +599,7 @@ impl Decider<'_, '_> {
                         action: Action::Delete,
                         id: id.clone(),
                         desired: None,
+                        digest: None,
                         previous: Some(kept.object.clone()),
                         precondition: Precondition::BeAbsent,
                         data: DataFate::Destroyed,
@@ -570,13 +617,13 @@ impl Decider<'_, '_> {
     /// Things that carry our label, and that neither the source nor the state knows: they are
     /// told of, and left.
     fn unrecorded(&mut self) {
+        let mut desired = InStep::through(self.inputs.desired);
+        let mut recorded = InStep::through(&self.inputs.state.inventory);
         for (id, observed) in &self.inputs.seen.objects {
             let Observed::Present(present) = observed else {
                 continue;
             };
-            let known = self.inputs.desired.contains_key(id)
-                || self.inputs.state.inventory.contains_key(id);
-            if known {
+            if desired.at(id).is_some() || recorded.at(id).is_some() {
                 continue;
             }
             self.out.drift.push(Drift {

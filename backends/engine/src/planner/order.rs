@@ -111,7 +111,7 @@ fn sorted(before: &BTreeMap<ObjectId, BTreeSet<ObjectId>>) -> (Vec<ObjectId>, Ve
 
 fn known<'a>(inputs: &'a Inputs<'_>, id: &ObjectId) -> Option<&'a crate::object::Object> {
     let recorded = inputs.state.inventory.get(id).map(|r| &r.object);
-    inputs.desired.get(id).or(recorded)
+    inputs.desired.get(id).or(recorded).map(|object| &**object)
 }
 
 fn label(inputs: &Inputs<'_>, id: &ObjectId) -> String {
@@ -161,8 +161,10 @@ fn token(inputs: &Inputs<'_>, draft: &Draft) -> Token {
         Action::Resume => "resume",
         Action::Forget => "forget",
     });
-    if let Some(object) = &draft.desired {
-        d.text(object.digest().as_str());
+    match (&draft.digest, &draft.desired) {
+        (Some(digest), _) => _ = d.text(digest.as_str()),
+        (None, Some(object)) => _ = d.text(object.digest().as_str()),
+        (None, None) => {}
     }
     match &draft.precondition {
         Precondition::BeAbsent => d.text("absent"),
@@ -195,15 +197,18 @@ impl<'a> Waits<'a> {
         blocked: &'a BTreeMap<ObjectId, String>,
     ) -> Self {
         let mut needed_by: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (id, recorded) in &inputs.state.inventory {
-            for needed in &recorded.object.after {
-                needed_by.entry(needed).or_default().push(id);
-            }
-        }
         let mut made_for: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (id, draft) in drafts.iter().filter(|(_, draft)| !draft.goes()) {
-            if let Some(node) = draft.object().and_then(|o| o.node.as_ref()) {
-                made_for.entry(node).or_default().push(id);
+        // Only what goes waits for these.
+        if drafts.values().any(Draft::goes) {
+            for (id, recorded) in &inputs.state.inventory {
+                for needed in &recorded.object.after {
+                    needed_by.entry(needed).or_default().push(id);
+                }
+            }
+            for (id, draft) in drafts.iter().filter(|(_, draft)| !draft.goes()) {
+                if let Some(node) = draft.object().and_then(|o| o.node.as_ref()) {
+                    made_for.entry(node).or_default().push(id);
+                }
             }
         }
         Self {

@@ -28,7 +28,9 @@ impl<'a> Nodes<'a> {
         cases: &'a Cases,
     ) -> Self {
         let mut moved = BTreeMap::new();
-        if let (Some(graph), Some(previous)) = (graph, previous) {
+        if let (Some(graph), Some(previous)) = (graph, previous)
+            && !std::ptr::eq(graph, previous)
+        {
             for path in graph.nodes.keys() {
                 if previous.nodes.contains_key(path) {
                     continue;
@@ -51,6 +53,12 @@ impl<'a> Nodes<'a> {
             cases,
             moved,
         }
+    }
+
+    /// Whether the source is that of the release before.
+    fn is_the_same_again(&self) -> bool {
+        let both = self.graph.zip(self.previous);
+        both.is_some_and(|(graph, previous)| std::ptr::eq(graph, previous))
     }
 
     fn old_path<'p>(&'p self, path: &'p NodePath) -> &'p NodePath {
@@ -85,7 +93,7 @@ impl<'a> Nodes<'a> {
 
     /// Refuses fields that may only grow, and shrink.
     pub(super) fn refuse_shrinking(&self, refusals: &mut Vec<Refusal>) {
-        let Some(graph) = self.graph else {
+        let Some(graph) = self.graph.filter(|_| !self.is_the_same_again()) else {
             return;
         };
         for (path, node) in &graph.nodes {
@@ -168,20 +176,23 @@ pub(super) fn changes(
     }
     let mut paths: BTreeSet<&NodePath> = by_node.keys().copied().flatten().collect();
     // A destroy tells of what it takes away: the rest of the release before is nothing to it.
-    if let Some(graph) = inputs.graph {
+    // Of the same graph as before only that changes which something is done about.
+    if let Some(graph) = inputs.graph.filter(|_| !nodes.is_the_same_again()) {
         paths.extend(graph.nodes.keys());
         let stays =
             |path: &NodePath| graph.nodes.contains_key(path) || nodes.moved_to(path).is_some();
         let gone = nodes.previous.into_iter().flat_map(|p| p.nodes.keys());
         paths.extend(gone.filter(|path| !stays(path)));
     }
-    let runs: BTreeSet<&NodePath> = inputs
-        .desired
-        .values()
-        .filter(|object| object.is_run)
-        .filter_map(|object| object.node.as_ref())
-        .collect();
-    let on_record: BTreeSet<&NodePath> = inputs.state.nodes().into_iter().collect();
+    let mut runs = BTreeSet::new();
+    if inputs.returns {
+        let all = inputs.desired.values().filter(|object| object.is_run);
+        runs.extend(all.filter_map(|object| object.node.as_ref()));
+    }
+    let mut on_record = BTreeSet::new();
+    if nodes.previous.is_none() {
+        on_record.extend(inputs.state.nodes());
+    }
     for path in paths {
         let operations = by_node.remove(&Some(path)).unwrap_or_default();
         let standing = nodes.previous.is_none() && on_record.contains(path);
@@ -192,7 +203,7 @@ pub(super) fn changes(
         if let Some(change) = node_change(nodes, path, &operations) {
             // What an apply that stopped half-way did is done, though no release says so; and what
             // ran stays on the way back, whatever the release says of it.
-            let ran = inputs.returns && runs.contains(path);
+            let ran = runs.contains(path);
             let settled = (partial || ran) && change.operations.is_empty();
             if !settled {
                 out.push(change);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use plat_engine::Shared;
 use plat_model::{
     Change, Data, Decimal, Environment, FieldPath, Fields, Graph, Hold, Moved, Node, NodeKind,
     NodePath, Origin, OriginTable, Package, Place, Quantity, Site, SiteKind, Target, TargetId,
@@ -15,7 +16,7 @@ use plat_model::{
 /// else a string; `needs` lists nodes; `prod:scale=4` is set by the environment `prod`. A line
 /// `moved a to b` is a rename, `budget 900` a budget, `deletes 20%` the share that one plan may take
 /// away, `held db staging api` what another environment uses.
-pub fn graph(text: &str) -> Graph {
+pub fn graph(text: &str) -> Shared<Graph> {
     let mut builder = Builder {
         origins: OriginTable::default(),
     };
@@ -91,7 +92,7 @@ pub fn graph(text: &str) -> Graph {
         }
     }
     graph.origins = builder.origins;
-    graph
+    graph.into()
 }
 
 struct Builder {

@@ -447,7 +447,7 @@ fn what_another_environment_uses_stays() {
           Take that use away there and apply staging, or destroy staging first
         ");
         // All of it goes or none: what stays would be in nobody's source.
-        let held = graph(both).held;
+        let held = graph(both).held.clone();
         let refused = bench.engine().plan_destroy(&Words::default(), &held).await;
         assert!(refused.is_err());
         let free = bench

@@ -12,7 +12,7 @@ use plat_engine::{
     Action, Backend, BackendError, Changed, DataFate, Done, Facts, Health, HeldData, Lowered, Made,
     Note, NoteKind, Object, ObjectId, Observation, Observed, OnChange, OpContext, OpError,
     OpErrorKind, Operation, Precondition, Present, Problem, ProgressSink, Refusal, Scope,
-    SecretStore, Store, Token,
+    SecretStore, Shared, Store, Token,
 };
 use plat_model::{Data, FieldPath, Graph, TargetId, Value};
 use serde_json::json;
@@ -161,7 +161,7 @@ pub struct Thing {
     pub data: Option<u64>,
     pub stopped: bool,
     /// What it was asked to be, whoever changed it since.
-    pub asked: Option<Box<Object>>,
+    pub asked: Option<Shared<Object>>,
 }
 
 /// By object, what others may read of it.
@@ -743,7 +743,7 @@ impl World {
                         holds: object.holds_data.clone(),
                         data,
                         stopped: false,
-                        asked: Some(Box::new(object.clone())),
+                        asked: Some(object.clone()),
                     },
                 );
             }
@@ -751,7 +751,7 @@ impl World {
                 if let Some(thing) = self.things.get_mut(&op.object) {
                     thing.version = n;
                     thing.spec = object.spec_over(&thing.spec);
-                    thing.asked = Some(Box::new(object.clone()));
+                    thing.asked = Some(object.clone());
                     thing.token = token;
                     thing.stopped = false;
                     self.stale.remove(&op.object);

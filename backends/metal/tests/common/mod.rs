@@ -127,7 +127,7 @@ impl World {
             target: object.target.clone(),
             node: object.node.clone(),
             label: object.label.clone(),
-            desired: Some(object.clone()),
+            desired: Some(object.clone().into()),
             previous: None,
             precondition,
             after: Vec::new(),

@@ -48,7 +48,7 @@ pub fn run(arguments: &cli::Apply, global: &Global, terminal: &Terminal) -> Resu
     if arguments.wait {
         deployment.wait_for_others(terminal)?;
     }
-    let plan = deployment.plan(&graph, &arguments.words)?;
+    let plan = deployment.plan(graph, &arguments.words)?;
     planned(&deployment, &plan, arguments, terminal)
 }
 

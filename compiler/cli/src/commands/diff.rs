@@ -141,6 +141,6 @@ fn live(env: Option<&str>, dir: Option<&Path>, terminal: &Terminal) -> Result<Pl
     let program = program::load(dir, terminal)?;
     let graph = program.graph(env, terminal)?;
     let deployment = program.to_plan(&graph, terminal)?;
-    let plan = deployment.plan(&graph, &cli::Words::default())?;
+    let plan = deployment.plan(graph, &cli::Words::default())?;
     Ok(PlanView::of(&plan))
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use plat_engine::{PlanView, Scope};
+use plat_engine::{PlanView, Scope, Shared};
 use plat_lsp::{Host, Loaded, Planned};
 use plat_model::{CaseShape, Cases, Graph};
 
@@ -128,7 +128,7 @@ impl Files {
         let scope = Scope::of(graph);
         let place = Place::described(target);
         let deployment = Deployment::open(scope, &place, None, root, &self.terminal).ok()?;
-        deployment.applied()
+        deployment.applied().map(Shared::into_inner)
     }
 }
 

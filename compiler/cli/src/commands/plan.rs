@@ -20,7 +20,7 @@ pub fn run(arguments: &cli::Plan, global: &Global, terminal: &Terminal) -> Resul
     let graph = program.graph_to_plan(arguments.env.env.as_deref(), terminal)?;
     pin::tell_of_pins_that_no_longer_hold(&graph, terminal);
     let deployment = program.to_plan(&graph, terminal)?;
-    let plan = deployment.plan(&graph, &arguments.words)?;
+    let plan = deployment.plan(graph, &arguments.words)?;
     let kept = plan.is_empty() || kept(&deployment, &plan, terminal);
     if let Some(file) = &arguments.output {
         planfile::write(&plan, key.as_ref(), file)?;

@@ -24,7 +24,7 @@ pub fn run(arguments: &cli::Up, global: &Global, terminal: &Terminal) -> Result<
     if arguments.wait {
         deployment.wait_for_others(terminal)?;
     }
-    let plan = deployment.plan(&graph, &arguments.words)?;
+    let plan = deployment.plan(graph, &arguments.words)?;
     if plan.is_empty() {
         nothing_to_do(&deployment, &plan, terminal)?;
         // Nothing to change is not yet well: after a reboot things are still on their way.
