@@ -6,7 +6,8 @@ use std::io::Read as _;
 use std::process::{Child, Stdio};
 
 use plat_tests::{
-    Home, Ran, SOON, answers, edit, eventually, gated_and_changed, is_alive, kill, pids,
+    Home, Ran, SOON, answers, apps, edit, eventually, gated_and_changed, install, is_alive, kill,
+    pids,
 };
 
 struct Running {
@@ -183,4 +184,82 @@ fn twice_in_a_destroy_and_the_next_one_ends_it() {
     assert_eq!(ran.code, 130, "{}", ran.stderr);
     home.ok(&["-C", "gated", "destroy", "--yes"]);
     assert!(before.iter().all(|pid| !is_alive(*pid)));
+}
+
+/// An app whose directory is prepared, which takes for as long as it is held up.
+fn prepared(script: &str) -> Home {
+    let home = Home::new();
+    install(&home, &apps().join("hello"));
+    edit(
+        &home,
+        "hello/hello.plat",
+        "dir: \"./app\")",
+        "dir: \"./app\", prepare: [\"sh\", \"../prepare.sh\"])",
+    );
+    home.write("hello/prepare.sh", script);
+    home.write("hello/hold", "");
+    home
+}
+
+/// The process of the preparation, once it has begun.
+fn preparing(home: &Home) -> i32 {
+    eventually("the preparation", SOON, || {
+        let said = std::fs::read_to_string(home.path().join("hello/begun"));
+        let said = said.map_err(|e| e.to_string())?;
+        said.trim().parse().map_err(|e| format!("{said:?}: {e}"))
+    })
+}
+
+#[test]
+fn once_while_a_directory_is_prepared_ends_that_and_changes_nothing() {
+    let home = prepared(
+        "echo $$ > ../begun.tmp; mv ../begun.tmp ../begun; while [ -e ../hold ]; do sleep 0.05; done\n",
+    );
+    let up = ["-C", "hello", "up", "--yes"];
+    let running = Running::start(&home, &up);
+    let pid = preparing(&home);
+    running.interrupt();
+    let ran = running.ends();
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    for part in [
+        "nothing more is begun",
+        "nothing of it was changed",
+        "`platc up dev`",
+    ] {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+    }
+    assert!(!is_alive(pid), "it was ended");
+    assert_eq!(pids(&home, "web.py"), Vec::<i32>::new());
+    // Nobody holds the lease, and the next one begins again.
+    let_go_of_preparation(&home);
+    home.ok(&up);
+    answers(&home, "hello.localhost", "/");
+}
+
+#[test]
+fn twice_while_a_directory_is_prepared_ends_at_once() {
+    // It does not let itself be stopped.
+    let home = prepared(
+        "trap '' TERM INT; echo $$ > ../begun.tmp; mv ../begun.tmp ../begun; while [ -e ../hold ]; do sleep 0.05; done\n",
+    );
+    let up = ["-C", "hello", "up", "--yes"];
+    let running = Running::start(&home, &up);
+    let pid = preparing(&home);
+    running.interrupt();
+    running.hears("nothing more is begun");
+    running.interrupt();
+    let ran = running.ends();
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    assert!(ran.stderr.contains("left under way"), "{}", ran.stderr);
+    eventually("its end", SOON, || {
+        let gone = !is_alive(pid);
+        gone.then_some(()).ok_or_else(|| "it lives".to_owned())
+    });
+    let_go_of_preparation(&home);
+    home.ok(&up);
+    answers(&home, "hello.localhost", "/");
+}
+
+fn let_go_of_preparation(home: &Home) {
+    std::fs::remove_file(home.path().join("hello/hold")).unwrap();
 }

@@ -133,6 +133,9 @@ pub struct Outcome {
     pub data_kept: Vec<(ObjectId, String)>,
     /// Whether somebody asked to stop.
     pub interrupted: bool,
+    /// Somebody asked to stop before anything was begun: nothing was changed, and there is no
+    /// release.
+    pub not_begun: bool,
     /// The state could not be written: what was done is done, and the next apply finds out.
     pub trouble: Option<StateError>,
 }
@@ -145,8 +148,24 @@ impl Outcome {
             && self.left.is_empty()
             && self.blocked == 0
             && self.trouble.is_none()
+            && !self.not_begun
+    }
+
+    /// That of a plan of which nothing was begun, because somebody asked to stop.
+    fn not_begun(plan: &Plan) -> Self {
+        let all = plan.operations.iter();
+        Self {
+            skipped: all.map(|o| (o.id, ASKED_TO_STOP.to_owned())).collect(),
+            blocked: plan.blocked.len(),
+            interrupted: true,
+            not_begun: true,
+            ..Self::default()
+        }
     }
 }
+
+/// Why something is not begun after an interrupt, for people.
+pub(crate) const ASKED_TO_STOP: &str = "somebody asked to stop";
 
 /// What was found before the first operation.
 enum Begun {
@@ -185,9 +204,11 @@ impl Engine {
         if plan.is_empty() {
             return Ok(Outcome::default());
         }
-        let mut held = self.take(options, interrupts, &on_event).await?;
+        let Some(mut held) = self.take(options, interrupts, &on_event).await? else {
+            return Ok(Outcome::not_begun(plan));
+        };
         let mut beat = Beat::new();
-        let beginning = async {
+        let looking = async {
             let mut state = self.ledger.load().await?;
             let seen = self.observe(&state, &plan.desired).await;
             let moved = moved(plan, &state, &seen);
@@ -199,15 +220,25 @@ impl Engine {
             if problems.iter().any(|p| p.stops) {
                 return Err(EngineError::Problems(problems));
             }
-            let prepared = tokio::select! {
-                problems = self.prepare(plan, &on_event) => problems,
-                () = interrupts.beyond(0) => return Ok(Begun::Interrupted),
-            };
+            let prepared = self.prepare(plan, &on_event).await;
             if !prepared.is_empty() {
                 return Err(EngineError::Problems(prepared));
             }
-            self.bring_back(plan).await?;
             Ok(Begun::Ready(state))
+        };
+        let beginning = async {
+            // Nothing is changed yet: the first interrupt ends it, whatever it waits for.
+            let begun = tokio::select! {
+                begun = looking => begun?,
+                () = interrupts.beyond(0) => return Ok(Begun::Interrupted),
+            };
+            if matches!(begun, Begun::Ready(_)) {
+                tokio::select! {
+                    brought = self.bring_back(plan) => brought?,
+                    () = interrupts.beyond(1) => return Ok(Begun::Interrupted),
+                }
+            }
+            Ok(begun)
         };
         let mut beginning = Box::pin(beginning);
         // What is got before the first operation may take minutes, and so may reading what is there.
@@ -231,11 +262,13 @@ impl Engine {
                 return Err(self.stale(plan, moved, &state, &seen).await);
             }
             Ok(Begun::Interrupted) => {
-                held.release(&*self.host).await?;
-                return Ok(Outcome {
-                    interrupted: true,
-                    ..Outcome::default()
-                });
+                // A second interrupt does not wait for a slow store: the lease of who is gone ends.
+                tokio::select! {
+                    biased;
+                    released = held.release(&*self.host) => released?,
+                    () = interrupts.beyond(1) => {}
+                }
+                return Ok(Outcome::not_begun(plan));
             }
             Err(error) => {
                 // The first error is the one worth telling.
@@ -313,22 +346,26 @@ impl Engine {
         Ok(())
     }
 
+    /// The lease; `None` where somebody asked to stop while another apply was waited for.
     async fn take(
         &self,
         options: &ApplyOptions,
         interrupts: &Interrupts,
         on_event: &OnEvent,
-    ) -> Result<Held, EngineError> {
+    ) -> Result<Option<Held>, EngineError> {
         let mut told = false;
         loop {
             match self.ledger.take(&*self.host, &options.command).await {
-                Err(StateError::Busy { holder, .. }) if options.wait && interrupts.count() == 0 => {
+                Err(StateError::Busy { holder, .. }) if options.wait => {
+                    if interrupts.count() > 0 {
+                        return Ok(None);
+                    }
                     if !told {
                         told = true;
                         on_event(ApplyEvent::Waiting { holder: *holder });
                     }
                 }
-                other => return Ok(other?),
+                other => return Ok(Some(other?)),
             }
             pause(interrupts).await;
         }

@@ -14,6 +14,7 @@ use futures::stream::BoxStream;
 use plat_model::{Digest, FieldPath, Graph, NodePath, Place, TargetId};
 use serde::{Deserialize, Serialize};
 
+use crate::interrupt::Interrupts;
 use crate::object::{HeldData, Object, ObjectId, Scope};
 use crate::plan::{Operation, Token};
 use crate::shared::Shared;
@@ -391,6 +392,10 @@ pub struct OpContext {
     pub deadline: Duration,
     /// The outs of the objects that are done, for holes that are filled after apply. No secrets.
     pub outs: Arc<BTreeMap<ObjectId, BTreeMap<String, serde_json::Value>>>,
+    /// How often somebody asked to stop. What has changed nothing of its thing yet, because it still
+    /// fetches or prepares what it needs, may end then with [`OpErrorKind::Interrupted`]; whatever
+    /// has is done to its end.
+    pub stop: Interrupts,
     /// Takes what is worth showing while it runs.
     pub progress: ProgressSink,
 }
@@ -518,6 +523,8 @@ pub enum OpErrorKind {
     },
     /// It won't work by trying again.
     Fatal,
+    /// Somebody asked to stop before anything of it was changed: it is not begun.
+    Interrupted,
 }
 
 /// A failure outside an operation.

@@ -81,7 +81,11 @@
 //!     target bears (`pace.rs`), and what begins or ends together shares one write of the journal.
 //!     Tests: `plans::what_is_there_is_read_in_one_go`,
 //!     `runs::as_many_run_at_once_as_the_target_bears`, `runs::at_most_so_many_run_at_once`.
-//! 12. *Interrupts*: [`Interrupts`]. Tests: `runs::the_first_interrupt_lets_what_runs_end`,
+//! 12. *Interrupts*: [`Interrupts`]. Before the first operation one interrupt ends whatever is waited
+//!     for, and an operation that has changed nothing yet may end by it too
+//!     ([`OpErrorKind::Interrupted`]). Tests: `runs::the_first_interrupt_lets_what_runs_end`,
+//!     `runs::an_interrupt_before_anything_is_begun_changes_nothing`,
+//!     `runs::what_only_gets_ready_ends_with_the_first_interrupt`,
 //!     `runs::the_second_interrupt_leaves_it_to_the_next_apply`.
 //! 13. *Readiness, then next*: what [`Backend::execute`] promises; the reason and the last lines of
 //!     the log are in [`OpError`]. Tests:

@@ -10,7 +10,7 @@ use futures::stream::{FuturesUnordered, StreamExt as _};
 
 use tokio::time::Instant;
 
-use crate::apply::{ApplyEvent, ApplyOptions, OnEvent, Outcome};
+use crate::apply::{ASKED_TO_STOP, ApplyEvent, ApplyOptions, OnEvent, Outcome};
 use crate::backend::{Done, OpContext, OpError, OpErrorKind, ProgressSink};
 use crate::engine::Engine;
 use crate::error::StateError;
@@ -87,8 +87,7 @@ impl<'a> Run<'a> {
             if asked > heeded {
                 heeded = asked;
                 self.outcome.interrupted = true;
-                let why = "somebody asked to stop".to_owned();
-                self.stop.get_or_insert(why);
+                self.stop.get_or_insert_with(|| ASKED_TO_STOP.to_owned());
             }
             if heeded > 1 {
                 break;
@@ -207,12 +206,19 @@ impl<'a> Run<'a> {
     /// One call of the target for an operation.
     fn call(&self, operation: Operation) -> BoxFuture<'static, (OpId, Result<Done, OpError>)> {
         let id = operation.id;
+        let planned = self.plan.operation(id).map(|o| &o.token);
         let sink = Arc::clone(&self.on_event);
         let context = OpContext {
             scope: self.plan.scope.clone(),
             fence: self.held.fence(),
             deadline: self.options.deadline,
             outs: Arc::clone(&self.outs),
+            // A way back belongs to what was begun: it goes its whole way.
+            stop: if planned == Some(&operation.token) {
+                self.interrupts.clone()
+            } else {
+                Interrupts::default()
+            },
             progress: ProgressSink::new(move |progress| {
                 sink(ApplyEvent::Progress {
                     operation: id,
@@ -366,6 +372,11 @@ impl<'a> Run<'a> {
                     self.outcome.not_returned.push((id, error.clone()));
                     self.returned(id, Some(error));
                 }
+                Err(error)
+                    if error.kind == OpErrorKind::Interrupted && self.interrupts.count() > 0 =>
+                {
+                    self.skip(id, ASKED_TO_STOP.to_owned());
+                }
                 Err(error) => {
                     self.outcome.failed.push((id, error.clone()));
                     (self.on_event)(ApplyEvent::Failed {
@@ -477,6 +488,7 @@ impl<'a> Run<'a> {
     fn skip_the_rest(&mut self) {
         let mut begun: BTreeSet<OpId> = self.outcome.done.iter().copied().collect();
         begun.extend(self.outcome.left.iter().copied());
+        begun.extend(self.outcome.skipped.iter().map(|(id, _)| *id));
         let mut failed: BTreeMap<OpId, &Operation> = BTreeMap::new();
         for (id, _) in &self.outcome.failed {
             begun.insert(*id);
@@ -502,12 +514,16 @@ impl<'a> Run<'a> {
                 (None, Some(stop)) => stop.clone(),
                 (None, None) => "what it waits for was not done".to_owned(),
             };
-            (self.on_event)(ApplyEvent::Skipped {
-                operation: operation.id,
-                because: because.clone(),
-            });
-            self.outcome.skipped.push((operation.id, because));
+            self.skip(operation.id, because);
         }
+    }
+
+    fn skip(&mut self, operation: OpId, because: String) {
+        (self.on_event)(ApplyEvent::Skipped {
+            operation,
+            because: because.clone(),
+        });
+        self.outcome.skipped.push((operation, because));
     }
 
     /// Writes what is true now: the state, and the release.

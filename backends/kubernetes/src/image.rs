@@ -7,9 +7,11 @@ mod prepare;
 pub(crate) mod push;
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ignore::WalkBuilder;
 use sha2::{Digest as _, Sha256};
@@ -80,15 +82,76 @@ pub fn source_digest(dir: &Path, at: &str) -> io::Result<String> {
     Ok(written(hash.0))
 }
 
-/// Runs what keeps a thread busy on one of its own: the others go on meanwhile.
+/// Runs what keeps a thread busy on one of its own: the others go on meanwhile. A thread can't be
+/// dropped as a future is: `work` reads and writes through [`Wanted::only`], and ends soon after
+/// nobody waits for it any more.
 ///
 /// # Errors
 /// Those of `work`, and that it came to no end.
 pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    work: impl FnOnce(&Wanted) -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    let ended = tokio::task::spawn_blocking(work).await;
+    let wanted = Wanted(Arc::new(AtomicBool::new(true)));
+    let theirs = Wanted(Arc::clone(&wanted.0));
+    let _no_more = NoMore(wanted);
+    let ended = tokio::task::spawn_blocking(move || work(&theirs)).await;
     ended.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+/// Whether somebody waits for what a thread does.
+pub(crate) struct Wanted(Arc<AtomicBool>);
+
+impl Wanted {
+    /// A way in or out that ends when nobody waits any more.
+    pub(crate) fn only<T>(&self, inner: T) -> Only<'_, T> {
+        Only {
+            wanted: &self.0,
+            inner,
+        }
+    }
+}
+
+/// Dropped with the future of who waits.
+struct NoMore(Wanted);
+
+impl Drop for NoMore {
+    fn drop(&mut self) {
+        self.0.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// See [`Wanted::only`].
+pub(crate) struct Only<'a, T> {
+    wanted: &'a AtomicBool,
+    inner: T,
+}
+
+impl<T> Only<'_, T> {
+    fn go_on(&self) -> io::Result<()> {
+        if self.wanted.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        // Not `Interrupted`, after which whoever reads or writes tries again.
+        Err(io::Error::other("nobody waits for it any more"))
+    }
+}
+
+impl<T: Read> Read for Only<'_, T> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.go_on()?;
+        self.inner.read(into)
+    }
+}
+
+impl<T: Write> Write for Only<'_, T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.go_on()?;
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
 }
 
 /// The digest of something that is kept in a registry.
@@ -241,6 +304,22 @@ mod tests {
         let entries = archive.entries().unwrap();
         let name = |e: tar::Entry<'_, _>| e.path().unwrap().display().to_string();
         entries.map(|e| name(e.unwrap())).collect()
+    }
+
+    #[tokio::test]
+    async fn a_thread_ends_when_nobody_waits_for_it_any_more() {
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let (ended, has_ended) = tokio::sync::oneshot::channel();
+        let waits = tokio::spawn(blocking(move |wanted| {
+            begun.send(()).unwrap();
+            // It would never come to an end.
+            let why = io::copy(&mut wanted.only(io::repeat(1)), &mut io::sink()).unwrap_err();
+            ended.send(why.to_string()).unwrap();
+            Ok(())
+        }));
+        has_begun.await.unwrap();
+        waits.abort();
+        assert_eq!(has_ended.await.unwrap(), "nobody waits for it any more");
     }
 
     #[test]

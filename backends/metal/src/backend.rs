@@ -202,10 +202,14 @@ impl Backend for Local {
         let progress = context.progress.clone();
         let reply = self
             .client
-            .ask(&request, move |text, amount| match amount {
-                Some((done, total)) => progress.amount(text, done, Some(total)),
-                None => progress.say(text),
-            })
+            .ask_until(
+                &request,
+                context.stop.beyond(0),
+                move |text, amount| match amount {
+                    Some((done, total)) => progress.amount(text, done, Some(total)),
+                    None => progress.say(text),
+                },
+            )
             .await;
         let what = || format!("{} {}", operation.action.doing(), operation.label);
         match reply {

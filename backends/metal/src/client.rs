@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
@@ -14,7 +15,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::agent::make_executable;
-use crate::agent::protocol::{Hello, PROTOCOL, Reply, Request};
+use crate::agent::protocol::{Hello, Meanwhile, PROTOCOL, Reply, Request};
 use crate::dirs::Dirs;
 use crate::names;
 
@@ -79,17 +80,43 @@ impl Client {
     pub async fn ask(
         &self,
         request: &Request,
+        progress: impl FnMut(String, Option<(u64, u64)>),
+    ) -> Result<Reply, ClientError> {
+        self.ask_until(request, std::future::pending(), progress)
+            .await
+    }
+
+    /// As [`Self::ask`]; when `stop` comes to its end, the agent is told that it may let it be.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn ask_until(
+        &self,
+        request: &Request,
+        stop: impl Future<Output = ()>,
         mut progress: impl FnMut(String, Option<(u64, u64)>),
     ) -> Result<Reply, ClientError> {
-        let mut connection = self.reach().await?;
-        self.send(&mut connection, request)
-            .await
-            .map_err(|e| self.error("ask the agent", e))?;
+        let Connection {
+            mut reader,
+            mut writer,
+            ..
+        } = self.reach().await?;
+        let asks = |e| self.error("ask the agent", e);
+        send(&mut writer, request).await.map_err(asks)?;
+        let mut stop = std::pin::pin!(stop);
+        let mut told = false;
         loop {
-            let reply = read(&mut connection.reader)
-                .await
-                .map_err(|e| self.error("hear from the agent", e))?;
-            match reply {
+            let mut reply = std::pin::pin!(read(&mut reader));
+            let reply = loop {
+                tokio::select! {
+                    reply = &mut reply => break reply,
+                    () = &mut stop, if !told => {
+                        told = true;
+                        send(&mut writer, &Meanwhile::Stop).await.map_err(asks)?;
+                    }
+                }
+            };
+            match reply.map_err(|e| self.error("hear from the agent", e))? {
                 Reply::Progress { text, amount } => progress(text, amount),
                 last => return Ok(last),
             }
@@ -107,12 +134,6 @@ impl Client {
         self.ask(request, |_, _| {}).await.map(Some)
     }
 
-    async fn send(&self, connection: &mut Connection, request: &Request) -> io::Result<()> {
-        let mut line = serde_json::to_vec(request).map_err(io::Error::other)?;
-        line.push(b'\n');
-        connection.writer.write_all(&line).await
-    }
-
     async fn reach(&self) -> Result<Connection, ClientError> {
         let ours = program_id(&self.program).map_err(|e| self.error("read this program", e))?;
         let mut connection = match self.connect().await {
@@ -127,7 +148,7 @@ impl Client {
                 theirs: connection.hello.version,
             });
         }
-        self.send(&mut connection, &Request::Retire)
+        send(&mut connection.writer, &Request::Retire)
             .await
             .map_err(|e| self.error("ask the older agent to leave", e))?;
         // What it answers does not matter; that it goes does.
@@ -265,6 +286,12 @@ fn newer(hello: &Hello) -> bool {
         version.split('.').map(|n| n.parse().unwrap_or(0)).collect()
     };
     hello.protocol > PROTOCOL || number(&hello.version) > number(env!("CARGO_PKG_VERSION"))
+}
+
+async fn send(writer: &mut OwnedWriteHalf, message: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(message).map_err(io::Error::other)?;
+    line.push(b'\n');
+    writer.write_all(&line).await
 }
 
 async fn read<T: DeserializeOwned>(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<T> {

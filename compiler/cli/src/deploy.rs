@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use plat_engine::{
     ApplyOptions, Attach, Backend, DataWord, Engine, Host as _, Inspect, Interrupts, Markdown,
-    NodeStatus, Outcome, Plan, PlanView, PolicyResult, S3, Scope, Shared, State, Style, ThisMachine, Words,
-    render_markdown, render_sarif, render_text,
+    NodeStatus, Outcome, Plan, PlanView, PolicyResult, S3, Scope, Shared, State, Style,
+    ThisMachine, Words, render_markdown, render_sarif, render_text,
 };
 use plat_model::{Cases, Graph, Hold, TargetId};
 use tokio::runtime::Runtime;
@@ -245,7 +245,7 @@ impl Deployment {
         });
         progress.end();
         let outcome = outcome.map_err(|error| causes::engine_failure(&error))?;
-        tell_outcome(plan, &outcome, begun.elapsed(), terminal);
+        tell_outcome(plan, &outcome, command, begun.elapsed(), terminal);
         if outcome.is_complete() {
             Ok(())
         } else if outcome.interrupted {
@@ -271,6 +271,12 @@ async fn listen(interrupts: Interrupts, progress: Arc<Progress>) {
         times = times.saturating_add(1);
         interrupts.interrupt();
         progress.interrupted(times);
+        if times > 2 {
+            // The second one waits for nothing but the state, whose store may not answer. The
+            // journal tells the next apply what was begun.
+            progress.end();
+            std::process::exit(130);
+        }
     }
 }
 
@@ -378,9 +384,20 @@ pub fn approve(plan: &Plan, yes: bool, terminal: &Terminal) -> Result<(), Stop> 
     }
 }
 
-/// Tells what came of an apply.
-fn tell_outcome(plan: &Plan, outcome: &Outcome, took: Duration, terminal: &Terminal) {
+/// Tells what came of an apply that `command` began.
+fn tell_outcome(
+    plan: &Plan,
+    outcome: &Outcome,
+    command: &str,
+    took: Duration,
+    terminal: &Terminal,
+) {
     let paint = terminal.err();
+    if outcome.not_begun {
+        terminal.tell("stopped before anything was changed");
+        terminal.tell(format!("  {} `{command}` begins again", paint.hint("→")));
+        return;
+    }
     for (id, error) in &outcome.failed {
         let operation = plan.operation(*id);
         let place = operation.and_then(|o| o.place.as_ref());
@@ -457,9 +474,8 @@ fn tell_outcome(plan: &Plan, outcome: &Outcome, took: Duration, terminal: &Termi
     add(outcome.blocked, "not planned");
     terminal.tell(format!("not all was done: {}", rest.join(", ")));
     terminal.tell(format!(
-        "  {} what is done stays; `platc apply {}` goes on from there",
+        "  {} what is done stays; `{command}` goes on from there",
         paint.hint("→"),
-        plan.scope.environment
     ));
 }
 

@@ -143,6 +143,11 @@ impl Progress {
             }
             ApplyEvent::Skipped { operation, because } => {
                 let (doing, _) = self.words(*operation);
+                if state.under_way.contains_key(operation) {
+                    let text = format!("- stopped: {doing}: nothing of it was changed");
+                    self.ended(&mut state, *operation, &text);
+                    return;
+                }
                 let text = format!("- not begun: {doing} ({})", harmless(because));
                 let text = self.terminal.err().dim(text);
                 self.line(&state, &text);
@@ -154,12 +159,13 @@ impl Progress {
     pub fn interrupted(&self, times: u8) {
         let state = self.state();
         let running = state.under_way.len();
-        let text = if times <= 1 {
-            format!(
+        let text = match (times, running) {
+            (..=1, 0) => "stopping: nothing more is begun".to_owned(),
+            (..=1, _) => format!(
                 "stopping: nothing more is begun; waiting for {running} under way (Ctrl-C again leaves them to the next apply)"
-            )
-        } else {
-            "leaving what is under way to the next apply".to_owned()
+            ),
+            (2, _) => "leaving what is under way to the next apply".to_owned(),
+            _ => "ending at once: the next apply goes on from the journal".to_owned(),
         };
         let text = self.terminal.err().busy(text);
         self.line(&state, &text);

@@ -1,6 +1,8 @@
 //! Images that are made of directories of the package.
 
-use plat_tests::Registry;
+use std::process::Stdio;
+
+use plat_tests::{Ran, Registry, SOON, eventually, is_alive, kill};
 use serde_json::Value;
 
 use crate::fleet::{Fleet, SOURCE};
@@ -11,6 +13,46 @@ fn image(fleet: &Fleet) -> String {
     let at = "/spec/template/spec/containers/0/image";
     let image = live.pointer(at).and_then(Value::as_str);
     image.expect("an image").to_owned()
+}
+
+/// An interrupt while a directory is prepared ends that, and leaves neither a process nor a file.
+fn interrupted_while_it_is_prepared(fleet: &Fleet, base: &str) {
+    let at = |name: &str| fleet.home.path().join(name);
+    let (begun, room) = (at("begun"), at("room"));
+    std::fs::create_dir_all(&room).expect("a directory");
+    let script = format!(
+        "echo $$ > {begun}.tmp; mv {begun}.tmp {begun}; sleep 600",
+        begun = begun.display()
+    );
+    let source = at(SOURCE);
+    let without = std::fs::read_to_string(&source).expect("the source");
+    let with = format!("base: \"{base}\", prepare: [\"sh\", \"-c\", \"{script}\"]");
+    let text = without.replace(&format!("base: \"{base}\""), &with);
+    std::fs::write(&source, text).expect("it is written");
+    let child = fleet
+        .home
+        .command(&["-C", "fleet", "apply", "prod", "--yes"])
+        .env("TMPDIR", &room)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    let child = child.expect("platc starts");
+    let prepares: i32 = eventually("the preparation", SOON, || {
+        let said = std::fs::read_to_string(&begun).map_err(|e| e.to_string())?;
+        said.trim().parse().map_err(|_| said)
+    });
+    kill(i32::try_from(child.id()).expect("a process"), "INT");
+    let ran = Ran::from(&child.wait_with_output().expect("it ends"));
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    for part in ["stopped before anything was changed", "begins again"] {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+    }
+    assert!(!is_alive(prepares), "it was ended");
+    let left: Vec<_> = std::fs::read_dir(&room).expect("it").flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+    std::fs::write(&source, without).expect("it is written");
+    // Nobody holds the lease.
+    fleet.apply();
 }
 
 #[test]
@@ -71,6 +113,10 @@ fn a_directory_becomes_an_image_that_runs() {
     assert_eq!(registry.tags("team/fleet").len(), 2);
     fleet.home.write("fleet/made/note.txt", "one\n");
     fleet.apply();
+    assert_eq!(image(&fleet), first);
+    assert_eq!(registry.tags("team/fleet").len(), 2);
+
+    interrupted_while_it_is_prepared(&fleet, &there);
     assert_eq!(image(&fleet), first);
     assert_eq!(registry.tags("team/fleet").len(), 2);
 

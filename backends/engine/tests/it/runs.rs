@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use plat_engine::{
-    ApplyEvent, ApplyOptions, EngineError, Interrupts, OpErrorKind, Problem, StateError, Words,
+    ApplyEvent, ApplyOptions, EngineError, Interrupts, OpErrorKind, OpId, Problem, StateError,
+    Words,
 };
 
 use crate::app::graph;
@@ -189,6 +190,64 @@ fn the_first_interrupt_lets_what_runs_end() {
         assert!(!outcome.done.is_empty() && !outcome.skipped.is_empty());
         bench.up(SHOP).await;
         assert!(bench.plan(SHOP).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn an_interrupt_before_anything_is_begun_changes_nothing() {
+    run(async {
+        let bench = Bench::new();
+        let plan = bench.plan(SHOP).await.unwrap();
+        bench
+            .fake
+            .with(|w| w.prepares = Duration::from_secs(60 * 60));
+        for times in [1, 2] {
+            let interrupts = Interrupts::default();
+            (0..times).for_each(|_| interrupts.interrupt());
+            let options = ApplyOptions::default();
+            let engine = bench.engine();
+            let outcome = engine.apply(&plan, &options, &interrupts, |_| {});
+            let outcome = outcome.await.unwrap();
+            assert!(outcome.interrupted && outcome.not_begun && !outcome.is_complete());
+            assert_eq!(outcome.skipped.len(), plan.operations.len());
+            assert_eq!(outcome.release, None);
+            assert_eq!(bench.log(), [""; 0]);
+        }
+        // The lease was given back, and the plan is as good as it was.
+        bench.fake.with(|w| w.prepares = Duration::ZERO);
+        assert!(bench.apply(&plan).await.unwrap().is_complete());
+    });
+}
+
+#[test]
+fn what_only_gets_ready_ends_with_the_first_interrupt() {
+    run(async {
+        let bench = Bench::new();
+        let plan = bench.plan(SHOP).await.unwrap();
+        let last = plan.operations.last().unwrap().object.clone();
+        bench
+            .fake
+            .with(|w| w.faults.insert(last.clone(), vec![Fault::GetsReady]));
+        let interrupts = Interrupts::default();
+        let asks = interrupts.clone();
+        let (options, begins) = (ApplyOptions::default(), plan.operations.len() - 1);
+        let outcome = bench
+            .engine()
+            .apply(&plan, &options, &interrupts, move |event| {
+                if matches!(event, ApplyEvent::Started { operation } if operation.0 == begins) {
+                    asks.interrupt();
+                }
+            })
+            .await
+            .unwrap();
+        assert!(outcome.interrupted && !outcome.is_complete() && !outcome.not_begun);
+        assert_eq!(outcome.failed, []);
+        assert_eq!(outcome.left, []);
+        let why = "somebody asked to stop".to_owned();
+        assert_eq!(outcome.skipped, [(OpId(begins), why)]);
+        bench.up(SHOP).await;
+        assert!(bench.plan(SHOP).await.unwrap().is_empty());
+        bench.fake.with(|w| assert_eq!(w.violations, [""; 0]));
     });
 }
 

@@ -127,6 +127,8 @@ pub enum Fault {
     Conflicts,
     /// It takes so many milliseconds.
     Takes(u16),
+    /// It gets ready, and has changed nothing yet, until it is asked to stop.
+    GetsReady,
     /// It fails for good.
     Fails,
     /// It is made and doesn't work.
@@ -528,6 +530,10 @@ impl Fake {
             }
             Some(Fault::Takes(time)) => {
                 tokio::time::sleep(Duration::from_millis(time.into())).await;
+            }
+            Some(Fault::GetsReady) => {
+                context.stop.beyond(0).await;
+                return error(OpErrorKind::Interrupted, "somebody asked to stop");
             }
             Some(Fault::Conflicts) => self.with(|w| w.meddle(&op.object, Meddling::Touch)),
             Some(Fault::Fails) => return error(OpErrorKind::Fatal, "no room on the disk"),

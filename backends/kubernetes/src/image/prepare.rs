@@ -36,8 +36,8 @@ pub(super) async fn layer(source: Vec<u8>, made: &Made) -> Result<Vec<u8>, PushE
     let room = tempfile::Builder::new().prefix("plat-prepare-").tempdir();
     let room = room.map_err(|e| failed(format!("making room for a copy: {e}")))?;
     // The room goes along: whoever drops this has it removed once nothing writes there any more.
-    let copied = blocking(move || {
-        let mut archive = tar::Archive::new(source.as_slice());
+    let copied = blocking(move |wanted| {
+        let mut archive = tar::Archive::new(wanted.only(source.as_slice()));
         // The times of a layer are none: a program that compares times would be misled.
         archive.set_preserve_mtime(false);
         archive.unpack(room.path())?;
@@ -67,9 +67,9 @@ pub(super) async fn layer(source: Vec<u8>, made: &Made) -> Result<Vec<u8>, PushE
         return Err(failed(said(&ended)));
     }
     let at = made.at.clone();
-    let read = blocking(move || {
+    let read = blocking(move |wanted| {
         let mut layer = Vec::new();
-        write_layer(&dir, &at, Which::All, &mut layer)?;
+        write_layer(&dir, &at, Which::All, wanted.only(&mut layer))?;
         drop(room);
         Ok(layer)
     });

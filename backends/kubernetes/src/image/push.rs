@@ -250,9 +250,10 @@ async fn layer_of(source: Source<'_>, tell: &ProgressSink) -> Result<Layer, Push
         next: next.map(str::to_owned),
     };
     let (from, at) = (dir.to_path_buf(), made.at.clone());
-    let written = image::blocking(move || {
+    let written = image::blocking(move |wanted| {
         let mut bytes = Vec::new();
-        image::write_layer(&from, &at, image::Which::Source, &mut bytes)?;
+        let out = wanted.only(&mut bytes);
+        image::write_layer(&from, &at, image::Which::Source, out)?;
         let digest = image::digest(&bytes);
         Ok(Layer { bytes, digest })
     });
@@ -268,7 +269,7 @@ async fn layer_of(source: Source<'_>, tell: &ProgressSink) -> Result<Layer, Push
     }
     tell.say(format!("prepares {}", dir.display()));
     let bytes = prepare::layer(layer.bytes, made).await?;
-    let hashed = image::blocking(move || {
+    let hashed = image::blocking(move |_| {
         let digest = image::digest(&bytes);
         Ok(Layer { bytes, digest })
     });

@@ -62,6 +62,7 @@ impl Agent {
         self.fence(&call)?;
         let _guard = self.lock_object(&call.scope, &call.id).await;
         let mut old = self.store.get(&call.scope, &call.id);
+        let mut progress = progress.clone();
         if let Some(old) = &old
             && old.token == call.token
             && old.done
@@ -72,7 +73,8 @@ impl Agent {
             && old.as_ref().is_some_and(|r| r.token != call.token)
         {
             check(&delete.call, old.as_ref())?;
-            self.delete_locked(&delete, progress).await?;
+            progress = progress.to_the_end();
+            self.delete_locked(&delete, &progress).await?;
             old = None;
         } else {
             check(&call, old.as_ref())?;
@@ -104,7 +106,7 @@ impl Agent {
             old,
             again,
             within: Duration::from_millis(call.within),
-            progress,
+            progress: &progress,
         };
         let mut record = match self.make(&spec, task).await {
             Ok(record) => record,

@@ -45,7 +45,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use plat_engine::Scope;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::dirs::{self, Dirs};
 use crate::names;
@@ -126,19 +126,47 @@ pub(crate) struct Agent {
 /// Held by whoever may change an object.
 type Turn = Arc<tokio::sync::Mutex<()>>;
 
-/// Takes what is worth showing while something is done.
+/// Takes what is worth showing while something is done, and knows whether whoever asked for it wants
+/// it to stop.
 #[derive(Clone)]
-pub(crate) struct Progress(Option<mpsc::UnboundedSender<Reply>>);
+pub(crate) struct Progress {
+    told: Option<mpsc::UnboundedSender<Reply>>,
+    stop: Option<watch::Receiver<bool>>,
+}
 
 impl Progress {
     /// For nobody.
     pub(crate) fn none() -> Self {
-        Self(None)
+        Self {
+            told: None,
+            stop: None,
+        }
     }
 
-    /// For whoever listens at the other end.
-    pub(crate) fn to(sender: mpsc::UnboundedSender<Reply>) -> Self {
-        Self(Some(sender))
+    /// For whoever listens at the other end, who says so by `stop` when it is to stop.
+    pub(crate) fn to(sender: mpsc::UnboundedSender<Reply>, stop: watch::Receiver<bool>) -> Self {
+        Self {
+            told: Some(sender),
+            stop: Some(stop),
+        }
+    }
+
+    /// The same for what is done to its end, because something was changed.
+    pub(crate) fn to_the_end(&self) -> Self {
+        Self {
+            told: self.told.clone(),
+            stop: None,
+        }
+    }
+
+    /// Waits until it is to stop; for ever where nobody says so. Safe to drop.
+    pub(crate) async fn stopped(&self) {
+        if let Some(stop) = &self.stop
+            && stop.clone().wait_for(|stop| *stop).await.is_ok()
+        {
+            return;
+        }
+        std::future::pending().await
     }
 
     /// Says what is being done.
@@ -152,7 +180,7 @@ impl Progress {
     }
 
     fn send(&self, text: String, amount: Option<(u64, u64)>) {
-        if let Some(sender) = &self.0 {
+        if let Some(sender) = &self.told {
             // A client that went away is told nothing; the work goes on.
             let _ = sender.send(Reply::Progress { text, amount });
         }

@@ -17,13 +17,18 @@ use crate::spec::Process;
 
 /// How long a preparation may take: it may have to fetch much.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
+/// How long one that is stopped may take to end, before it is killed.
+const GRACE: Duration = Duration::from_secs(5);
 
 impl Agent {
     /// Runs the process's `prepare` unless it ran to its end with these files before. Several
     /// workloads of one directory share one run.
     ///
+    /// Nothing of the workload was changed yet: where whoever asked for it wants it to stop, it is
+    /// ended, and what it has made in the directory stays for the next time.
+    ///
     /// # Errors
-    /// When it fails, with the end of what it printed.
+    /// When it fails, with the end of what it printed, or is to stop.
     pub(super) async fn prepare(
         self: &Arc<Self>,
         record: &Record,
@@ -49,7 +54,12 @@ impl Agent {
             .scope(&scope.app, &scope.environment)
             .join("prepared");
         let mark = marks.join(&key);
-        let _guard = self.lock_object(scope, &format!("prepare/{key}")).await;
+        let stopped = || Failure::new(&what, "somebody asked to stop").interrupted();
+        let turn = format!("prepare/{key}");
+        let _guard = tokio::select! {
+            guard = self.lock_object(scope, &turn) => guard,
+            () = progress.stopped() => return Err(stopped()),
+        };
         if fs::read_to_string(&mark).is_ok_and(|done| done == process.source) {
             return Ok(());
         }
@@ -64,7 +74,7 @@ impl Agent {
             .get(&id)
             .is_some_and(|seen| !seen.gone && seen.instance.digest == process.source);
         if !running {
-            self.supervisor.stop(&id, Duration::from_secs(5)).await;
+            self.supervisor.stop(&id, GRACE).await;
             let mut alone = process.clone();
             alone.command.clone_from(&process.prepare);
             alone.ready = None;
@@ -79,14 +89,21 @@ impl Agent {
                 .map_err(|e| io_failed(&e))?;
         }
         let deadline = Instant::now() + LIMIT;
-        let seen = self.supervisor.wait(&id, Some(deadline), |_| false).await;
+        let seen = tokio::select! {
+            seen = self.supervisor.wait(&id, Some(deadline), |_| false) => seen,
+            () = progress.stopped() => {
+                self.supervisor.stop(&id, GRACE).await;
+                self.supervisor.forget(&id);
+                return Err(stopped());
+            }
+        };
         let lines = seen
             .as_ref()
             .map(|s| s.instance.tail(20))
             .unwrap_or_default();
         let ended = seen.filter(|s| s.gone).and_then(|s| s.status);
         if ended.is_none() {
-            self.supervisor.stop(&id, Duration::from_secs(5)).await;
+            self.supervisor.stop(&id, GRACE).await;
         }
         self.supervisor.forget(&id);
         match ended {

@@ -1,7 +1,8 @@
 //! What is said over the agent's socket: one JSON object a line.
 //!
 //! A connection carries one request. The agent speaks first, with [`Hello`]; the client sends a
-//! [`Request`]; the agent answers with any number of [`Reply::Progress`] and one last reply.
+//! [`Request`]; the agent answers with any number of [`Reply::Progress`] and one last reply. Until
+//! that comes the client may say [`Meanwhile::Stop`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use crate::spec::Route;
 
 /// The version of what is said here. An agent and a client of different versions do not guess:
 /// the newer one takes the older one's place, or says that it is too old.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// The longest line either side takes.
 pub const LONGEST: usize = 16 * 1024 * 1024;
@@ -65,6 +66,15 @@ pub enum Request {
     Routes,
     /// Leave: a newer agent takes over. Everything that runs goes on.
     Retire,
+}
+
+/// What a client may say while it waits for its answer. That it goes away says nothing: what was
+/// begun is done to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Meanwhile {
+    /// Let it be, where nothing was changed yet. The answer comes all the same.
+    Stop,
 }
 
 /// Whose operation it is, and what must hold.
@@ -345,6 +355,13 @@ impl Failure {
     #[must_use]
     pub fn log(mut self, lines: Vec<String>) -> Self {
         self.log = lines;
+        self
+    }
+
+    /// Somebody asked to stop before anything was changed.
+    #[must_use]
+    pub fn interrupted(mut self) -> Self {
+        self.kind = OpErrorKind::Interrupted;
         self
     }
 

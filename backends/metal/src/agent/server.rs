@@ -11,10 +11,10 @@ use rustix::process::geteuid;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Duration, timeout};
 
-use super::protocol::{Failure, Hello, LONGEST, PROTOCOL, Reply, Request};
+use super::protocol::{Failure, Hello, LONGEST, Meanwhile, PROTOCOL, Reply, Request};
 use super::{Agent, Progress};
 
 /// Listens at `path`, for this user alone. One that an earlier agent left is replaced: the
@@ -118,15 +118,28 @@ impl Agent {
             }
         };
         let (sender, mut replies) = mpsc::unbounded_channel();
+        let (stop, stops) = watch::channel(false);
         // On its own: what was begun is finished even when the client goes away.
         let agent = Arc::clone(self);
         let busy = Busy::new(self);
         tokio::spawn(async move {
-            let reply = agent.handle(request, &Progress::to(sender.clone())).await;
+            let progress = Progress::to(sender.clone(), stops);
+            let reply = agent.handle(request, &progress).await;
             let _ = sender.send(reply);
             drop(busy);
         });
-        while let Some(reply) = replies.recv().await {
+        let mut stopping = std::pin::pin!(hears_stop(reader));
+        loop {
+            let reply = tokio::select! {
+                reply = replies.recv() => reply,
+                () = &mut stopping, if !*stop.borrow() => {
+                    stop.send_replace(true);
+                    continue;
+                }
+            };
+            let Some(reply) = reply else {
+                return;
+            };
             let last = !matches!(reply, Reply::Progress { .. });
             if send(&mut writer, &reply).await.is_err() || last {
                 return;
@@ -174,6 +187,16 @@ impl Agent {
                 Reply::Retiring
             }
         }
+    }
+}
+
+/// Waits until the client says that it is to stop; for ever where it says nothing, or goes away.
+async fn hears_stop(mut reader: BufReader<impl tokio::io::AsyncRead + Unpin>) {
+    let mut line = Vec::new();
+    let heard = reader.read_until(b'\n', &mut line).await;
+    let said = heard.is_ok().then(|| serde_json::from_slice(&line));
+    if !matches!(said, Some(Ok(Meanwhile::Stop))) {
+        std::future::pending().await
     }
 }
 

@@ -148,6 +148,7 @@ impl World {
             fence: 1,
             deadline: Duration::from_secs(120),
             outs: Default::default(),
+            stop: Default::default(),
             progress: ProgressSink::none(),
         }
     }
