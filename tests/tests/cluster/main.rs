@@ -9,6 +9,7 @@
 
 mod fleet;
 mod images;
+mod rules;
 mod shop;
 mod trouble;
 

@@ -40,3 +40,26 @@ fn each_rule_has_tests_that_are_there() {
         "these tests are named, and are not there"
     );
 }
+
+#[test]
+fn each_promise_of_the_guide_has_tests_that_are_there() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let guide = std::fs::read_to_string(docs.join("plans.md")).unwrap();
+    let mut missing = Vec::new();
+    for number in 1..=17 {
+        let begins = format!("\n| {number} | ");
+        let (_, row) = guide.split_once(&begins).expect("a promise");
+        let row = row.lines().next().unwrap_or_default();
+        let tests = row.split("[`").skip(1);
+        assert!(tests.clone().count() > 0, "promise {number} names no test");
+        for link in tests {
+            let (name, rest) = link.split_once("`](").expect("a link");
+            let (file, _) = rest.split_once(')').expect("a link");
+            let text = std::fs::read_to_string(docs.join(file)).unwrap_or_default();
+            if !text.contains(&format!("fn {name}(")) {
+                missing.push(format!("{name} in {file}"));
+            }
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+}
