@@ -455,12 +455,16 @@ impl Kubernetes {
         let mut problems = Vec::new();
         for object in desired() {
             for mistake in schemas.mistakes(&object.spec) {
+                let kind = text(&object.spec, "/kind").to_lowercase();
                 problems.push(Problem {
-                    stops: true,
+                    stops: !mistake.is_missing,
                     node: object.node.clone(),
                     place: object.place.clone(),
-                    message: format!("{} on this cluster: {mistake}", object.label),
-                    next: None,
+                    message: format!("{} on this cluster: {}", object.label, mistake.what),
+                    next: Some(format!(
+                        "kubectl --context {} explain {kind} --recursive",
+                        self.cluster.context()
+                    )),
                 });
             }
         }

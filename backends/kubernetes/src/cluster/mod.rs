@@ -16,7 +16,7 @@ pub(crate) use live::changed;
 pub(crate) use live::{FENCE, ID, LEAVE, TOKEN};
 pub use live::{applied, health, summary};
 pub(crate) use ready::{Waited, pod_trouble, wait};
-pub use schema::Schemas;
+pub use schema::{Mistake, Schemas};
 pub use secrets::Secrets;
 pub(crate) use secrets::fill;
 pub use state::SecretStore as StateStore;

@@ -17,6 +17,15 @@ const MOST: usize = 3;
 /// How deep an object may be nested; none of those that there are comes near.
 const DEPTH: usize = 64;
 
+/// What is wrong with a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// In words that begin with the field: `` `spec.size` takes a whole number ``.
+    pub what: String,
+    /// Whether it is only missing: what changes objects on their way in may still say it.
+    pub is_missing: bool,
+}
+
 /// The descriptions of some groups and versions, each by itself: `apps/v1`.
 #[derive(Debug, Default)]
 pub struct Schemas {
@@ -113,10 +122,9 @@ impl Schemas {
         self.documents.insert(version.to_owned(), document);
     }
 
-    /// What is wrong with an object, in words that begin with its field; nothing where nothing is
-    /// known of its kind.
+    /// What is wrong with an object; nothing where nothing is known of its kind.
     #[must_use]
-    pub fn mistakes(&self, object: &Json) -> Vec<String> {
+    pub fn mistakes(&self, object: &Json) -> Vec<Mistake> {
         let text = |field: &str| object.get(field).and_then(Json::as_str);
         let found = text("apiVersion")
             .zip(text("kind"))
@@ -141,13 +149,18 @@ impl Schemas {
 struct Walk<'a> {
     document: &'a Document,
     path: Vec<String>,
-    told: Vec<String>,
+    told: Vec<Mistake>,
 }
 
 impl Walk<'_> {
     fn tell(&mut self, what: &str) {
+        self.mistake(what, false);
+    }
+
+    fn mistake(&mut self, what: &str, is_missing: bool) {
         if self.told.len() < MOST {
-            self.told.push(format!("`{}` {what}", self.path.join(".")));
+            let what = format!("`{}` {what}", self.path.join("."));
+            self.told.push(Mistake { what, is_missing });
         }
     }
 
@@ -245,7 +258,7 @@ impl Walk<'_> {
                 .is_some_and(|schema| schema.get("default").is_some());
             if !fields.contains_key(name) && !has_default {
                 self.path.push(name.to_owned());
-                self.tell("is missing");
+                self.mistake("is missing", true);
                 self.path.pop();
             }
         }

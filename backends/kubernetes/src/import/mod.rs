@@ -11,8 +11,6 @@ mod types;
 pub use read::{documents, of_cluster};
 pub use types::sentence;
 
-use std::collections::BTreeSet;
-
 use serde_json::Value as Json;
 
 /// A kind as a file of a package.
@@ -58,25 +56,49 @@ pub fn imports(documents: &[Json], wanted: &[String]) -> Imports {
             made.left_out.push(format!("{kind} of {group}: {why}"));
             continue;
         }
-        match version(definition) {
-            Some((version, schema)) => {
-                let api = format!("{group}/{version}");
-                made.kinds.push(Imported {
-                    path: path(group, kind),
-                    text: types::file(&api, kind, schema),
-                    api,
-                    kind: kind.to_owned(),
-                });
-            }
-            None => made.left_out.push(format!(
-                "{kind} of {group}: no version that is served has a schema"
-            )),
+        let Some((version, schema)) = version(definition) else {
+            let why = "no version that is served has a schema";
+            made.left_out.push(format!("{kind} of {group}: {why}"));
+            continue;
+        };
+        let api = format!("{group}/{version}");
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '/');
+        if !types::is_name(kind)
+            || !kind.starts_with(|c: char| c.is_ascii_uppercase())
+            || !api.chars().all(plain)
+        {
+            made.left_out
+                .push(format!("{kind} of {api}: that is no name of a kind"));
+            continue;
         }
+        let Some(text) = types::file(&api, kind, schema) else {
+            let why = "it leaves open which fields there are";
+            let how = format!("kubernetes.object(\"{api}/{kind}\", …) takes them as they are");
+            made.left_out.push(format!("{kind} of {api}: {why}; {how}"));
+            continue;
+        };
+        made.kinds.push(Imported {
+            path: path(group, kind),
+            text,
+            api,
+            kind: kind.to_owned(),
+        });
     }
     made.kinds.sort_by(|a, b| a.path.cmp(&b.path));
-    // What was given twice is one kind.
-    let mut seen = BTreeSet::new();
-    made.kinds.retain(|kind| seen.insert(kind.path.clone()));
+    let mut kept: Vec<Imported> = Vec::new();
+    for kind in std::mem::take(&mut made.kinds) {
+        match kept.last() {
+            Some(last) if last.path == kind.path => {
+                if last.api != kind.api {
+                    let why = format!("its file would be that of {}", last.api);
+                    made.left_out
+                        .push(format!("{} of {}: {why}", kind.kind, kind.api));
+                }
+            }
+            _ => kept.push(kind),
+        }
+    }
+    made.kinds = kept;
     made
 }
 

@@ -8,11 +8,14 @@ use std::fmt::Write as _;
 
 use serde_json::Value as Json;
 
+/// Whatever stands there is kept: no field is wrong.
+const OPEN: &str = "x-kubernetes-preserve-unknown-fields";
 /// What the standard library's module for Kubernetes gives every kind.
 const SHARED: &str = "std.objects.kubernetes";
 
-/// The file of a kind: the kind itself, then what it is made of, sorted by name.
-pub(super) fn file(api: &str, kind: &str, schema: &Json) -> String {
+/// The file of a kind: the kind itself, then what it is made of, sorted by name; none where the
+/// definition leaves open which fields it has, or names one that no field of a type could have.
+pub(super) fn file(api: &str, kind: &str, schema: &Json) -> Option<String> {
     let mut types = Types {
         kind,
         parts: BTreeMap::new(),
@@ -20,9 +23,10 @@ pub(super) fn file(api: &str, kind: &str, schema: &Json) -> String {
         shared: vec!["ObjectMeta"],
     };
     let own = |name: &str| matches!(name, "apiVersion" | "kind" | "metadata" | "status");
-    let fields = types
-        .fields(kind, schema, |name| !own(name))
-        .unwrap_or_default();
+    if says(schema, OPEN) {
+        return None;
+    }
+    let fields = types.fields(kind, schema, |name| !own(name))?;
     let mut text = format!(
         "// Written by `platc import crd` of the CustomResourceDefinition of\n// {kind} of {api}: import it again instead of changing this.\n\n"
     );
@@ -38,7 +42,7 @@ pub(super) fn file(api: &str, kind: &str, schema: &Json) -> String {
         text.push('\n');
         text += part;
     }
-    text
+    Some(text)
 }
 
 /// The types of one kind while they are made.
@@ -89,9 +93,7 @@ impl Types<'_> {
             self.shared.push("IntOrString");
             return "IntOrString".to_owned();
         }
-        if says(schema, "x-kubernetes-preserve-unknown-fields")
-            || says(schema, "x-kubernetes-embedded-resource")
-        {
+        if says(schema, OPEN) || says(schema, "x-kubernetes-embedded-resource") {
             return self.any();
         }
         match schema.get("type").and_then(Json::as_str) {
@@ -130,14 +132,9 @@ impl Types<'_> {
         match schema.get("additionalProperties") {
             Some(values @ Json::Object(_)) => {
                 let values = self.ty(name, values);
-                if values.contains(" where ") || values.contains(" | ") {
-                    // What stands between `<` and `>` is a type without a condition.
-                    let plain = if values.starts_with("Int") {
-                        "Int"
-                    } else {
-                        "String"
-                    };
-                    return format!("Map<{plain}>");
+                // A condition stands between `<` and `>` in parentheses alone.
+                if values.contains(" where ") && !values.starts_with(['[', '(', 'M']) {
+                    return format!("Map<({values})>");
                 }
                 format!("Map<{values}>")
             }
@@ -200,7 +197,7 @@ fn bounds(schema: &Json) -> Option<(i64, i64)> {
 }
 
 /// Could a field be called so?
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let mut letters = name.chars();
     letters
         .next()
