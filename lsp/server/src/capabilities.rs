@@ -127,7 +127,7 @@ pub fn server(client: &Client, version: &str) -> Value {
         ] },
         "semanticTokensProvider": {
             "legend": { "tokenTypes": TOKEN_TYPES, "tokenModifiers": TOKEN_MODIFIERS },
-            "full": true,
+            "full": { "delta": true },
             "range": true,
         },
         "workspace": {

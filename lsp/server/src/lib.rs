@@ -27,6 +27,7 @@ mod pool;
 mod position;
 mod requests;
 mod server;
+mod tokens;
 
 pub use host::{Host, Loaded, Planned};
 pub use lsp_server::Connection;

@@ -22,6 +22,7 @@ use crate::capabilities::Client;
 use crate::host::Host;
 use crate::package::Snapshot;
 use crate::position::{Encoding, Lines};
+use crate::tokens::Given;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub struct Asked {
     pub client: Client,
     /// The program around the server.
     pub host: Arc<dyn Host>,
+    /// The tokens that documents were told of.
+    pub tokens: Arc<Given>,
 }
 
 /// Answers a question.
@@ -84,6 +87,7 @@ pub fn named(method: &str) -> Option<Answer> {
         "textDocument/foldingRange" => text::folding,
         "textDocument/selectionRange" => text::selection,
         "textDocument/semanticTokens/full" => text::tokens,
+        "textDocument/semanticTokens/full/delta" => text::tokens_since,
         "textDocument/semanticTokens/range" => text::tokens_in_range,
         "textDocument/formatting" => text::format,
         "textDocument/rangeFormatting" => text::format_range,

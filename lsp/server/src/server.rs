@@ -22,6 +22,7 @@ use crate::package::{MANIFEST, Package, Snapshot};
 use crate::paths;
 use crate::pool::Pool;
 use crate::requests::{self, Asked, Refusal};
+use crate::tokens::Given;
 
 /// What the threads report.
 #[derive(Debug)]
@@ -53,6 +54,8 @@ pub struct Server {
     /// What is being answered, by the question's id.
     pending: BTreeMap<String, Canceller>,
     told: Told,
+    /// The tokens that documents were told of.
+    tokens: Arc<Given>,
     /// Counts what was taken in: what was found of an older state is thrown away.
     generation: u64,
     /// The packages that have to be looked at.
@@ -88,6 +91,7 @@ impl Server {
             done,
             pending: BTreeMap::new(),
             told: Told::default(),
+            tokens: Arc::default(),
             generation: 0,
             to_look: BTreeSet::new(),
             looking: 0,
@@ -451,6 +455,9 @@ impl Server {
     }
 
     fn closed(&mut self, uri: &Uri) {
+        let path = self.path_of(uri);
+        let path = path.unwrap_or_else(|| PathBuf::from(&uri.0));
+        self.tokens.forget(&path);
         self.documents.close(uri);
         let Some(root) = self.homes.remove(&uri.0) else {
             return;
@@ -605,6 +612,7 @@ impl Server {
             path,
             client: self.client.clone(),
             host: Arc::clone(&self.host),
+            tokens: Arc::clone(&self.tokens),
         };
         let Request { id, params, .. } = request;
         self.answers.spawn(move || {

@@ -2,7 +2,8 @@
 
 use gen_lsp_types::{
     DocumentFormattingParams, DocumentOnTypeFormattingParams, DocumentRangeFormattingParams,
-    SelectionRange, SelectionRangeParams, SemanticTokens, SemanticTokensRangeParams,
+    SelectionRange, SelectionRangeParams, SemanticTokens, SemanticTokensDelta,
+    SemanticTokensDeltaParams, SemanticTokensRangeParams,
 };
 use plat_ide::{folding, format, selection, symbols, tokens as ide_tokens};
 use serde_json::Value;
@@ -57,8 +58,33 @@ pub fn tokens(asked: &Asked, _: Value) -> Result<Value, Refusal> {
     let Some(here) = asked.here() else {
         return Ok(Value::Null);
     };
-    let tokens = ide_tokens::tokens(&here.snapshot.db, here.file);
-    write(as_tokens(&here, &tokens))
+    let all = ide_tokens::tokens(&here.snapshot.db, here.file);
+    let mut told = as_tokens(&here, &all);
+    if let Some(path) = &asked.path {
+        let (id, _) = asked.tokens.keep(path, told.data.clone(), None);
+        told.result_id = Some(id);
+    }
+    write(told)
+}
+
+/// `textDocument/semanticTokens/full/delta`
+pub fn tokens_since(asked: &Asked, params: Value) -> Result<Value, Refusal> {
+    let params: SemanticTokensDeltaParams = read(params)?;
+    let (Some(here), Some(path)) = (asked.here(), &asked.path) else {
+        return Ok(Value::Null);
+    };
+    let all = ide_tokens::tokens(&here.snapshot.db, here.file);
+    let mut told = as_tokens(&here, &all);
+    let named = Some(params.previous_result_id.as_str());
+    let (id, edits) = asked.tokens.keep(path, told.data.clone(), named);
+    let result_id = Some(id);
+    match edits {
+        Some(edits) => write(SemanticTokensDelta { result_id, edits }),
+        None => {
+            told.result_id = result_id;
+            write(told)
+        }
+    }
 }
 
 /// `textDocument/semanticTokens/range`

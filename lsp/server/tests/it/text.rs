@@ -54,6 +54,26 @@ fn tokens_are_told_relative_to_each_other() {
 }
 
 #[test]
+fn who_asks_for_tokens_again_is_told_what_changed() {
+    let mut client = with("app shop\nlet a = 1\nlet b = 2\n");
+    let all = "textDocument/semanticTokens/full";
+    let first = client.about(all, PATH, json!({}));
+    let since = |id: &serde_json::Value| json!({ "previousResultId": id });
+    let delta = format!("{all}/delta");
+    let same = client.about(&delta, PATH, since(&first["resultId"]));
+    assert_eq!(same["edits"], json!([]));
+    client.change(PATH, 2, [2, 0, 2, 0], "let c = 3\n");
+    let more = client.about(&delta, PATH, since(&same["resultId"]));
+    let edits = more["edits"].as_array().unwrap();
+    assert_eq!(edits.len(), 1);
+    assert_eq!(edits[0]["deleteCount"], 0);
+    // What it is not known to have, it is told as a whole.
+    let whole = client.about(&delta, PATH, since(&first["resultId"]));
+    assert!(whole["data"].is_array(), "{whole}");
+    client.shutdown();
+}
+
+#[test]
 fn folds_and_selections_are_lines_and_parents() {
     let mut client = with("// a\n// b\nservice api {\n    scale = 2\n}\n");
     let folds = client.about("textDocument/foldingRange", PATH, json!({}));
