@@ -208,6 +208,15 @@ impl Backend for Kubernetes {
                 }
             }
         }
+        // No list holds the namespace itself: whoever has things in it has it too.
+        let here = ObjectId::new(format!("Namespace/{}", self.cluster.namespace));
+        if let Some(kind) =
+            kind("Namespace").filter(|_| !asked.contains(&here) && !objects.is_empty())
+            && let seen @ Observed::Present(_) =
+                self.one(kind, &self.cluster.namespace, scope).await
+        {
+            objects.insert(here, seen);
+        }
         // What is not ours may be there under the name all the same.
         let missing: Vec<ObjectId> = asked
             .iter()

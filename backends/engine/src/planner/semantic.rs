@@ -189,15 +189,11 @@ pub(super) fn changes(
         let all = inputs.desired.values().filter(|object| object.is_run);
         runs.extend(all.filter_map(|object| object.node.as_ref()));
     }
-    let mut on_record = BTreeSet::new();
-    if nodes.previous.is_none() {
-        on_record.extend(inputs.state.nodes());
-    }
+    // Its state was lost and rebuilt: no release tells what of it is new.
+    let rebuilt = nodes.previous.is_none() && !inputs.state.inventory.is_empty();
     for path in paths {
         let operations = by_node.remove(&Some(path)).unwrap_or_default();
-        let standing = nodes.previous.is_none() && on_record.contains(path);
-        if standing && operations.is_empty() {
-            // Its state was lost and rebuilt: no release tells of it.
+        if rebuilt && operations.is_empty() {
             continue;
         }
         if let Some(change) = node_change(nodes, path, &operations) {

@@ -247,7 +247,7 @@ fn stopped_at_any_call_of_a_way_back_the_next_apply_ends_it() {
 fn a_lost_state_is_rebuilt_and_nothing_is_orphaned() {
     run(async {
         let bench = Bench::new();
-        let shop = "store db size=1GiB\nthing api needs=db\nthing old";
+        let shop = "store db size=1GiB\nthing api needs=db\nthing old\nexternal rack";
         bench.up(shop).await;
         bench.log();
         bench.memory.files.lock().unwrap().clear();

@@ -59,6 +59,7 @@ impl<'a> Lowering<'a> {
             .label(label)
             .after(pod.after);
         put.on_change = vec![("", OnChange::Restart { how: how.into() })];
+        put.is_run = true;
         self.put(put);
     }
 

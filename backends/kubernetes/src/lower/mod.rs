@@ -108,6 +108,7 @@ pub(crate) struct Made {
     holds: Option<HeldData>,
     place: Option<Place>,
     goes_back: bool,
+    is_run: bool,
 }
 
 impl Made {
@@ -121,6 +122,7 @@ impl Made {
         object.holds_data = self.holds;
         // What runs the app: a bad version gives way to the one before it.
         object.goes_back = self.goes_back;
+        object.is_run = self.is_run;
         object.leave = self.leave.into_iter().map(str::to_owned).collect();
         let on_change = self.on_change.into_iter();
         object.on_change = on_change.map(|(part, c)| (part.to_owned(), c)).collect();
@@ -152,6 +154,8 @@ struct Put<'a> {
     /// Which parts of it are somebody else's once it is made.
     leave: Vec<&'static str>,
     holds: Option<HeldData>,
+    /// It is a job of the app, which no way back runs again.
+    is_run: bool,
 }
 
 impl<'a> Put<'a> {
@@ -170,6 +174,7 @@ impl<'a> Put<'a> {
             on_change: Vec::new(),
             leave: Vec::new(),
             holds: None,
+            is_run: false,
         }
     }
 
@@ -356,6 +361,7 @@ impl<'a> Lowering<'a> {
             holds: put.holds,
             place: origin.and_then(|origin| self.graph.origins.place(origin).cloned()),
             goes_back: put.node.is_some() && matches!(put.kind, "Deployment" | "DaemonSet"),
+            is_run: put.is_run,
         }
     }
 
