@@ -1,9 +1,11 @@
 //! The shim's Unix socket: as much of HTTP/1 as a health check, a scraper and the agent need. One
-//! request a connection, bounded in number, size and time; nothing here waits.
+//! request a connection, bounded in number, size and time; nothing here waits. In a container it
+//! answers on a TCP port too, where anybody may come by: there it tells, and does nothing.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -52,11 +54,17 @@ impl Answer {
 pub struct Control {
     path: PathBuf,
     listener: UnixListener,
+    port: Option<TcpListener>,
     connections: Vec<Connection>,
 }
 
+enum Stream {
+    Socket(UnixStream),
+    Port(TcpStream),
+}
+
 struct Connection {
-    stream: UnixStream,
+    stream: Stream,
     until: Instant,
     request: Vec<u8>,
     answer: Vec<u8>,
@@ -93,13 +101,28 @@ impl Control {
         Ok(Control {
             path: path.to_owned(),
             listener,
+            port: None,
             connections: Vec::new(),
         })
     }
 
-    /// The listener, while there is room for another connection.
-    pub fn listens(&self) -> Option<BorrowedFd<'_>> {
-        (self.connections.len() < MOST_CONNECTIONS).then(|| self.listener.as_fd())
+    /// Answers at a port too, those who only ask, by whatever version of IP there is.
+    pub fn listen_also(&mut self, port: u16) -> io::Result<()> {
+        let port = TcpListener::bind((Ipv6Addr::UNSPECIFIED, port))
+            .or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))?;
+        port.set_nonblocking(true)?;
+        self.port = Some(port);
+        Ok(())
+    }
+
+    /// The listeners, while there is room for another connection.
+    pub fn listens(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let all = [
+            Some(self.listener.as_fd()),
+            self.port.as_ref().map(AsFd::as_fd),
+        ];
+        let room = self.connections.len() < MOST_CONNECTIONS;
+        all.into_iter().flatten().filter(move |_| room)
     }
 
     /// What each connection waits for, by its index.
@@ -126,20 +149,28 @@ impl Control {
             .min()
     }
 
-    /// Takes a connection that waits.
+    /// Takes the connections that wait, one of each listener.
     pub fn accept(&mut self, now: Instant) {
-        let Ok((stream, _)) = self.listener.accept() else {
-            return;
-        };
-        if stream.set_nonblocking(true).is_ok() {
-            self.connections.push(Connection {
-                stream,
-                until: now + TIME,
-                request: Vec::new(),
-                answer: Vec::new(),
-                sent: 0,
-            });
+        if let Ok((stream, _)) = self.listener.accept()
+            && stream.set_nonblocking(true).is_ok()
+        {
+            self.take(Stream::Socket(stream), now);
         }
+        if let Some(Ok((stream, _))) = self.port.as_ref().map(TcpListener::accept)
+            && stream.set_nonblocking(true).is_ok()
+        {
+            self.take(Stream::Port(stream), now);
+        }
+    }
+
+    fn take(&mut self, stream: Stream, now: Instant) {
+        self.connections.push(Connection {
+            stream,
+            until: now + TIME,
+            request: Vec::new(),
+            answer: Vec::new(),
+            sent: 0,
+        });
     }
 
     /// Goes on with connection `index`; the request, once it is whole and can be answered.
@@ -156,7 +187,12 @@ impl Control {
                     connection.reply(&answer);
                     None
                 }
-                Read::Whole(request) => Some(request),
+                Read::Whole(request) if connection.may(request) => Some(request),
+                Read::Whole(_) => {
+                    let told = "there are GET /healthz, /readyz and /metrics";
+                    connection.reply(&Answer::text(404, told));
+                    None
+                }
             }
         } else {
             connection.write();
@@ -190,7 +226,39 @@ enum Read {
     Whole(Request),
 }
 
+impl Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Socket(stream) => stream.read(buffer),
+            Stream::Port(stream) => stream.read(buffer),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Socket(stream) => stream.write(bytes),
+            Stream::Port(stream) => stream.write(bytes),
+        }
+    }
+
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Stream::Socket(stream) => stream.as_fd(),
+            Stream::Port(stream) => stream.as_fd(),
+        }
+    }
+}
+
 impl Connection {
+    /// Whether who came this way may ask that.
+    const fn may(&self, request: Request) -> bool {
+        matches!(self.stream, Stream::Socket(_))
+            || matches!(
+                request,
+                Request::Healthz | Request::Readyz | Request::Metrics
+            )
+    }
+
     /// Marks it for [`Control::sweep`].
     fn close(&mut self) {
         self.until = Instant::now();

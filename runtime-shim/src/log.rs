@@ -22,8 +22,8 @@ pub enum Stream {
     Shim,
 }
 
-/// The log of one workload. Without a file only the shim's own records are written, to its
-/// standard error.
+/// The log of one workload. Without a file only what the shim has to complain of is written,
+/// to its standard error.
 pub struct Log {
     target: Option<Target>,
     /// Records not written yet.
@@ -95,6 +95,14 @@ impl Log {
         let time = clock::now_text();
         self.record(&time, Stream::Shim, text.as_bytes(), true);
         self.flush();
+    }
+
+    /// Says how things go, at once. Where there is no file, whoever keeps the shim sees that itself,
+    /// and what the workload prints stands alone.
+    pub fn tell(&mut self, text: &str) {
+        if self.has_file() {
+            self.say(text);
+        }
     }
 
     /// Adds a record. `ends`: whether the line ends with it. [`Log::flush`] writes it.

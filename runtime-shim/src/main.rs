@@ -2,11 +2,12 @@
 //! what it waits for and is told when that has come.
 //!
 //! `launch` starts the child, `capture` and `log` take what it prints, `probe` looks whether it
-//! works, `control` answers on the socket, `secrets` lays files down. All system calls that std has
-//! no safe door to are in `sys`.
+//! works, `control` answers on the socket, `secrets` lays files down, `container` is for the
+//! entrypoint of a container. All system calls that std has no safe door to are in `sys`.
 
 mod capture;
 mod clock;
+mod container;
 mod control;
 mod launch;
 mod log;
@@ -38,10 +39,18 @@ const USAGE: &str = "\
 plat-shim: the parent of a workload's process
 
   plat-shim run [--session] [--unlink] SPEC   run what SPEC says (`-`: from standard input)
+  plat-shim exec OPTIONS -- COMMAND…          run a container's command, in what it finds there
+  plat-shim install PATH                      copy this program there
   plat-shim --version
 
   --session   make a session of its own first, apart from the caller's terminal and group
   --unlink    remove the file SPEC once it is read
+
+  --name NAME          what metrics call it
+  --dir DIR            where its socket and its state file are
+  --listen PORT        answer GET /healthz, /readyz and /metrics there too
+  --drain MS           how long it goes on to answer when it is told to end
+  --grace MS           how long it then has to end
 ";
 
 /// Why the shim itself ends, with the exit code of sysexits.h.
@@ -84,6 +93,17 @@ fn main_with(signals: Signals) -> Result<u8, Failure> {
         .collect();
     let (mut session, mut unlink) = (false, false);
     let path = match words.as_slice() {
+        ["install", _] => {
+            let to = args.last().map(PathBuf::from).unwrap_or_default();
+            container::install(&to).map_err(fail(CANNOT_CREATE))?;
+            return Ok(0);
+        }
+        ["exec", ..] => {
+            let asked = container::Asked::read(args.get(1..).unwrap_or_default());
+            let asked = asked.map_err(|what| usage(&what))?;
+            let spec = asked.spec().map_err(fail(SYSTEM_ERROR))?;
+            return supervise(signals, spec, asked.listen, false);
+        }
         ["--version"] => {
             let _ = writeln!(io::stdout(), "plat-shim {}", env!("CARGO_PKG_VERSION"));
             return Ok(0);
@@ -115,7 +135,15 @@ fn usage(what: &str) -> Failure {
 }
 
 fn run(signals: Signals, path: &OsString, session: bool, unlink: bool) -> Result<u8, Failure> {
-    let mut spec = read_spec(path, unlink)?;
+    supervise(signals, read_spec(path, unlink)?, None, session)
+}
+
+fn supervise(
+    signals: Signals,
+    mut spec: Spec,
+    listen: Option<u16>,
+    session: bool,
+) -> Result<u8, Failure> {
     let system = |what: &str, result: io::Result<()>| {
         result
             .map_err(|error| format!("{what}: {error}"))
@@ -132,7 +160,7 @@ fn run(signals: Signals, path: &OsString, session: bool, unlink: bool) -> Result
     sys::private_files();
     sys::keep_descriptors_from_children();
 
-    let control = Control::listen(&spec.control).map_err(|error| match error {
+    let mut control = Control::listen(&spec.control).map_err(|error| match error {
         NoSocket::Taken => Failure {
             code: ALREADY_RUNNING,
             reason: format!(
@@ -151,7 +179,15 @@ fn run(signals: Signals, path: &OsString, session: bool, unlink: bool) -> Result
         Some(secrets) => Some(SecretDir::create(secrets, user).map_err(fail(CANNOT_CREATE))?),
         None => None,
     };
-    let log = Log::open(spec.log.as_ref()).map_err(fail(CANNOT_CREATE))?;
+    let mut log = Log::open(spec.log.as_ref()).map_err(fail(CANNOT_CREATE))?;
+    if let Some(port) = listen
+        && let Err(error) = control.listen_also(port)
+    {
+        // The workload works without it.
+        log.say(&format!(
+            "its metrics can't be asked for: listening on port {port}: {error}"
+        ));
+    }
     let keeps_output = log.has_file();
     let mut supervisor =
         Supervisor::new(spec, signals, control, secrets, log).map_err(fail(CANNOT_CREATE))?;

@@ -24,8 +24,11 @@
 //!
 //! - Standard error is closed by the shim as soon as it stands (a millisecond after the start), so
 //!   reading it to its end is how to wait for it. This is so only where [`Spec::log`] is set;
-//!   without it the child writes to the shim's own standard output and error (as a container's
-//!   PID 1 must).
+//!   without it the child writes to the shim's own standard output and error, and the shim itself
+//!   says there only what it has to complain of.
+//! - In a container there is no agent: `plat-shim exec OPTIONS -- COMMAND…` runs the command in the
+//!   environment, the directory and as the user that it finds, ends with it, and can tell its metrics
+//!   at a port; `plat-shim install PATH` lays the program down for a container whose image lacks it.
 //! - `--session` calls `setsid`, so that no signal of a terminal or of the agent's group reaches
 //!   it. The shim stays the agent's child: reap it if you live; if you don't, init does.
 //! - A spec in a file: `plat-shim run --session --unlink PATH`; `--unlink` removes it once read.

@@ -176,7 +176,7 @@ impl Supervisor {
         use std::os::fd::AsFd as _;
         poll.add(self.signals.as_fd(), Read, Source::Signals);
         if let Some(control) = &self.control {
-            if let Some(listener) = control.listens() {
+            for listener in control.listens() {
                 poll.add(listener, Read, Source::Listener);
             }
             for (index, fd, interest) in control.waits_for() {
@@ -403,9 +403,9 @@ impl Supervisor {
 
     fn tell(&mut self, status: &Status) {
         match (status.state, &status.probe_failure) {
-            (State::Ready, _) => self.log.say("ready"),
-            (State::Unready, Some(why)) => self.log.say(&format!("unready: {why}")),
-            (State::Stopping, _) => self.log.say("stopping"),
+            (State::Ready, _) => self.log.tell("ready"),
+            (State::Unready, Some(why)) => self.log.tell(&format!("unready: {why}")),
+            (State::Stopping, _) => self.log.tell("stopping"),
             _ => {}
         }
     }

@@ -114,7 +114,7 @@ impl Supervisor {
                 for prober in [&mut self.ready, &mut self.alive].into_iter().flatten() {
                     prober.begin(now);
                 }
-                self.log.say(&format!("started as process {pid}"));
+                self.log.tell(&format!("started as process {pid}"));
             }
             Err(NotStarted { code, reason }) => {
                 self.log.say(&reason);
@@ -287,7 +287,7 @@ impl Supervisor {
             Exit::Code(code) => format!("exited with {code}"),
             Exit::Signal(signal) => format!("was ended by signal {signal}"),
         };
-        self.log.say(&how);
+        self.log.tell(&how);
         self.last = Some(exit);
         self.halt_probes();
         let Some(child) = self.child.take() else {
@@ -342,7 +342,7 @@ impl Supervisor {
             .min(restart.maximum);
         self.deaths = self.deaths.saturating_add(1);
         self.log
-            .say(&format!("starting again in {} ms", wait.as_millis()));
+            .tell(&format!("starting again in {} ms", wait.as_millis()));
         self.phase = Phase::Backoff { until: now + wait };
     }
 

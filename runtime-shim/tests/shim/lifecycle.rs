@@ -243,9 +243,11 @@ fn make_fifo(path: &std::path::Path) {
 #[test]
 fn a_stop_waits_for_the_whole_tree() {
     // The child ends at once; what it started takes its time, and is given it.
+    // It says that it is up only when both listen.
     let mut shim = script(
-        "sh -c 'trap \"sleep 0.2; echo done; exit\" TERM; echo up; while :; do sleep 0.01; done' &
-         trap 'exit 0' TERM; wait",
+        "trap 'exit 0' TERM
+         sh -c 'trap \"sleep 0.2; echo done; exit\" TERM; echo up; while :; do sleep 0.01; done' &
+         wait",
     )
     .start();
     shim.says("up");

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod container;
 mod control;
 mod figures;
 mod harness;
