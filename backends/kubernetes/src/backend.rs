@@ -27,7 +27,8 @@ use crate::cluster::{
     health, kind, read_kind, summary, written,
 };
 use crate::cluster::{ID, LEAVE, TOKEN, used};
-use crate::image::push::{self, Logins};
+use crate::image::push::{self, Logins, PushError};
+use crate::image::shim;
 use crate::lower::ONCE;
 use crate::names;
 use crate::place::Place;
@@ -44,12 +45,20 @@ pub struct Kubernetes {
     root: PathBuf,
     local: PathBuf,
     logins: Logins,
+    shim: &'static [u8],
 }
 
 impl Kubernetes {
     /// That place, for the app whose package's root is `root`. Plans that are only looked at are
-    /// kept in `local`, so that to plan is to read. `logins` says who we are at registries.
-    pub fn new(place: &Place, root: &Path, local: PathBuf, logins: Logins) -> Self {
+    /// kept in `local`, so that to plan is to read. `logins` says who we are at registries, `shim` is
+    /// the program that programs run below: a static one, for this machine's architecture.
+    pub fn new(
+        place: &Place,
+        root: &Path,
+        local: PathBuf,
+        logins: Logins,
+        shim: &'static [u8],
+    ) -> Self {
         let cluster = Arc::new(Cluster::new(&place.context, &place.namespace));
         Self {
             secrets: Secrets::new(Arc::clone(&cluster), &place.prefix),
@@ -57,6 +66,7 @@ impl Kubernetes {
             root: root.to_path_buf(),
             local,
             logins,
+            shim,
         }
     }
 }
@@ -147,7 +157,7 @@ impl Backend for Kubernetes {
     }
 
     async fn gather(&self, target: &TargetId, graph: &Graph) -> Result<Facts, Vec<Refusal>> {
-        let facts = crate::facts::gather(&self.root, target, graph)?;
+        let facts = crate::facts::gather(&self.root, target, graph, self.shim)?;
         Ok(Facts(serde_json::to_value(facts).unwrap_or_default()))
     }
 
@@ -290,6 +300,12 @@ impl Backend for Kubernetes {
     ) -> Vec<Problem> {
         let facts = crate::facts::Facts::deserialize(&facts.0).unwrap_or_default();
         let mut problems = Vec::new();
+        if let Some(shim) = facts.shim.filter(|shim| shim.architecture.is_some())
+            && let Some(operation) = operations.iter().find(|o| runs_below(o, &shim.image))
+            && let Err(error) = shim::ensure(&shim.image, self.shim, &self.logins, &tell).await
+        {
+            problems.push(problem(operation, &error));
+        }
         let mut seen = BTreeSet::new();
         for (node, image) in &facts.images {
             let mut of = operations.iter().filter(|o| o.desired.is_some());
@@ -303,13 +319,7 @@ impl Backend for Kubernetes {
             let dir = crate::facts::resolved(&self.root, &made.dir);
             let source = push::Source { made, dir: &dir };
             if let Err(error) = push::ensure(image, source, &self.logins, &tell).await {
-                problems.push(Problem {
-                    stops: true,
-                    node: operation.node.clone(),
-                    place: operation.place.clone(),
-                    message: error.to_string(),
-                    next: error.next,
-                });
+                problems.push(problem(operation, &error));
             }
         }
         problems
@@ -545,6 +555,30 @@ fn stale(live: &Json, health: &Health, secrets: &BTreeMap<String, Json>) -> Opti
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         format!("it has former values of its secrets ({})", names.join(", "))
     })
+}
+
+/// Whether an operation's programs run below the shim of that image.
+fn runs_below(operation: &Operation, image: &str) -> bool {
+    let spec = operation.desired.as_ref().map(|object| &object.spec);
+    let templates = [
+        "/spec/template/spec/initContainers/0/image",
+        "/spec/jobTemplate/spec/template/spec/initContainers/0/image",
+    ];
+    let mut held = templates
+        .iter()
+        .filter_map(|at| spec?.pointer(at)?.as_str());
+    held.any(|held| held == image)
+}
+
+/// An image that an operation needs and that could not be made.
+fn problem(operation: &Operation, error: &PushError) -> Problem {
+    Problem {
+        stops: true,
+        node: operation.node.clone(),
+        place: operation.place.clone(),
+        message: error.to_string(),
+        next: error.next.clone(),
+    }
 }
 
 fn id_of(kind: &Kind, live: &Json) -> ObjectId {

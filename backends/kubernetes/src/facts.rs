@@ -7,8 +7,8 @@ use plat_engine::{Refusal, fields};
 use plat_model::{Digester, FieldPath, Graph, Node, NodePath, TargetId};
 use serde::{Deserialize, Serialize};
 
-use crate::image;
-use crate::lower::{APP_DIR, SITE_FILES, setting, site_base};
+use crate::image::{self, shim};
+use crate::lower::{APP_DIR, SITE_FILES, setting, shim_image, shim_is_off, site_base};
 use crate::names;
 
 /// What was read.
@@ -17,9 +17,23 @@ pub struct Facts {
     /// The image that is made for each declaration that runs a directory of the package. Its tag
     /// is a hash of what it is made of.
     pub images: BTreeMap<String, String>,
+    /// The shim that programs run below; none where they run without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shim: Option<Shim>,
     /// What each of these images is made of.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub made: BTreeMap<String, Made>,
+}
+
+/// The image that holds the shim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shim {
+    /// Its name.
+    pub image: String,
+    /// The architecture that it is for, where it is the one that we make. One that the target names
+    /// is for all that its index has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
 }
 
 /// What an image is made of.
@@ -53,17 +67,40 @@ pub(crate) fn resolved(root: &Path, path: &str) -> PathBuf {
     full
 }
 
-/// Reads the directories that images are made of. Where the source does not say all that an image
+/// Reads the directories that images are made of. `program` is the shim that the target's registry
+/// is to hold. Where the source does not say all that an image
 /// needs there is none: lowering says what is missing.
 ///
 /// # Errors
 /// Each directory that is not there or can't be read, at the field that names it.
-pub fn gather(root: &Path, target: &TargetId, graph: &Graph) -> Result<Facts, Vec<Refusal>> {
+pub fn gather(
+    root: &Path,
+    target: &TargetId,
+    graph: &Graph,
+    program: &[u8],
+) -> Result<Facts, Vec<Refusal>> {
     let mut facts = Facts::default();
     let mut refusals = Vec::new();
+    if let Some(image) = shim_image(target, graph) {
+        facts.shim = Some(Shim {
+            image: pinned(graph, image),
+            architecture: None,
+        });
+    }
     let Some(registry) = setting(target, graph, "registry") else {
         return Ok(facts);
     };
+    let repository = format!(
+        "{}/{}",
+        registry.trim_end_matches('/'),
+        names::name(&graph.app)
+    );
+    if facts.shim.is_none() && !shim_is_off(target, graph) {
+        facts.shim = Some(Shim {
+            image: format!("{repository}:{}", shim::tag(program)),
+            architecture: Some(shim::ARCHITECTURE.to_owned()),
+        });
+    }
     let site_base = site_base(target, graph);
     let mut digests: BTreeMap<(PathBuf, &str), String> = BTreeMap::new();
     for (path, node) in graph.nodes.iter().filter(|(_, n)| n.target == *target) {
@@ -85,10 +122,7 @@ pub fn gather(root: &Path, target: &TargetId, graph: &Graph) -> Result<Facts, Ve
             },
         };
         // What a preparation makes of the same files counts as the same: nothing is run to plan.
-        let base = match graph.pins.get(made.base) {
-            Some(pin) => format!("{}@{}", made.base, pin.digest),
-            None => made.base.to_owned(),
-        };
+        let base = pinned(graph, made.base);
         let mut of = Digester::new("plat.kubernetes.image");
         of.text(&base).text(&digest).text(made.at);
         for word in &made.prepare {
@@ -96,11 +130,7 @@ pub fn gather(root: &Path, target: &TargetId, graph: &Graph) -> Result<Facts, Ve
         }
         let of = of.finish();
         let tag = format!("{}{}", names::hash(of.as_str()), names::hash(&digest));
-        let image = format!(
-            "{}/{}:{tag}",
-            registry.trim_end_matches('/'),
-            names::name(&graph.app)
-        );
+        let image = format!("{repository}:{tag}");
         let of = Made {
             base,
             dir: made.dir.to_owned(),
@@ -115,6 +145,14 @@ pub fn gather(root: &Path, target: &TargetId, graph: &Graph) -> Result<Facts, Ve
         Ok(facts)
     } else {
         Err(refusals)
+    }
+}
+
+/// An image, by its digest where it is pinned.
+fn pinned(graph: &Graph, image: &str) -> String {
+    match graph.pins.get(image) {
+        Some(pin) => format!("{image}@{}", pin.digest),
+        None => image.to_owned(),
     }
 }
 

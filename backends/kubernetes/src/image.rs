@@ -5,6 +5,7 @@
 
 mod prepare;
 pub(crate) mod push;
+pub(crate) mod shim;
 
 use std::fs;
 use std::io::{self, Read, Write};

@@ -55,7 +55,13 @@ pub fn reach(place: &Place, root: &Path) -> Result<Target, Failure> {
                 next: error.next.into_iter().next(),
             })
         });
-        let cluster = Arc::new(Kubernetes::new(&place, root, plans, logins));
+        let cluster = Arc::new(Kubernetes::new(
+            &place,
+            root,
+            plans,
+            logins,
+            crate::shim::BYTES,
+        ));
         return Ok(Target {
             backend: Arc::clone(&cluster) as Arc<dyn Backend>,
             inspect: Arc::clone(&cluster) as Arc<dyn Inspect>,

@@ -55,6 +55,38 @@ fn interrupted_while_it_is_prepared(fleet: &Fleet, base: &str) {
     fleet.apply();
 }
 
+/// The program is not its container's first process, and nobody can tell but by what that offers.
+fn runs_below_the_shim(fleet: &Fleet, tags: &[String]) {
+    let pods = fleet.json(&["get", "pods", "-l", "plat/path=made"]);
+    let pod = &pods["items"][0];
+    let init = pod.pointer("/spec/initContainers/0/image");
+    let init = init.and_then(Value::as_str).unwrap_or_default();
+    let shim = init.rsplit_once(':').map(|(_, tag)| tag);
+    assert!(tags.iter().any(|tag| Some(tag.as_str()) == shim), "{init}");
+
+    let at = pod.pointer("/status/podIP").and_then(Value::as_str);
+    let ask = |path: &str| {
+        let reply = ureq::get(format!("http://{}:9465{path}", at.expect("an address"))).call();
+        let mut reply = reply.map_err(|e| e.to_string())?;
+        reply.body_mut().read_to_string().map_err(|e| e.to_string())
+    };
+    let metrics = ask("/metrics").expect("metrics");
+    for metric in [
+        "plat_ready 1",
+        "plat_start_time_seconds ",
+        "name=\"fleet/made\"",
+    ] {
+        assert!(metrics.contains(metric), "{metric}: {metrics}");
+    }
+    assert_eq!(ask("/readyz"), Ok("ready\n".to_owned()));
+    assert!(ask("/status").is_err(), "the port tells no more");
+
+    // What it prints is the program's alone.
+    let logs = fleet.platc(&["logs", "--env", "prod", "made"]);
+    assert!(logs.stdout.contains("serving on"), "{}", logs.stderr);
+    assert!(!logs.stdout.contains("plat-shim"), "{}", logs.stdout);
+}
+
 #[test]
 fn a_directory_becomes_an_image_that_runs() {
     let mut fleet = Fleet::new("images").with_token();
@@ -97,7 +129,9 @@ fn a_directory_becomes_an_image_that_runs() {
     let first = image(&fleet);
     let tag = first.strip_prefix("127.0.0.1:5000/team/fleet:");
     let tag = tag.expect("it is in the registry").to_owned();
-    assert_eq!(registry.tags("team/fleet"), [tag]);
+    let tags = registry.tags("team/fleet");
+    assert!(tags.len() == 2 && tags.contains(&tag), "{tags:?}");
+    runs_below_the_shim(&fleet, &tags);
     let ran = fleet.platc(&["exec", "prod", "made", "--", "/bin/app", "once"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 
@@ -110,15 +144,15 @@ fn a_directory_becomes_an_image_that_runs() {
     let applied = fleet.platc(&["apply", file, "--yes"]);
     assert_eq!(applied.code, 0, "{}", applied.stderr);
     assert_ne!(image(&fleet), first);
-    assert_eq!(registry.tags("team/fleet").len(), 2);
+    assert_eq!(registry.tags("team/fleet").len(), 3);
     fleet.home.write("fleet/made/note.txt", "one\n");
     fleet.apply();
     assert_eq!(image(&fleet), first);
-    assert_eq!(registry.tags("team/fleet").len(), 2);
+    assert_eq!(registry.tags("team/fleet").len(), 3);
 
     interrupted_while_it_is_prepared(&fleet, &there);
     assert_eq!(image(&fleet), first);
-    assert_eq!(registry.tags("team/fleet").len(), 2);
+    assert_eq!(registry.tags("team/fleet").len(), 3);
 
     // Where the registry is away, nothing is begun.
     drop(registry);

@@ -199,8 +199,8 @@ fn the_shop_runs_on_a_cluster_by_the_same_source() {
     let shop = shop(&registry, index.url(), &services);
     shop.apply();
     shop.nothing_to_do();
-    // One image for the scripts, one for the page.
-    assert_eq!(registry.tags("team/shop").len(), 2);
+    // One image for the scripts, one for the page, one for the shim.
+    assert_eq!(registry.tags("team/shop").len(), 3);
 
     // The page, an order with its mail, a receipt in the bucket, the report of the cron.
     let front = Api {

@@ -156,11 +156,18 @@ fn is_ready(pod: &Pod) -> bool {
         .any(|c| c.type_ == "Ready" && c.status == "True")
 }
 
+/// The containers of which there is something to tell: those that only begin, unless they have done
+/// it, and the others.
 fn containers(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     let status = pod.status.as_ref();
     let init = status.and_then(|s| s.init_container_statuses.as_ref());
     let main = status.and_then(|s| s.container_statuses.as_ref());
-    init.into_iter().chain(main).flatten()
+    let done = |container: &&ContainerStatus| {
+        let ended = container.state.as_ref().and_then(|s| s.terminated.as_ref());
+        ended.is_some_and(|ended| ended.exit_code == 0)
+    };
+    let init = init.into_iter().flatten().filter(move |c| !done(c));
+    init.chain(main.into_iter().flatten())
 }
 
 /// Why a pod hardly starts by itself; `None` while it may.
@@ -253,5 +260,38 @@ async fn last_lines(cluster: &Cluster, pod: &Pod, name: &str) -> Vec<String> {
     match api.logs(name, &params).await {
         Ok(text) => text.lines().map(str::to_owned).collect(),
         Err(_) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn pod(begins: Json, runs: Json) -> Pod {
+        let container = |name: &str, state: Json| {
+            json!({
+                "name": name, "image": "x", "imageID": "", "ready": false, "restartCount": 2,
+                "state": state, "lastState": { "terminated": { "exitCode": 3 } },
+            })
+        };
+        let pod = json!({ "status": {
+            "initContainerStatuses": [container("shim", begins)],
+            "containerStatuses": [container("api", runs)],
+        }});
+        serde_json::from_value(pod).unwrap()
+    }
+
+    #[test]
+    fn a_container_that_did_what_it_is_for_says_nothing() {
+        let done = json!({ "terminated": { "exitCode": 0, "reason": "Completed" } });
+        let crashes = json!({ "waiting": { "reason": "CrashLoopBackOff" } });
+        let why = pod_trouble(&pod(done, crashes.clone()));
+        assert_eq!(why.as_deref(), Some("it ended with code 3, 2 times"));
+        let pulls =
+            json!({ "waiting": { "reason": "ImagePullBackOff", "message": "no such tag" } });
+        let waits = json!({ "waiting": { "reason": "PodInitializing" } });
+        let why = pod_trouble(&pod(pulls, waits));
+        assert_eq!(why.as_deref(), Some("ImagePullBackOff: no such tag"));
     }
 }

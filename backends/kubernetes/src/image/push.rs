@@ -32,7 +32,7 @@ const CONNECT: Duration = Duration::from_secs(15);
 /// How long to wait for the answer to what moves no file, and for the next piece of what does.
 const ANSWER: Duration = Duration::from_secs(60);
 /// How long to wait for the answer to a whole file: the sending counts.
-const UPLOAD: Duration = Duration::from_secs(15 * 60);
+pub(super) const UPLOAD: Duration = Duration::from_secs(15 * 60);
 
 /// Says who we are at a registry, by its name. Whoever asks keeps the answer to himself.
 pub type Logins = Arc<dyn Fn(&str) -> Result<RegistryAuth, NoLogin> + Send + Sync>;
@@ -67,7 +67,7 @@ pub(crate) struct PushError {
     pub next: Option<String>,
 }
 
-fn failed(what: impl Into<String>, error: &OciDistributionError) -> PushError {
+pub(super) fn failed(what: impl Into<String>, error: &OciDistributionError) -> PushError {
     let denied = matches!(
         error,
         OciDistributionError::AuthenticationFailure(_)
@@ -93,7 +93,7 @@ async fn soon<T>(
 
 /// Where an image is, with a client for its registry. A registry of this machine is asked without
 /// TLS, as all tools do.
-struct Place {
+pub(super) struct Place {
     image: Reference,
     client: Client,
     auth: RegistryAuth,
@@ -101,7 +101,7 @@ struct Place {
 
 impl Place {
     /// `silence` is how long its registry may say nothing.
-    fn of(name: &str, silence: Duration, logins: &Logins) -> Result<Self, PushError> {
+    pub(super) fn of(name: &str, silence: Duration, logins: &Logins) -> Result<Self, PushError> {
         static CRYPTO: Once = Once::new();
         CRYPTO.call_once(|| {
             // It fails where the program has chosen one already, which is as good.
@@ -139,6 +139,40 @@ impl Place {
             image,
         })
     }
+
+    /// Whether the image is there.
+    pub(super) async fn has_it(&self) -> Result<bool, OciDistributionError> {
+        match soon(self.client.fetch_manifest_digest(&self.image, &self.auth)).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_missing(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks to be let in to write.
+    pub(super) async fn open(&self) -> Result<(), OciDistributionError> {
+        let write = RegistryOperation::Push;
+        let asked = soon(self.client.auth(&self.image, &self.auth, write));
+        asked.await.map(|_| ())
+    }
+
+    /// Writes the image: its own layer over what is `below`, its configuration, and what names them.
+    pub(super) async fn write(
+        &self,
+        below: OciImageManifest,
+        config: Vec<u8>,
+        layer: Vec<u8>,
+        digest: &str,
+    ) -> Result<(), OciDistributionError> {
+        let size = layer.len();
+        put(self, layer, digest).await?;
+        let (config_digest, config_size) = (image::digest(&config), config.len());
+        put(self, config, &config_digest).await?;
+        let manifest = manifest_with(below, (digest, size), (&config_digest, config_size));
+        let manifest = OciManifest::Image(manifest);
+        soon(self.client.push_manifest(&self.image, &manifest)).await?;
+        Ok(())
+    }
 }
 
 fn of_our_architecture(entries: &[ImageIndexEntry]) -> Option<String> {
@@ -168,11 +202,8 @@ pub(crate) async fn ensure(
         next: next.map(str::to_owned),
     };
     let place = Place::of(name, UPLOAD, logins)?;
-    let client = &place.client;
-    match soon(client.fetch_manifest_digest(&place.image, &place.auth)).await {
-        Ok(_) => return Ok(()),
-        Err(error) if is_missing(&error) => {}
-        Err(error) => return Err(failed(what(), &error)),
+    if place.has_it().await.map_err(|e| failed(what(), &e))? {
+        return Ok(());
     }
     if !dir.is_dir() {
         return Err(other(
@@ -209,30 +240,16 @@ pub(crate) async fn ensure(
     let config =
         config_with(config, &digest).map_err(|why| other(format!("{} {why}", made.base), None))?;
 
-    soon(client.auth(&place.image, &place.auth, RegistryOperation::Push))
-        .await
-        .map_err(|e| failed(what(), &e))?;
+    place.open().await.map_err(|e| failed(what(), &e))?;
     for one in &below.layers {
         bring(&base, &place, one)
             .await
             .map_err(|e| failed(what(), &e))?;
     }
-    let size = layer.len();
-    tell.say(format!("pushes {size} bytes of {}", dir.display()));
-    put(&place, layer, &digest)
-        .await
-        .map_err(|e| failed(what(), &e))?;
+    tell.say(format!("pushes {} bytes of {}", layer.len(), dir.display()));
     let config = config.to_string().into_bytes();
-    let config_digest = image::digest(&config);
-    let config_size = config.len();
-    put(&place, config, &config_digest)
-        .await
-        .map_err(|e| failed(what(), &e))?;
-    let manifest = manifest_with(below, (&digest, size), (&config_digest, config_size));
-    soon(client.push_manifest(&place.image, &OciManifest::Image(manifest)))
-        .await
-        .map_err(|e| failed(what(), &e))?;
-    Ok(())
+    let written = place.write(below, config, layer, &digest);
+    written.await.map_err(|e| failed(what(), &e))
 }
 
 /// A layer, and its digest.

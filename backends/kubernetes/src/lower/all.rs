@@ -12,6 +12,7 @@ use plat_model::{Data, Graph, Node, NodePath, TargetId};
 use rayon::prelude::*;
 
 use super::network::Network;
+use super::shim::Count;
 use super::{Ground, Lowering, Made};
 use crate::facts::Facts;
 use crate::json::{Map, json};
@@ -42,6 +43,7 @@ struct Part<'a, T> {
     told: Told,
     network: Network<'a>,
     root: bool,
+    shims: Count,
 }
 
 /// All objects for those nodes of the graph that are on `target`, each as `finish` gives it back,
@@ -71,6 +73,7 @@ pub(crate) fn all<T: Send>(
         shared.told.add(part.told);
         shared.network.add(part.network);
         shared.root |= part.root;
+        shared.shims.add(part.shims);
     }
     shared.queues();
     let policies = shared.policies();
@@ -96,6 +99,7 @@ pub(crate) fn all<T: Send>(
     shared.patches();
     shared.namespace();
     shared.unpinned();
+    shared.unshimmed();
     let Told {
         mut notes,
         mut refusals,
@@ -141,6 +145,7 @@ fn part<'a, T>(
         told: lowering.told,
         network: lowering.network,
         root: lowering.root,
+        shims: lowering.shims,
     }
 }
 

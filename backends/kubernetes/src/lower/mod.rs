@@ -11,6 +11,7 @@ mod bucket;
 mod edges;
 mod env;
 mod jobs;
+mod mounts;
 mod network;
 mod outs;
 mod pins;
@@ -21,6 +22,7 @@ mod raw;
 mod resources;
 mod scale;
 mod settings;
+mod shim;
 mod site;
 mod workloads;
 
@@ -40,7 +42,7 @@ pub use pods::APP_DIR;
 pub use postgres::ADMINISTRATOR;
 pub use resources::KEYS;
 use settings::Settings;
-pub use settings::{namespace, setting, site_base};
+pub use settings::{namespace, setting, shim_image, shim_is_off, site_base};
 pub use site::FILES as SITE_FILES;
 
 /// The objects for those nodes of the graph that are on `target`, sorted by id.
@@ -80,6 +82,8 @@ struct Lowering<'a> {
     network: network::Network<'a>,
     /// Whether something asked to run as root.
     root: bool,
+    /// Which programs run without the shim.
+    shims: shim::Count,
     /// What else is made, by id, and what each is: for those whose own id is not theirs to choose.
     others: BTreeMap<String, String>,
 }
@@ -217,6 +221,7 @@ impl<'a> Lowering<'a> {
             objects: BTreeMap::new(),
             network: network::Network::default(),
             root: false,
+            shims: shim::Count::default(),
             others: BTreeMap::new(),
         }
     }

@@ -19,7 +19,7 @@ use plat_engine::fields::{self, Fields};
 
 /// Pods that are told apart from others: a part of a declaration, or what several share.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Pods<'a> {
+pub(super) struct Pods<'a> {
     /// The name of their policy.
     name: Text,
     path: Option<&'a NodePath>,
@@ -42,6 +42,8 @@ pub(super) struct Network<'a> {
     within: Vec<Way<'a>>,
     /// From routes.
     inward: BTreeMap<Pods<'a>, BTreeSet<Port>>,
+    /// From what collects metrics.
+    collected: BTreeMap<Pods<'a>, BTreeSet<Port>>,
     /// To externals: addresses and ports.
     outward: BTreeMap<Pods<'a>, BTreeSet<(Outside, BTreeSet<u16>)>>,
 }
@@ -52,6 +54,9 @@ impl Network<'_> {
         self.within.extend(other.within);
         for (pods, ports) in other.inward {
             self.inward.entry(pods).or_default().extend(ports);
+        }
+        for (pods, ports) in other.collected {
+            self.collected.entry(pods).or_default().extend(ports);
         }
         for (pods, outside) in other.outward {
             self.outward.entry(pods).or_default().extend(outside);
@@ -67,6 +72,7 @@ pub(super) struct Policy<'a> {
     /// To whom, sorted.
     to: Vec<(Pods<'a>, BTreeSet<Port>)>,
     inward: BTreeSet<Port>,
+    collected: BTreeSet<Port>,
     outward: BTreeSet<(Outside, BTreeSet<u16>)>,
 }
 
@@ -77,6 +83,7 @@ impl<'a> Policy<'a> {
             from: Vec::new(),
             to: Vec::new(),
             inward: BTreeSet::new(),
+            collected: BTreeSet::new(),
             outward: BTreeSet::new(),
         }
     }
@@ -149,6 +156,17 @@ impl<'a> Lowering<'a> {
         self.network.inward.entry(pods).or_default().insert(port);
     }
 
+    /// Lets what collects metrics reach a program.
+    pub(super) fn is_collected(&mut self, fields: &Fields<'a>, port: u16) {
+        let pods = Pods {
+            name: self.name(fields.node).into(),
+            path: Some(fields.path),
+            part: MAIN.into(),
+        };
+        let ports = self.network.collected.entry(pods).or_default();
+        ports.insert((port, "TCP"));
+    }
+
     /// Notes how far an external is held to.
     pub(super) fn external(&mut self, fields: &mut Fields<'a>) {
         let (outside, ports) = outside(fields.node);
@@ -178,6 +196,7 @@ impl<'a> Lowering<'a> {
         let Network {
             mut within,
             inward,
+            collected,
             outward,
         } = std::mem::take(&mut self.network);
         let mut all: BTreeMap<Pods<'a>, Policy<'a>> = BTreeMap::new();
@@ -201,6 +220,9 @@ impl<'a> Lowering<'a> {
         for (pods, ports) in inward {
             all.entry(pods).or_insert_with_key(policy).inward = ports;
         }
+        for (pods, ports) in collected {
+            all.entry(pods).or_insert_with_key(policy).collected = ports;
+        }
         for (pods, outside) in outward {
             all.entry(pods).or_insert_with_key(policy).outward = outside;
         }
@@ -216,12 +238,12 @@ impl<'a> Lowering<'a> {
             .map(|(from, ports)| json!({ "from": [self.peer(from)], "ports": port_list(ports) }))
             .collect();
         if !policy.inward.is_empty() {
-            let from = self.settings.ingress_namespace.as_ref().map(|namespace| {
-                json!([{ "namespaceSelector": { "matchLabels": {
-                    "kubernetes.io/metadata.name": namespace,
-                }}}])
-            });
+            let from = self.settings.ingress_namespace.as_deref().map(in_namespace);
             rules_in.push(json!({ "from": from, "ports": port_list(&policy.inward) }));
+        }
+        if !policy.collected.is_empty() {
+            let from = self.settings.metrics_namespace.as_deref().map(in_namespace);
+            rules_in.push(json!({ "from": from, "ports": port_list(&policy.collected) }));
         }
         let mut rules_out: Vec<Json> = policy
             .to
@@ -347,6 +369,13 @@ fn linked_ports(node: &Node, out: &str) -> Vec<Port> {
         None if out.is_empty() || out == "ports" => outs::ports(node).into_values().collect(),
         None => outs::port(node, None).into_iter().collect(),
     }
+}
+
+/// All pods of a namespace.
+fn in_namespace(namespace: &str) -> Json {
+    json!([{ "namespaceSelector": { "matchLabels": {
+        "kubernetes.io/metadata.name": namespace,
+    }}}])
 }
 
 fn port_list(ports: &BTreeSet<Port>) -> Vec<Json> {

@@ -81,7 +81,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn good_to_know(&mut self, message: String) {
+    pub(super) fn good_to_know(&mut self, message: String) {
         self.told.notes.push(Note {
             kind: NoteKind::Info,
             node: None,

@@ -4,13 +4,12 @@
 //! escalation, the runtime's seccomp profile; and beyond it: a root file system that can't be
 //! written, no token of the API server, no environment of other services.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::image::push::ARCHITECTURE;
 use crate::json::{Json, Map, json};
-use plat_model::{Data, NodePath, Value};
+use plat_model::{Data, Value};
 
-use super::outs::Part;
 use super::probes::probes;
 use super::{Lowering, Put, object_id};
 use crate::names;
@@ -21,7 +20,7 @@ pub(super) const MAIN: &str = "main";
 /// Where the directory of a process is in its image.
 pub const APP_DIR: &str = "/app";
 /// The user of programs that we make an image for, as distroless images have it: `nonroot`.
-const NONROOT: i64 = 65_532;
+pub(super) const NONROOT: i64 = 65_532;
 /// How long a copy goes on to answer when it is told to end: as long as it takes until all who
 /// send to it have heard of it.
 const DRAIN: u64 = 5;
@@ -40,21 +39,20 @@ pub(super) struct Pod {
     pub(super) writes_alone: bool,
 }
 
-/// A mounted thing.
-#[derive(Default)]
-struct Mounts {
-    volumes: Vec<Json>,
-    mounts: Vec<Json>,
-    files: BTreeMap<String, String>,
-    writes_alone: bool,
-    writes: bool,
+/// What a container runs, as the source says it.
+pub(super) struct Runs {
+    pub(super) image: String,
+    /// What takes the place of the image's entrypoint; none is that.
+    pub(super) command: Vec<String>,
+    /// What takes the place of the image's arguments; none is those, unless a command is said.
+    pub(super) args: Vec<String>,
 }
 
 impl<'a> Lowering<'a> {
     /// The pod of a program; `None` where it can't be one, which was told.
     pub(super) fn pod(&mut self, fields: &mut Fields<'a>, restart: &str) -> Option<Pod> {
         let name = self.name(fields.node);
-        let (image, command, args) = self.run(fields)?;
+        let runs = self.run(fields)?;
         let is_process = fields.word("run") == Some("process");
         let mut env = self.env(fields);
         let ports = super::outs::ports(fields.node);
@@ -74,7 +72,14 @@ impl<'a> Lowering<'a> {
         let mounts = self.mounts(fields, &name, &mut producers);
         let probes = probes(fields);
         let answers = fields.node.kind.name == "service";
-        let grace = fields.millis("stop").unwrap_or(30_000).div_ceil(1000);
+        let drain = if answers { DRAIN } else { 0 };
+        let grace = fields.millis("stop").unwrap_or(30_000);
+        let asked = restart == "Always";
+        let shim = self.shim(fields, &runs, (drain * 1000, grace), asked);
+        let (command, args) = match &shim {
+            Some(shim) => (shim.command.as_slice(), [].as_slice()),
+            None => (runs.command.as_slice(), runs.args.as_slice()),
+        };
         let ports: Vec<Json> = ports
             .iter()
             .map(|(port, (number, protocol))| {
@@ -90,16 +95,18 @@ impl<'a> Lowering<'a> {
         };
         let container = json!({
             "name": name,
-            "image": image,
-            "command": command,
-            "args": args,
+            "image": runs.image,
+            "command": list(words(command)),
+            "args": list(words(args)),
             "workingDir": is_process.then_some(APP_DIR),
             "ports": list(ports),
             "env": list(env.list()),
             "startupProbe": probes.startup,
             "readinessProbe": probes.readiness,
             "livenessProbe": probes.liveness,
-            "lifecycle": answers.then(|| json!({ "preStop": { "sleep": { "seconds": DRAIN } } })),
+            "lifecycle": (answers && shim.is_none()).then(|| json!({
+                "preStop": { "sleep": { "seconds": DRAIN } },
+            })),
             "resources": self.amounts(fields),
             "securityContext": locked(),
             "volumeMounts": list(mounts.mounts),
@@ -115,11 +122,19 @@ impl<'a> Lowering<'a> {
             "automountServiceAccountToken": false,
             "enableServiceLinks": false,
             "restartPolicy": restart,
-            "terminationGracePeriodSeconds": if answers { grace + DRAIN } else { grace },
+            // The shim ends what does not end, and says so: it has a second more for that.
+            "terminationGracePeriodSeconds":
+                grace.div_ceil(1000) + drain + u64::from(shim.is_some()),
             "securityContext": self.user(fields, is_process, mounts.writes),
             "containers": [container],
             "volumes": list(mounts.volumes),
         });
+        if is_process {
+            spec.set("nodeSelector", on(ARCHITECTURE));
+        }
+        if let Some(shim) = &shim {
+            self.with_shim(fields, &mut spec, &mut annotations, shim);
+        }
         self.needs(fields, &mut spec);
         let mut after: BTreeSet<String> = producers
             .iter()
@@ -172,28 +187,20 @@ impl<'a> Lowering<'a> {
     }
 
     /// The image, what is run in it and with which arguments.
-    fn run(&self, fields: &mut Fields<'a>) -> Option<(String, Json, Json)> {
+    fn run(&self, fields: &mut Fields<'a>) -> Option<Runs> {
         let run = fields.get("run");
         let part = |name: &str| run.and_then(|r| r.get(name)).filter(|v| !v.is_none());
-        let words = |name: &str| {
-            let words = part(name).map(fields::texts).unwrap_or_default();
-            if words.is_empty() {
-                Json::Null
-            } else {
-                // The kubelet would put variables in.
-                words
-                    .iter()
-                    .map(|word| word.replace("$(", "$$("))
-                    .collect::<Vec<_>>()
-                    .into()
-            }
-        };
+        let words = |name: &str| part(name).map(fields::texts).unwrap_or_default();
         match run.and_then(fields::word) {
             Some("image") => {
                 let image = part("name").and_then(Value::as_str).unwrap_or_default();
                 let (command, args) = (words("command"), words("args"));
-                let runs = !(command.is_null() && args.is_null());
-                Some((self.pinned(fields, image, runs), command, args))
+                let said = !(command.is_empty() && args.is_empty());
+                Some(Runs {
+                    image: self.pinned(fields, image, said),
+                    command,
+                    args,
+                })
             }
             Some("process") => {
                 let Some(image) = self.facts.images.get(fields.path.as_str()) else {
@@ -201,7 +208,11 @@ impl<'a> Lowering<'a> {
                     return None;
                 };
                 self.tell_of_image(fields, "run", image);
-                Some((image.clone(), words("command"), Json::Null))
+                Some(Runs {
+                    image: image.clone(),
+                    command: words("command"),
+                    args: Vec::new(),
+                })
             }
             other => {
                 let what = format!("`{}(…)`", other.unwrap_or("nothing"));
@@ -316,7 +327,7 @@ impl<'a> Lowering<'a> {
                             )],
                         );
                     }
-                    spec.set("nodeSelector", json!({ "kubernetes.io/arch": name }));
+                    spec.set("nodeSelector", on(name));
                 }
                 Some("gpu") if need.get("model").is_none_or(Value::is_none) => {
                     let count = need.get("count").and_then(Value::as_int).unwrap_or(1);
@@ -332,153 +343,17 @@ impl<'a> Lowering<'a> {
             }
         }
     }
-
-    fn mounts(
-        &mut self,
-        fields: &mut Fields<'a>,
-        name: &str,
-        producers: &mut BTreeSet<NodePath>,
-    ) -> Mounts {
-        let mut all = Mounts::default();
-        for (path, value) in entries(fields.get("files")) {
-            let at = format!("files.{path}");
-            match fields::word(value) {
-                Some("mount") => self.mount(fields, &at, path, value, true, producers, &mut all),
-                Some("directory") => {
-                    fields.not_built(&at, "a directory of the package as a file of a container");
-                }
-                _ => {
-                    let content = value.get("content").unwrap_or(value);
-                    self.file(fields, &at, path, content, name, producers, &mut all);
-                }
-            }
-        }
-        for (path, value) in entries(fields.get("writable")) {
-            let at = format!("writable.{path}");
-            if fields::word(value) == Some("mount") {
-                self.mount(fields, &at, path, value, false, producers, &mut all);
-            } else {
-                let size = value.get("size").and_then(Value::as_amount);
-                let size = size
-                    .and_then(|n| u64::try_from(n.floor()).ok())
-                    .map(bytes)
-                    .unwrap_or_else(|| "1Gi".into());
-                scratch(&mut all, path, &size);
-            }
-        }
-        if !all.mounts.iter().any(|m| m["mountPath"] == "/tmp") {
-            scratch(&mut all, "/tmp", "1Gi");
-        }
-        if !all.files.is_empty() {
-            let body = json!({ "data": all.files });
-            self.put(Put::new("ConfigMap", "v1", name, body).of(fields));
-            all.volumes
-                .push(json!({ "name": "files", "configMap": { "name": name } }));
-        }
-        all
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one place calls it")]
-    fn file(
-        &self,
-        fields: &mut Fields<'a>,
-        at: &str,
-        path: &str,
-        content: &Value,
-        name: &str,
-        producers: &mut BTreeSet<NodePath>,
-        all: &mut Mounts,
-    ) {
-        let Some(parts) = self.parts(fields, at, content, producers) else {
-            return;
-        };
-        let key = file_key(path);
-        match parts.as_slice() {
-            [] | [Part::Text(_)] => {
-                let text = match parts.first() {
-                    Some(Part::Text(text)) => text.clone(),
-                    _ => String::new(),
-                };
-                all.files.insert(key.clone(), text);
-                all.mounts.push(json!({
-                    "name": "files", "mountPath": path, "subPath": key, "readOnly": true,
-                }));
-            }
-            [
-                Part::Secret {
-                    name: secret,
-                    key: from,
-                    optional,
-                    ..
-                },
-            ] => {
-                let volume = format!("file-{}", names::hash(&format!("{name} {path}")));
-                all.volumes.push(json!({
-                    "name": volume,
-                    "secret": {
-                        "secretName": secret,
-                        "optional": optional.then_some(true),
-                        "defaultMode": 0o440,
-                        "items": [{ "key": from, "path": key }],
-                    },
-                }));
-                all.mounts.push(json!({
-                    "name": volume, "mountPath": path, "subPath": key, "readOnly": true,
-                }));
-                // Whoever runs it reads it by its group.
-                all.writes = true;
-            }
-            _ => fields.not_built(at, "a file that is partly secret"),
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one place calls it")]
-    fn mount(
-        &self,
-        fields: &mut Fields<'a>,
-        at: &str,
-        path: &str,
-        value: &Value,
-        read_only: bool,
-        producers: &mut BTreeSet<NodePath>,
-        all: &mut Mounts,
-    ) {
-        let volume = value.get("volume").unwrap_or(value);
-        let Some(node) = fields::node_of(volume) else {
-            fields.refuse(at, format!("`{volume}` is no volume"), Vec::new());
-            return;
-        };
-        let Some(declared) = self.graph.nodes.get(&node) else {
-            return;
-        };
-        let claim = self.name(declared);
-        let name = format!("volume-{}", names::hash(node.as_str()));
-        let shared = declared.fields.get("shared").and_then(Value::as_bool);
-        if !all.volumes.iter().any(|v| v["name"] == name.as_str()) {
-            all.volumes.push(json!({
-                "name": name,
-                "persistentVolumeClaim": { "claimName": claim },
-            }));
-        }
-        all.mounts.push(json!({
-            "name": name, "mountPath": path, "readOnly": read_only.then_some(true),
-        }));
-        all.writes = true;
-        all.writes_alone |= !read_only && shared != Some(true);
-        producers.insert(node);
-    }
 }
 
-fn scratch(all: &mut Mounts, path: &str, size: &str) {
-    let name = format!("scratch-{}", names::hash(path));
-    let name = if path == "/tmp" {
-        "tmp".to_owned()
-    } else {
-        name
-    };
-    all.volumes
-        .push(json!({ "name": name, "emptyDir": { "sizeLimit": size } }));
-    all.mounts.push(json!({ "name": name, "mountPath": path }));
+/// Words of a command: the kubelet would put variables in.
+fn words(words: &[String]) -> Vec<Json> {
+    let plain = words.iter().map(|word| word.replace("$(", "$$("));
+    plain.map(Json::from).collect()
+}
+
+/// Nodes of that architecture.
+pub(super) fn on(architecture: &str) -> Json {
+    json!({ "kubernetes.io/arch": architecture })
 }
 
 /// A container that can change nothing but its own files.
@@ -503,20 +378,6 @@ pub(super) fn port_name(name: &str) -> String {
         return clean;
     }
     format!("port-{}", names::hash(name))
-}
-
-/// The key of a file in a ConfigMap.
-fn file_key(path: &str) -> String {
-    let base: String = path
-        .rsplit('/')
-        .next()
-        .unwrap_or(path)
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-        .take(200)
-        .collect();
-    // Two files may have one name in two directories.
-    format!("{}-{base}", names::hash(path))
 }
 
 /// Cores as people write them: `2`, `250m`.

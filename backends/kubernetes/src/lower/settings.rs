@@ -23,6 +23,10 @@ pub(super) struct Settings {
     pub issuer: Option<String>,
     /// The class of volumes; none is the cluster's default.
     pub storage_class: Option<String>,
+    /// The namespace of what collects metrics.
+    pub metrics_namespace: Option<String>,
+    /// Whether the source says that programs run without the shim.
+    pub shim_is_off: bool,
     /// Images of the data services by name, instead of the usual ones.
     images: BTreeMap<String, String>,
 }
@@ -61,6 +65,8 @@ impl Settings {
             gateway: text("gateway"),
             issuer: text("issuer"),
             storage_class: text("storage_class"),
+            metrics_namespace: text("metrics_namespace"),
+            shim_is_off: text("shim").as_deref() == Some("off"),
             images,
         }
     }
@@ -93,6 +99,17 @@ pub fn namespace(target: &TargetId, graph: &Graph) -> String {
 pub fn setting<'a>(target: &TargetId, graph: &'a Graph, name: &str) -> Option<&'a str> {
     let value: &Value = graph.targets.get(target)?.fields.get(name)?;
     value.as_str()
+}
+
+/// The image that the target names for the shim.
+pub fn shim_image<'a>(target: &TargetId, graph: &'a Graph) -> Option<&'a str> {
+    let shim = graph.targets.get(target)?.fields.get("shim")?;
+    shim.get("name")?.as_str()
+}
+
+/// Whether the target says that programs run without the shim.
+pub fn shim_is_off(target: &TargetId, graph: &Graph) -> bool {
+    Settings::of(target, graph).shim_is_off
 }
 
 /// The image that static files are put into.

@@ -1,9 +1,10 @@
 //! Static files: an image with them in it, served by nginx.
 
+use crate::image::push::ARCHITECTURE;
 use crate::json::json;
 use plat_engine::OnChange;
 
-use super::pods::{MAIN, locked};
+use super::pods::{MAIN, locked, on};
 use super::{Lowering, Put, object_id};
 use plat_engine::fields::Fields;
 
@@ -73,6 +74,7 @@ impl<'a> Lowering<'a> {
                         "runAsGroup": 101,
                         "seccompProfile": { "type": "RuntimeDefault" },
                     },
+                    "nodeSelector": on(ARCHITECTURE),
                     "topologySpreadConstraints": self.spread(fields),
                     "containers": [{
                         "name": name,

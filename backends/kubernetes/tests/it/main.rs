@@ -14,5 +14,6 @@ mod policies;
 mod program;
 mod properties;
 mod schema;
+mod shim;
 mod support;
 mod whole;
