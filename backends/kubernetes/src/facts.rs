@@ -1,6 +1,6 @@
 //! What lowering must know of the package: read before, so that lowering itself is pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use plat_engine::{Refusal, fields};
@@ -146,6 +146,17 @@ pub fn gather(
     } else {
         Err(refusals)
     }
+}
+
+/// The images that ours are made on, and that the target names for the shim, where they have no
+/// digest in their name: like those that declarations run, they can be pinned.
+pub fn bases(target: &TargetId, graph: &Graph) -> BTreeSet<String> {
+    let site_base = site_base(target, graph);
+    let nodes = graph.nodes.values().filter(|n| n.target == *target);
+    let made = nodes.filter_map(|node| Some(made_of(node, &site_base)?.base));
+    let all = made.chain(shim_image(target, graph));
+    let open = all.filter(|name| !name.contains('@'));
+    open.map(str::to_owned).collect()
 }
 
 /// An image, by its digest where it is pinned.

@@ -4,9 +4,7 @@
 //! no manifest, since it is the image's own. What the pin tells beside that is whether the image can
 //! run here at all, which would else be found out when its first pod is refused.
 
-use std::collections::BTreeSet;
-
-use plat_engine::fields::{self, Fields};
+use plat_engine::fields::Fields;
 use plat_engine::{Note, NoteKind};
 
 use super::Lowering;
@@ -56,29 +54,22 @@ impl<'a> Lowering<'a> {
     /// Tells of images that are used by their tags.
     pub(super) fn unpinned(&mut self) {
         let graph = self.graph;
-        let images = graph.images();
+        let bases = crate::facts::bases(self.target, graph);
+        let mut images = graph.images();
+        images.extend(bases.iter().map(String::as_str));
         let open = images
             .iter()
             .filter(|image| !graph.pins.contains_key(**image))
             .count();
         let environment = &graph.environment.name;
-        if let Some(which) = counted(open, "image is", "images are") {
-            self.good_to_know(format!(
-                "{which} used by tag, which may mean another one tomorrow: `platc pin {environment}` pins"
-            ));
-        }
-        let nodes = graph.nodes.values().filter(|n| n.target == *self.target);
-        let bases: BTreeSet<&str> = nodes
-            .filter_map(|node| node.fields.get("run"))
-            .filter(|run| fields::word(run) == Some("process"))
-            .filter_map(|run| run.get("base")?.as_str())
-            .filter(|base| !base.contains('@') && !graph.pins.contains_key(*base))
-            .collect();
-        if let Some(which) = counted(bases.len(), "base of images is", "bases of images are") {
-            self.good_to_know(format!(
-                "{which} used by tag, which may mean another one tomorrow: a digest after the name pins it (NAME@sha256:…)"
-            ));
-        }
+        let which = match open {
+            0 => return,
+            1 => "1 image is".to_owned(),
+            n => format!("{n} images are"),
+        };
+        self.good_to_know(format!(
+            "{which} used by tag, which may mean another one tomorrow: `platc pin {environment}` pins"
+        ));
     }
 
     pub(super) fn good_to_know(&mut self, message: String) {
@@ -89,13 +80,5 @@ impl<'a> Lowering<'a> {
             place: None,
             message,
         });
-    }
-}
-
-fn counted(n: usize, one: &str, several: &str) -> Option<String> {
-    match n {
-        0 => None,
-        1 => Some(format!("1 {one}")),
-        _ => Some(format!("{n} {several}")),
     }
 }

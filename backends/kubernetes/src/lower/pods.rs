@@ -163,8 +163,17 @@ impl<'a> Lowering<'a> {
 
     /// An identity of its own that may do nothing.
     pub(super) fn account(&mut self, fields: &Fields<'a>, name: &str) {
-        let body = json!({ "automountServiceAccountToken": false });
+        let body = self.nobody();
         self.put(Put::new("ServiceAccount", "v1", name, body).of(fields));
+    }
+
+    /// What is said of such an identity.
+    pub(super) fn nobody(&self) -> Json {
+        let pull = self.settings.pull_secret.as_deref();
+        json!({
+            "automountServiceAccountToken": false,
+            "imagePullSecrets": pull.map(|name| json!([{ "name": name }])),
+        })
     }
 
     /// A pod's template.

@@ -409,7 +409,7 @@ impl<'a> Lowering<'a> {
         let name = self.own(QUEUES);
         let put = self.credentials(&name, [PASSWORD]);
         self.put(put.label("credentials of the queues' server".into()));
-        let body = json!({ "automountServiceAccountToken": false });
+        let body = self.nobody();
         self.put(Put::new("ServiceAccount", "v1", &name, body));
         let data = self.own("queues-data");
         let what = "the queues and the messages that wait in them".to_owned();

@@ -23,6 +23,8 @@ pub(super) struct Settings {
     pub issuer: Option<String>,
     /// The class of volumes; none is the cluster's default.
     pub storage_class: Option<String>,
+    /// The Secret with which nodes pull images.
+    pub pull_secret: Option<String>,
     /// The namespace of what collects metrics.
     pub metrics_namespace: Option<String>,
     /// Whether the source says that programs run without the shim.
@@ -65,6 +67,7 @@ impl Settings {
             gateway: text("gateway"),
             issuer: text("issuer"),
             storage_class: text("storage_class"),
+            pull_secret: text("pull_secret"),
             metrics_namespace: text("metrics_namespace"),
             shim_is_off: text("shim").as_deref() == Some("off"),
             images,

@@ -71,3 +71,45 @@ fn an_image_that_could_not_run_is_refused() {
     let text = refused.map(|pin| lowered(&[("r/api:1", pin)]));
     insta::assert_snapshot!(text.join("\n"));
 }
+
+#[test]
+fn what_images_are_made_on_can_be_pinned() {
+    let graph = crate::program::graph(
+        "app x
+service api { run = process([\"x\"], dir: \"./app\", base: \"r/base:1\") }
+worker tool { run = process([\"x\"], dir: \"./app\", base: \"r/base@sha256:1\") }
+site front { files = \"./dist\" }
+env prod { target = kubernetes { context = \"c\", registry = \"r\", shim = \"r/shim:1\" } }
+",
+    );
+    let bases = plat_kubernetes::facts::bases(&TargetId::main(), &graph);
+    let expected = [
+        "docker.io/nginxinc/nginx-unprivileged:1.29",
+        "r/base:1",
+        "r/shim:1",
+    ];
+    assert!(bases.iter().eq(expected), "{bases:?}");
+}
+
+#[test]
+fn whoever_runs_pulls_with_the_secret_that_the_target_names() {
+    let lowered = crate::program::lowered(
+        "app x
+queue mail {}
+postgres db {}
+worker tool { run = image(\"r/tool:1\"), env = { MAIL = mail.send, DB = db.url } }
+env prod { target = kubernetes { context = \"c\", pull_secret = \"registry\" } }
+",
+    );
+    let objects = lowered.unwrap().objects;
+    let accounts: Vec<_> = objects
+        .iter()
+        .filter(|object| object.spec["kind"] == "ServiceAccount")
+        .map(|object| (object.id.as_str(), &object.spec["imagePullSecrets"]))
+        .collect();
+    assert_eq!(accounts.len(), 3, "{accounts:?}");
+    let expected = serde_json::json!([{ "name": "registry" }]);
+    for (account, pulls) in accounts {
+        assert_eq!(*pulls, expected, "{account}");
+    }
+}

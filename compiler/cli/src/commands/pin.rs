@@ -1,8 +1,9 @@
 //! `platc pin` and `platc promote`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use plat_model::ImagePin;
+use plat_kubernetes::facts;
+use plat_model::{Graph, ImagePin, TargetId};
 use plat_packages::Pins;
 
 use crate::cli::{Global, Pin, Promote};
@@ -18,7 +19,7 @@ pub fn run(pin: &Pin, global: &Global, terminal: &Terminal) -> Result<Outcome, S
     let environment = &graph.environment.name;
     let before = Pins::read(program.root(), environment).map_err(packages::failure)?;
     let mut images = BTreeMap::new();
-    for image in graph.images() {
+    for image in &used(&graph) {
         terminal.detail(format!("asking for {image}"));
         let found = plat_packages::look_up(image).map_err(packages::failure)?;
         match before.images.get(image) {
@@ -26,7 +27,7 @@ pub fn run(pin: &Pin, global: &Global, terminal: &Terminal) -> Result<Outcome, S
             Some(old) => terminal.say(format!("{image}: {} → {}", short(old), short(&found))),
             None => terminal.say(format!("{image}: {}", short(&found))),
         }
-        images.insert(image.to_owned(), found);
+        images.insert(image.clone(), found);
     }
     let pins = Pins { images };
     write(&pins, &before, &program, environment, terminal)
@@ -42,10 +43,10 @@ pub fn promote(promote: &Promote, global: &Global, terminal: &Terminal) -> Resul
     let before = Pins::read(program.root(), to_name).map_err(packages::failure)?;
     let mut images = BTreeMap::new();
     let mut missing = Vec::new();
-    for image in to.images() {
-        match given.images.get(image) {
+    for image in used(&to) {
+        match given.images.get(&image) {
             Some(pin) => {
-                images.insert(image.to_owned(), pin.clone());
+                images.insert(image, pin.clone());
             }
             None => missing.push(image),
         }
@@ -60,6 +61,15 @@ pub fn promote(promote: &Promote, global: &Global, terminal: &Terminal) -> Resul
             .into());
     }
     write(&Pins { images }, &before, &program, to_name, terminal)
+}
+
+/// The images of an environment: those that run, and those that its target makes others on.
+fn used(graph: &Graph) -> BTreeSet<String> {
+    let mut images: BTreeSet<String> = graph.images().into_iter().map(str::to_owned).collect();
+    if program::target(graph) == "kubernetes" {
+        images.extend(facts::bases(&TargetId::main(), graph));
+    }
+    images
 }
 
 fn write(
@@ -94,10 +104,10 @@ fn write(
 
 /// Tells, on stderr, which pins of an environment no longer hold: their tags are other images now,
 /// or nobody uses them. What can't be asked is told too, and stops nothing.
-pub fn tell_of_pins_that_no_longer_hold(graph: &plat_model::Graph, terminal: &Terminal) {
+pub fn tell_of_pins_that_no_longer_hold(graph: &Graph, terminal: &Terminal) {
     let environment = &graph.environment.name;
     let file = Pins::file(environment);
-    let used = graph.images();
+    let used = used(graph);
     let (held, gone): (Vec<_>, Vec<_>) = graph
         .pins
         .iter()
