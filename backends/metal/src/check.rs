@@ -123,6 +123,11 @@ impl Checks<'_> {
             let Some(program) = command.first() else {
                 continue;
             };
+            // What `prepare` makes is not there before.
+            let is_made = command == &process.command && !process.prepare.is_empty();
+            if is_made && program.contains('/') && Path::new(program).is_relative() {
+                continue;
+            }
             if find(program, &process.dir, &path).is_some() {
                 continue;
             }
