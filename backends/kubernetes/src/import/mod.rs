@@ -1,7 +1,7 @@
 //! Types of plat for the kinds that a cluster was taught: what `platc import crd` writes.
 //!
 //! A CustomResourceDefinition describes its kind by a structural schema (OpenAPI v3, without
-//! references), which [`types`] turns into types. Each kind becomes a file of the package, in the
+//! references), which `types` turns into types. Each kind becomes a file of the package, in the
 //! directory of its API group under `objects/kubernetes/`; there the checker finds it by the name of
 //! its kind, as it finds those of the standard library.
 
