@@ -87,6 +87,9 @@ impl StateError {
                 SealError::Newer { .. } => {
                     "A newer platc wrote it: update platc. Nothing was changed".to_owned()
                 }
+                SealError::Older { .. } => {
+                    "Make it again with this platc: `platc plan`. Nothing was changed".to_owned()
+                }
                 SealError::Foreign { .. } => "Move it away, or keep the state elsewhere".to_owned(),
                 SealError::Damaged { .. } => lost.to_owned(),
             }),

@@ -70,9 +70,11 @@ pub fn plan_to_signed_bytes(plan: &Plan, key: &SigningKey) -> Result<Vec<u8>, se
 /// The plan of a file, and who signed it.
 ///
 /// # Errors
-/// It is no plan, of a newer platc, or was cut short or edited.
+/// It is no plan, of a newer or an older platc, or was cut short or edited.
 pub fn plan_from_bytes(bytes: &[u8]) -> Result<PlanFile, SealError> {
-    let (plan, signed_by) = sealed::open_signed::<Plan>("plan", Plan::FORMAT, bytes)?;
+    // What a plan of another format was made from can't be compared with what is there.
+    let formats = Plan::FORMAT..=Plan::FORMAT;
+    let (plan, signed_by) = sealed::open_signed::<Plan>("plan", formats, bytes)?;
     let says = plan.digest.clone();
     let plan = plan.sealed();
     // The digest covers that of the graph.

@@ -68,8 +68,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The version of the format this crate writes.
-    pub const FORMAT: u32 = 1;
+    /// The version of the format this crate writes, and the only one it applies. It grows with
+    /// the meaning of what a plan says, too: since 2 the digest of the state is made another way.
+    pub const FORMAT: u32 = 2;
 
     /// Whether there is nothing to do: the target and the record are as the source says.
     pub fn is_empty(&self) -> bool {

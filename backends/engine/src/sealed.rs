@@ -4,6 +4,8 @@
 //! was cut short or edited; the first line is readable whatever the format of the second. A plan's
 //! first line may carry a signature too.
 
+use std::ops::RangeInclusive;
+
 use plat_model::Digest;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -49,6 +51,14 @@ pub enum SealError {
         /// Its format.
         found: u32,
         /// The newest this platc reads.
+        known: u32,
+    },
+    /// It was written by an older platc, and means something else by now.
+    #[error("it has format {found} of an older platc, and this one reads from {known}")]
+    Older {
+        /// Its format.
+        found: u32,
+        /// The oldest this platc reads.
         known: u32,
     },
     /// It was written by this or an older platc and is not what was written.
@@ -102,14 +112,14 @@ pub(crate) fn open<T: DeserializeOwned>(
     format: u32,
     bytes: &[u8],
 ) -> Result<T, SealError> {
-    open_signed(what, format, bytes).map(|(content, _)| content)
+    open_signed(what, 1..=format, bytes).map(|(content, _)| content)
 }
 
-/// The content of a file's bytes, and who signed it. A signature that does not fit is damage,
+/// The content of a file's bytes, where it has one of these formats, and who signed it. A signature that does not fit is damage,
 /// whether one was asked for or not.
 pub(crate) fn open_signed<T: DeserializeOwned>(
     what: &'static str,
-    format: u32,
+    formats: RangeInclusive<u32>,
     bytes: &[u8],
 ) -> Result<(T, Option<VerifyingKey>), SealError> {
     let foreign = SealError::Foreign { expected: what };
@@ -132,10 +142,16 @@ pub(crate) fn open_signed<T: DeserializeOwned>(
     if kind.plat != what {
         return Err(foreign);
     }
-    if kind.format > format {
+    if kind.format > *formats.end() {
         return Err(SealError::Newer {
             found: kind.format,
-            known: format,
+            known: *formats.end(),
+        });
+    }
+    if kind.format < *formats.start() {
+        return Err(SealError::Older {
+            found: kind.format,
+            known: *formats.start(),
         });
     }
     let head: Head = serde_json::from_str(head).map_err(|error| SealError::Damaged {
@@ -171,7 +187,7 @@ mod tests {
     fn every_edit_of_a_signed_file_is_seen_and_a_removed_signature_is_missing() {
         let key = SigningKey::generate().unwrap();
         let bytes = seal_signed("plan", 1, &vec!["a"], Some(&key)).unwrap();
-        let read = |bytes: &[u8]| open_signed::<Vec<String>>("plan", 1, bytes);
+        let read = |bytes: &[u8]| open_signed::<Vec<String>>("plan", 1..=1, bytes);
         let (content, signed_by) = read(&bytes).unwrap();
         assert_eq!(content, ["a"]);
         assert_eq!(signed_by, Some(key.verifying_key()));
@@ -208,13 +224,17 @@ mod tests {
     }
 
     #[test]
-    fn newer_and_foreign_files_are_told_apart() {
+    fn newer_older_and_foreign_files_are_told_apart() {
         let newer = seal("state", 2, &1).unwrap();
         assert_eq!(
             open::<u32>("state", 1, &newer),
             Err(SealError::Newer { found: 2, known: 1 })
         );
         let plan = seal("plan", 1, &1).unwrap();
+        assert_eq!(
+            open_signed::<u32>("plan", 2..=2, &plan),
+            Err(SealError::Older { found: 1, known: 2 })
+        );
         let foreign = Err(SealError::Foreign { expected: "state" });
         assert_eq!(open::<u32>("state", 1, &plan), foreign);
         assert_eq!(open::<u32>("state", 1, b"{\"version\": 4}"), foreign);

@@ -62,6 +62,8 @@ pub fn read(file: &Path) -> Result<PlanFile, Failure> {
         match error {
             SealError::Newer { .. } => failure
                 .next("a newer platc made it: update platc, or make the plan again with this one"),
+            SealError::Older { .. } => failure
+                .next("an older platc made it: make the plan again, `platc plan -o FILE`"),
             SealError::Damaged { .. } => failure
                 .next("get it again whole, or make it again: `platc plan -o FILE`"),
             SealError::Foreign { .. } => failure.next("`platc plan -o FILE` makes one").next(

@@ -446,6 +446,12 @@ fn a_plan_file_is_read_back_and_an_edited_one_is_not() {
             plan_from_bytes(edited.as_bytes()).unwrap_err(),
             @"it was cut short or edited: its digest does not fit its content"
         );
+        // One of a former platc is told as that: its digests were made another way.
+        let former = text.replacen("\"format\":2", "\"format\":1", 1);
+        insta::assert_snapshot!(
+            plan_from_bytes(former.as_bytes()).unwrap_err(),
+            @"it has format 1 of an older platc, and this one reads from 2"
+        );
     });
 }
 
