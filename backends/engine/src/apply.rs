@@ -127,6 +127,9 @@ pub struct Outcome {
     pub skipped: Vec<(OpId, String)>,
     /// What was begun and left, after a second interrupt: the next apply finds out.
     pub left: Vec<OpId>,
+    /// Secrets that were to get a former value back and may not have it: somebody asked twice to
+    /// stop.
+    pub secrets_left: Vec<String>,
     /// How many objects could not be planned because they could not be read.
     pub blocked: usize,
     /// Where data was kept of what was taken away.
@@ -146,6 +149,7 @@ impl Outcome {
         self.failed.is_empty()
             && self.skipped.is_empty()
             && self.left.is_empty()
+            && self.secrets_left.is_empty()
             && self.blocked == 0
             && self.trouble.is_none()
             && !self.not_begun
@@ -169,7 +173,8 @@ pub(crate) const ASKED_TO_STOP: &str = "somebody asked to stop";
 
 /// What was found before the first operation.
 enum Begun {
-    Ready(State),
+    /// How many secrets have their values back. What follows is on record, however soon it ends.
+    Ready(State, usize),
     /// What moved, and what was seen.
     Stale(Vec<String>, Box<(State, Observation)>),
     Interrupted,
@@ -224,18 +229,22 @@ impl Engine {
             if !prepared.is_empty() {
                 return Err(EngineError::Problems(prepared));
             }
-            Ok(Begun::Ready(state))
+            Ok(Begun::Ready(state, 0))
         };
         let beginning = async {
             // Nothing is changed yet: the first interrupt ends it, whatever it waits for.
-            let begun = tokio::select! {
-                begun = looking => begun?,
+            let mut begun = tokio::select! {
+                biased;
                 () = interrupts.beyond(0) => return Ok(Begun::Interrupted),
+                begun = looking => begun?,
             };
-            if matches!(begun, Begun::Ready(_)) {
+            if let Begun::Ready(_, brought) = &mut begun {
                 tokio::select! {
-                    brought = self.bring_back(plan) => brought?,
-                    () = interrupts.beyond(1) => return Ok(Begun::Interrupted),
+                    biased;
+                    all = self.bring_back(plan, brought) => all?,
+                    // Some may have their former values: the run ends before its first operation,
+                    // and records that this way back was begun.
+                    () = interrupts.beyond(1) => {}
                 }
             }
             Ok(begun)
@@ -253,8 +262,8 @@ impl Engine {
             }
         };
         drop(beginning);
-        let state = match begun {
-            Ok(Begun::Ready(state)) => state,
+        let (state, brought) = match begun {
+            Ok(Begun::Ready(state, brought)) => (state, brought),
             Ok(Begun::Stale(moved, then)) => {
                 // Given back first: what is told needs more reading, and others need not wait.
                 let _ = held.release(&*self.host).await;
@@ -287,6 +296,12 @@ impl Engine {
             outs: Arc::new(state.outs()),
             state,
             outcome: Outcome {
+                secrets_left: plan
+                    .secrets
+                    .iter()
+                    .skip(brought)
+                    .map(|secret| secret.name.clone())
+                    .collect(),
                 blocked: plan.blocked.len(),
                 ..Outcome::default()
             },
@@ -295,14 +310,15 @@ impl Engine {
         Ok(run.run().await)
     }
 
-    /// Gives secrets the values back that the plan says. Not in the journal: doing it again
+    /// Gives secrets the values back that the plan says, and counts those that have them. Not in the journal: doing it again
     /// changes nothing, and until the operations are done the next plan sees what stands on them.
-    async fn bring_back(&self, plan: &Plan) -> Result<(), EngineError> {
+    async fn bring_back(&self, plan: &Plan, brought: &mut usize) -> Result<(), EngineError> {
         for secret in &plan.secrets {
             self.backend(&secret.target)?
                 .secrets()
                 .bring_back(&self.scope, &secret.name, &secret.version)
                 .await?;
+            *brought += 1;
         }
         Ok(())
     }

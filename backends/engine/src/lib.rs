@@ -85,7 +85,9 @@
 //!     for, and an operation that has changed nothing yet may end by it too
 //!     ([`OpErrorKind::Interrupted`]). Tests: `runs::the_first_interrupt_lets_what_runs_end`,
 //!     `runs::an_interrupt_before_anything_is_begun_changes_nothing`,
+//!     `runs::an_interrupt_while_secrets_get_values_back_is_on_record`,
 //!     `runs::what_only_gets_ready_ends_with_the_first_interrupt`,
+//!     `runs::what_was_ended_before_it_changed_anything_is_not_looked_for`,
 //!     `runs::the_second_interrupt_leaves_it_to_the_next_apply`.
 //! 13. *Readiness, then next*: what [`Backend::execute`] promises; the reason and the last lines of
 //!     the log are in [`OpError`]. Tests:

@@ -15,9 +15,11 @@ pub(crate) fn replay(state: &mut State, records: &[Record]) {
         match &record.event {
             Event::Took { .. } => {}
             Event::Intent { operation } => {
-                // One that was begun again under its token is the same one.
-                state.drop_pending(operation);
-                begun.retain(|o| o.token != operation.token);
+                // One that was begun again under its token is the same one. What came of the first
+                // time stays open where the second one ends before it changed anything.
+                if let Some(at) = begun.iter().position(|o| o.token == operation.token) {
+                    state.pend(begun.remove(at));
+                }
                 begun.push(operation);
             }
             Event::Result { token, done } => {

@@ -263,6 +263,15 @@ impl<'a> Run<'a> {
                 Err(error) if self.again(id, &error, calls) => {}
                 result => {
                     if let Some(trying) = calls.trying.remove(&id) {
+                        let result = match (result, trying.error) {
+                            // This call changed nothing; of the one before that is not known.
+                            (Err(error), Some(before))
+                                if error.kind == OpErrorKind::Interrupted =>
+                            {
+                                Err(before)
+                            }
+                            (result, _) => result,
+                        };
                         over.push((trying.operation, result));
                     }
                 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use plat_model::{Digest, Digester, Graph, NodePath, TargetId};
 use serde::{Deserialize, Serialize};
 
-use crate::backend::{Done, Facts, Made, OpError};
+use crate::backend::{Done, Facts, Made, OpError, OpErrorKind};
 use crate::object::{Object, ObjectId, Scope};
 use crate::plan::{DataFate, Operation};
 use crate::sabotage::{self, Flaw};
@@ -245,8 +245,12 @@ impl State {
     }
 
     /// Takes in that an operation failed: what is there all the same is recorded, and where
-    /// nothing is known the operation is kept until somebody has looked.
+    /// nothing is known the operation is kept until somebody has looked. One that was ended before
+    /// it changed anything leaves it at what is known of earlier ones under its token.
     pub(crate) fn failed(&mut self, operation: &Operation, error: &OpError) {
+        if error.kind == OpErrorKind::Interrupted {
+            return;
+        }
         self.drop_pending(operation);
         match &error.made {
             _ if error.back => {}

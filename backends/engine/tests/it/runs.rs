@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use plat_engine::{
-    ApplyEvent, ApplyOptions, EngineError, Interrupts, OpErrorKind, OpId, Problem, StateError,
-    Words,
+    ApplyEvent, ApplyOptions, EngineError, Interrupts, OpErrorKind, OpId, Problem, SecretReturn,
+    StateError, Words,
 };
+use plat_model::TargetId;
+use tokio::sync::Notify;
 
 use crate::app::graph;
 use crate::world::{Crash, Fault};
@@ -216,6 +218,75 @@ fn an_interrupt_before_anything_is_begun_changes_nothing() {
         // The lease was given back, and the plan is as good as it was.
         bench.fake.with(|w| w.prepares = Duration::ZERO);
         assert!(bench.apply(&plan).await.unwrap().is_complete());
+    });
+}
+
+#[test]
+fn an_interrupt_while_secrets_get_values_back_is_on_record() {
+    run(async {
+        let bench = Bench::new();
+        let mut plan = bench.plan(SHOP).await.unwrap();
+        // A way back of which nothing else is left to do is one, too.
+        for operations in [plan.operations.clone(), Vec::new()] {
+            plan.operations = operations;
+            plan.secrets = ["one", "two", "three"]
+                .map(|name| SecretReturn {
+                    target: TargetId::main(),
+                    name: name.to_owned(),
+                    version: "1".to_owned(),
+                    since: 0,
+                })
+                .into();
+            let bench = Bench::new();
+            let heard = Arc::new(Notify::new());
+            let held = Some(("two".to_owned(), Arc::clone(&heard)));
+            bench.fake.with(|w| w.held_secret = held);
+            let interrupts = Interrupts::default();
+            let asks = interrupts.clone();
+            let (options, engine) = (ApplyOptions::default(), bench.engine());
+            let (outcome, ()) =
+                tokio::join!(engine.apply(&plan, &options, &interrupts, |_| {}), async {
+                    heard.notified().await;
+                    asks.interrupt();
+                    asks.interrupt();
+                });
+            let outcome = outcome.unwrap();
+            assert_eq!(bench.log(), ["bring back one"]);
+            assert!(outcome.interrupted && !outcome.not_begun && !outcome.is_complete());
+            assert_eq!(outcome.secrets_left, ["two", "three"]);
+            assert_eq!(outcome.skipped.len(), plan.operations.len());
+            assert_eq!(outcome.release, Some(1));
+        }
+    });
+}
+
+#[test]
+fn what_was_ended_before_it_changed_anything_is_not_looked_for() {
+    run(async {
+        for (faults, looked_for) in [
+            (vec![Fault::GetsReady], 0),
+            // Of the first call nobody knows what came.
+            (vec![Fault::Passes, Fault::GetsReady], 1),
+        ] {
+            let bench = Bench::new();
+            let plan = bench.plan("thing api").await.unwrap();
+            let object = plan.operations[0].object.clone();
+            let calls = faults.len();
+            bench.fake.with(|w| w.faults.insert(object, faults));
+            let interrupts = Interrupts::default();
+            let (options, engine) = (ApplyOptions::default(), bench.engine());
+            let apply = engine.apply(&plan, &options, &interrupts, |_| {});
+            let (outcome, ()) = tokio::join!(apply, async {
+                // Time stands still but for who waits: the last call is under way by then.
+                tokio::time::sleep(Duration::from_secs(calls as u64)).await;
+                interrupts.interrupt();
+            });
+            let outcome = outcome.unwrap();
+            assert_eq!(outcome.failed.len(), looked_for);
+            let state = bench.engine().ledger().load().await.unwrap();
+            assert_eq!(state.pending.len(), looked_for);
+            bench.up("thing api").await;
+        }
     });
 }
 

@@ -12,7 +12,7 @@ use plat_engine::{
     Action, Backend, BackendError, Changed, DataFate, Done, Facts, Health, HeldData, Lowered, Made,
     Note, NoteKind, Object, ObjectId, Observation, Observed, OnChange, OpContext, OpError,
     OpErrorKind, Operation, Precondition, Present, Problem, ProgressSink, Refusal, Scope,
-    SecretStore, Shared, Store, Token,
+    SecretInfo, SecretStore, SecretValue, Shared, Store, Token,
 };
 use plat_model::{Data, FieldPath, Graph, TargetId, Value};
 use serde_json::json;
@@ -217,6 +217,8 @@ pub struct World {
     pub late: BTreeSet<ObjectId>,
     /// The next operation waits for it.
     pub gate: Option<Arc<Notify>>,
+    /// A secret that never gets its former value back, and who hears that it was to.
+    pub held_secret: Option<(String, Arc<Notify>)>,
     made: u64,
 }
 
@@ -493,11 +495,39 @@ impl Backend for Fake {
     }
 
     fn secrets(&self) -> &dyn SecretStore {
-        unimplemented!("no test of the engine asks for it")
+        self
     }
 
     fn state(&self, _: &Scope) -> Result<Arc<dyn Store>, BackendError> {
         unimplemented!("tests bring their own")
+    }
+}
+
+#[async_trait]
+impl SecretStore for Fake {
+    async fn list(&self, _: &Scope) -> Result<Vec<SecretInfo>, BackendError> {
+        unimplemented!("no test of the engine asks for it")
+    }
+
+    async fn set(&self, _: &Scope, _: &str, _: SecretValue) -> Result<(), BackendError> {
+        unimplemented!("no test of the engine asks for it")
+    }
+
+    async fn remove(&self, _: &Scope, _: &str) -> Result<bool, BackendError> {
+        unimplemented!("no test of the engine asks for it")
+    }
+
+    async fn rotate(&self, _: &Scope, _: &str) -> Result<(), BackendError> {
+        unimplemented!("no test of the engine asks for it")
+    }
+
+    async fn bring_back(&self, _: &Scope, name: &str, _: &str) -> Result<(), BackendError> {
+        if let Some(held) = self.with(|w| w.held_secret.clone().filter(|(held, _)| held == name)) {
+            held.1.notify_one();
+            std::future::pending::<()>().await;
+        }
+        self.with(|w| w.log.push(format!("bring back {name}")));
+        Ok(())
     }
 }
 
