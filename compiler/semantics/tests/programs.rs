@@ -24,6 +24,18 @@ fn the_example_shop_gives_a_graph() {
     insta::assert_snapshot!("example-shop-dev", outline(&graph));
 }
 
+#[test]
+fn the_other_examples_give_a_graph_wherever_they_run() {
+    let db = database(from_directory(&root().join("examples/permissions")));
+    let found = db.diagnostics();
+    assert!(found.is_empty(), "{}", render(&db, &found));
+    for environment in ["dev", "prod"] {
+        let graph = db.graph(environment).unwrap();
+        let paths: Vec<&str> = graph.nodes.keys().map(|path| path.as_str()).collect();
+        assert_eq!(paths, ["api", "db", "key", "migrate", "public"]);
+    }
+}
+
 /// The programs that the language is for: each checks, and each of its environments has a graph.
 #[test]
 fn the_programs_that_we_want_people_to_write_check() {

@@ -9,6 +9,7 @@
 
 mod fleet;
 mod images;
+mod permissions;
 mod rules;
 mod shop;
 mod trouble;
