@@ -73,6 +73,8 @@ fn build() -> Result<(), String> {
     let shim = target_dir.join(&target).join("shim/plat-shim");
     println!("cargo:rustc-env=PLAT_SHIM_PATH={}", shim.display());
     println!("cargo:rustc-env=PLAT_SHIM_DIGEST={}", digest(&shim)?);
+    // Only that of musl runs where there is no libc beside it.
+    println!("cargo:rustc-env=PLAT_SHIM_TARGET={target}");
     Ok(())
 }
 

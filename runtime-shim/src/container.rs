@@ -107,6 +107,11 @@ pub fn install(to: &Path) -> Result<(), String> {
     let copied = || -> io::Result<()> {
         // Beside it and moved, so that nobody runs a part of it.
         let part = to.with_extension("part");
+        // What a former attempt left may not be written over.
+        match fs::remove_file(&part) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         fs::copy("/proc/self/exe", &part)?;
         fs::set_permissions(&part, fs::Permissions::from_mode(0o555))?;
         fs::rename(&part, to)

@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::backend::{Kubernetes, owned};
 use crate::cluster::{ApiError, backend_error, kind, pod_trouble};
+use crate::lower::plain;
 use crate::names;
 
 /// How often a pod is asked how far it is.
@@ -197,8 +198,7 @@ fn attended(spec: &mut Json, arguments: &[String], interactive: bool) {
             .entry("args")
             .or_insert_with(|| Json::Array(Vec::new()));
         if let Json::Array(args) = args {
-            // The kubelet would put variables in.
-            args.extend(arguments.iter().map(|a| Json::from(a.replace("$(", "$$("))));
+            args.extend(arguments.iter().map(|a| Json::from(plain(a))));
         }
     }
     if interactive {

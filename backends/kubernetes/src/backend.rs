@@ -45,7 +45,7 @@ pub struct Kubernetes {
     root: PathBuf,
     local: PathBuf,
     logins: Logins,
-    shim: &'static [u8],
+    shim: Option<&'static [u8]>,
 }
 
 impl Kubernetes {
@@ -57,7 +57,7 @@ impl Kubernetes {
         root: &Path,
         local: PathBuf,
         logins: Logins,
-        shim: &'static [u8],
+        shim: Option<&'static [u8]>,
     ) -> Self {
         let cluster = Arc::new(Cluster::new(&place.context, &place.namespace));
         Self {
@@ -302,7 +302,13 @@ impl Backend for Kubernetes {
         let mut problems = Vec::new();
         if let Some(shim) = facts.shim.filter(|shim| shim.architecture.is_some())
             && let Some(operation) = operations.iter().find(|o| runs_below(o, &shim.image))
-            && let Err(error) = shim::ensure(&shim.image, self.shim, &self.logins, &tell).await
+            && let Err(error) = shim::ensure(
+                &shim.image,
+                self.shim.unwrap_or_default(),
+                &self.logins,
+                &tell,
+            )
+            .await
         {
             problems.push(problem(operation, &error));
         }

@@ -68,7 +68,7 @@ pub(crate) fn resolved(root: &Path, path: &str) -> PathBuf {
 }
 
 /// Reads the directories that images are made of. `program` is the shim that the target's registry
-/// is to hold. Where the source does not say all that an image
+/// is to hold; none where there is none that runs in any image. Where the source does not say all that an image
 /// needs there is none: lowering says what is missing.
 ///
 /// # Errors
@@ -77,7 +77,7 @@ pub fn gather(
     root: &Path,
     target: &TargetId,
     graph: &Graph,
-    program: &[u8],
+    program: Option<&[u8]>,
 ) -> Result<Facts, Vec<Refusal>> {
     let mut facts = Facts::default();
     let mut refusals = Vec::new();
@@ -95,7 +95,10 @@ pub fn gather(
         registry.trim_end_matches('/'),
         names::name(&graph.app)
     );
-    if facts.shim.is_none() && !shim_is_off(target, graph) {
+    if let Some(program) = program
+        && facts.shim.is_none()
+        && !shim_is_off(target, graph)
+    {
         facts.shim = Some(Shim {
             image: format!("{repository}:{}", shim::tag(program)),
             architecture: Some(shim::ARCHITECTURE.to_owned()),

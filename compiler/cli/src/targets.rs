@@ -60,7 +60,7 @@ pub fn reach(place: &Place, root: &Path) -> Result<Target, Failure> {
             root,
             plans,
             logins,
-            crate::shim::BYTES,
+            crate::shim::for_containers(),
         ));
         return Ok(Target {
             backend: Arc::clone(&cluster) as Arc<dyn Backend>,

@@ -78,7 +78,9 @@ pub(crate) async fn ensure(
             what: what(),
             why: "it is not in its registry, and this platc has another shim than the one that planned"
                 .to_owned(),
-            next: Some("plan again".to_owned()),
+            next: Some(
+                "plan again; or use the platc that made this plan, or that release".to_owned(),
+            ),
         });
     }
     tell.say(format!("pushes {name}"));

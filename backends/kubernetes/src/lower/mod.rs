@@ -39,6 +39,7 @@ pub(crate) use all::all;
 pub use jobs::ONCE;
 use plat_engine::fields::{Fields, Told};
 pub use pods::APP_DIR;
+pub(crate) use pods::plain;
 pub use postgres::ADMINISTRATOR;
 pub use resources::KEYS;
 use settings::Settings;

@@ -125,6 +125,8 @@ impl<'a> Lowering<'a> {
             // The shim ends what does not end, and says so: it has a second more for that.
             "terminationGracePeriodSeconds":
                 grace.div_ceil(1000) + drain + u64::from(shim.is_some()),
+            // As its account says it, and here too: pods that wait already get it with the next roll-out.
+            "imagePullSecrets": self.pull_secrets(),
             "securityContext": self.user(fields, is_process, mounts.writes),
             "containers": [container],
             "volumes": list(mounts.volumes),
@@ -169,11 +171,15 @@ impl<'a> Lowering<'a> {
 
     /// What is said of such an identity.
     pub(super) fn nobody(&self) -> Json {
-        let pull = self.settings.pull_secret.as_deref();
         json!({
             "automountServiceAccountToken": false,
-            "imagePullSecrets": pull.map(|name| json!([{ "name": name }])),
+            "imagePullSecrets": self.pull_secrets(),
         })
+    }
+
+    fn pull_secrets(&self) -> Option<Json> {
+        let name = self.settings.pull_secret.as_deref()?;
+        Some(json!([{ "name": name }]))
     }
 
     /// A pod's template.
@@ -354,10 +360,18 @@ impl<'a> Lowering<'a> {
     }
 }
 
-/// Words of a command: the kubelet would put variables in.
+/// Words of a command, as they reach the program.
 fn words(words: &[String]) -> Vec<Json> {
-    let plain = words.iter().map(|word| word.replace("$(", "$$("));
-    plain.map(Json::from).collect()
+    words.iter().map(|word| plain(word).into()).collect()
+}
+
+/// A word as the kubelet leaves it: it puts variables in for `$(NAME)`, and takes `$$` for `$`.
+pub(crate) fn plain(word: &str) -> String {
+    if word.contains("$(") || word.contains("$$") {
+        word.replace('$', "$$")
+    } else {
+        word.to_owned()
+    }
 }
 
 /// Nodes of that architecture.

@@ -14,14 +14,20 @@ use plat_engine::fields::{self, Fields};
 use plat_model::{Data, Value};
 
 use super::Lowering;
-use super::pods::{NONROOT, Runs, locked, on};
+use super::pods::{NONROOT, Runs, locked};
 use super::resources::small;
+use crate::image::push::ARCHITECTURE;
+use crate::image::shim;
 use crate::json::{Json, Map, json};
 
-/// Where the shim is in a container, with its socket.
-const DIR: &str = "/run/plat";
+/// Where the shim is in a container: nobody there may change what is run at the next start.
+const PROGRAM: &str = "/run/plat-shim";
 /// The volume of that directory.
 const VOLUME: &str = "shim";
+/// Where its socket is.
+const DIR: &str = "/run/plat";
+/// The volume of that directory.
+const SOCKET: &str = "shim-socket";
 /// The name of the port at which it tells metrics.
 const METRICS: &str = "plat-metrics";
 /// That port; the next one that the program leaves free. Exporters begin at 9100, and Prometheus'
@@ -43,12 +49,18 @@ pub(super) struct Count {
     none: usize,
     /// Nobody knows what their image runs.
     unknown: usize,
+    /// Nobody says for which architecture their image is, and the shim is for one.
+    anywhere: usize,
+    /// How many run below that of this platc.
+    ours: usize,
 }
 
 impl Count {
     pub(super) fn add(&mut self, other: Self) {
         self.none += other.none;
         self.unknown += other.unknown;
+        self.anywhere += other.anywhere;
+        self.ours += other.ours;
     }
 }
 
@@ -56,6 +68,9 @@ impl<'a> Lowering<'a> {
     /// A program below the shim: none where the target has none for it, or where nobody knows what
     /// its image runs. `times` are those of its end, in milliseconds: how long it goes on to answer,
     /// and how long it then has. `asked` says whether it lives long enough to be asked for metrics.
+    ///
+    /// A Job that runs when it is made has none: its name comes from what it runs, and another platc,
+    /// with another shim, would run it once more.
     pub(super) fn shim(
         &mut self,
         fields: &mut Fields<'a>,
@@ -63,16 +78,27 @@ impl<'a> Lowering<'a> {
         times: (u64, u64),
         asked: bool,
     ) -> Option<Shimmed> {
+        let runs_now = fields.node.kind.name == "job" && fields.word("runs") != Some("on_demand");
+        if runs_now {
+            return None;
+        }
         let Some(shim) = &self.ground.facts.shim else {
             self.shims.none += 1;
             return None;
         };
-        if let (Some(made_for), Some(wanted)) = (&shim.architecture, architecture(fields))
-            && made_for != wanted
-        {
-            let message = format!("runs without the shim, which is for {made_for} here");
-            fields.inform("needs", message);
-            return None;
+        if let Some(made_for) = &shim.architecture {
+            // Images of directories are made for one; of others the source has to say it.
+            let is_process = fields.word("run") == Some("process");
+            let wanted = architecture(fields).or(is_process.then_some(ARCHITECTURE));
+            let Some(wanted) = wanted else {
+                self.shims.anywhere += 1;
+                return None;
+            };
+            if made_for != wanted {
+                let message = format!("runs without the shim, which is for {made_for} here");
+                fields.inform("needs", message);
+                return None;
+            }
         }
         let Some(argv) = self.argv(fields, runs) else {
             self.shims.unknown += 1;
@@ -82,7 +108,10 @@ impl<'a> Lowering<'a> {
         let free = |port: &u16| !taken.values().any(|(number, _)| number == port);
         let port = (PORT..).find(free).filter(|_| asked);
         let (drain, grace) = times;
-        let mut command = vec![format!("{DIR}/shim"), "exec".to_owned()];
+        if shim.architecture.is_some() {
+            self.shims.ours += 1;
+        }
+        let mut command = vec![format!("{PROGRAM}/shim"), "exec".to_owned()];
         let mut say = |option: &str, value: String| command.extend([option.to_owned(), value]);
         say("--name", format!("{}/{}", self.graph.app, fields.path));
         say("--dir", DIR.to_owned());
@@ -129,25 +158,25 @@ impl<'a> Lowering<'a> {
         security.set("runAsNonRoot", true.into());
         security.set("runAsUser", NONROOT.into());
         security.set("runAsGroup", NONROOT.into());
-        let mount = json!({ "name": VOLUME, "mountPath": DIR });
+        let mount = |name: &str, at: &str, read_only: bool| json!({ "name": name, "mountPath": at, "readOnly": read_only.then_some(true) });
         let init = json!({
             "name": "plat-shim",
             "image": shim.image,
-            "args": ["install", format!("{DIR}/shim")],
+            "args": ["install", format!("{PROGRAM}/shim")],
             "resources": small(),
             "securityContext": security,
-            "volumeMounts": [mount],
+            "volumeMounts": [mount(VOLUME, PROGRAM, false)],
         });
         spec.set("initContainers", json!([init]));
-        if let Some(made_for) = &shim.architecture {
-            spec.set("nodeSelector", on(made_for));
+        for (name, at, read_only) in [(VOLUME, PROGRAM, true), (SOCKET, DIR, false)] {
+            add(
+                spec,
+                "/containers/0/volumeMounts",
+                mount(name, at, read_only),
+            );
+            let volume = json!({ "name": name, "emptyDir": { "sizeLimit": "8Mi" } });
+            add(spec, "/volumes", volume);
         }
-        add(spec, "/containers/0/volumeMounts", mount);
-        add(
-            spec,
-            "/volumes",
-            json!({ "name": VOLUME, "emptyDir": { "sizeLimit": "8Mi" } }),
-        );
         let Some(port) = shimmed.port else {
             return;
         };
@@ -172,7 +201,12 @@ impl<'a> Lowering<'a> {
 
     /// Says which programs have no shim.
     pub(super) fn unshimmed(&mut self) {
-        let Count { none, unknown } = self.shims;
+        let Count {
+            none,
+            unknown,
+            anywhere,
+            ours,
+        } = self.shims;
         let programs = |n: usize| match n {
             1 => "1 program runs".to_owned(),
             n => format!("{n} programs run"),
@@ -181,6 +215,19 @@ impl<'a> Lowering<'a> {
             self.good_to_know(format!(
                 "{} without the shim, and so without its metrics: name a `registry` on the target to keep it in, or say `shim = off`",
                 programs(none)
+            ));
+        }
+        if let Some(shim) = self.ground.facts.shim.as_ref().filter(|_| ours > 0) {
+            let image = &shim.image;
+            self.good_to_know(format!(
+                "where its registry lacks it: brings the shim there, as {image}"
+            ));
+        }
+        if anywhere > 0 {
+            self.good_to_know(format!(
+                "{} without the shim, since nobody says for which architecture: `needs = [architecture(name: \"{}\")]`",
+                programs(anywhere),
+                shim::ARCHITECTURE
             ));
         }
         if unknown > 0 {

@@ -77,13 +77,16 @@ fn what_runs_is_what_would_run_without_it() {
     insta::assert_snapshot!(commands(&format!(
         "app shop
 service pinned {{ run = image(\"r/api:1\") }}
-service arguments {{ run = image(\"r/api:1\", args: [\"other\"]), ports = {{ main = 80, more = 9465 }} }}
+service arguments {{ run = image(\"r/api:1\", args: [\"other\"]), ports = {{ main = 80, more = 9465 }}, needs = [architecture(name: \"amd64\")] }}
 worker command {{ run = image(\"r/other:1\", command: [\"/bin/x\"], args: [\"$(A)\"]) }}
 worker unknown {{ run = image(\"r/other:1\") }}
 worker elsewhere {{ run = image(\"r/api:1\"), needs = [architecture(name: \"arm64\")] }}
 daemon each {{ run = process([\"./x\"], dir: \"./app\", base: \"b:1\") }}
+worker said {{ run = image(\"r/api:1\"), needs = [architecture(name: \"amd64\")] }}
+worker shell {{ run = image(\"r/x:1\", command: [\"sh\", \"-c\", \"echo $HOME $$ $$(A)\"]), needs = [architecture(name: \"amd64\")] }}
+job by_hand {{ run = image(\"r/api:1\"), runs = on_demand, needs = [architecture(name: \"amd64\")] }}
 job once {{ run = image(\"r/api:1\") }}
-cron tidy {{ run = image(\"r/api:1\"), schedule = \"0 3 * * *\" }}
+cron tidy {{ run = image(\"r/api:1\"), needs = [architecture(name: \"amd64\")], schedule = \"0 3 * * *\" }}
 {env}"
     )));
 }
@@ -99,7 +102,7 @@ fn without_a_shim_it_is_said() {
             std::path::Path::new("/"),
             &TargetId::main(),
             &graph,
-            b"a program",
+            Some(b"a program"),
         );
         let facts = facts.unwrap();
         let lowered = lower(&TargetId::main(), &graph, &facts).unwrap();

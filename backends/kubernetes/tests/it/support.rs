@@ -100,7 +100,8 @@ fn what_images_are_made_and_what_runs_for_them_is_told() {
     let root = tempfile::tempdir().unwrap();
     std::fs::create_dir(root.path().join("app")).unwrap();
     let target = plat_model::TargetId::main();
-    let facts = plat_kubernetes::facts::gather(root.path(), &target, &graph, b"a program").unwrap();
+    let facts =
+        plat_kubernetes::facts::gather(root.path(), &target, &graph, Some(b"a program")).unwrap();
     let lowered = plat_kubernetes::lower::lower(&target, &graph, &facts).unwrap();
     let notes: Vec<String> = lowered
         .notes

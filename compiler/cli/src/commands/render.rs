@@ -92,8 +92,8 @@ fn gathered(graph: &Graph, root: &Path) -> Result<(TargetId, Facts), Failure> {
         ))
         .next("render an environment on Kubernetes: `env prod { target = kubernetes { context = \"…\" } }`"));
     }
-    let facts =
-        facts::gather(root, &main, graph, crate::shim::BYTES).map_err(|r| causes::refused(&r))?;
+    let facts = facts::gather(root, &main, graph, crate::shim::for_containers())
+        .map_err(|r| causes::refused(&r))?;
     Ok((main, facts))
 }
 
