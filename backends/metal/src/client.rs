@@ -101,8 +101,9 @@ impl Client {
             mut writer,
             ..
         } = self.reach().await?;
-        let asks = |e| self.error("ask the agent", e);
-        send(&mut writer, request).await.map_err(asks)?;
+        send(&mut writer, request)
+            .await
+            .map_err(|e| self.error("ask the agent", e))?;
         let mut stop = std::pin::pin!(stop);
         let mut told = false;
         loop {
@@ -112,7 +113,8 @@ impl Client {
                     reply = &mut reply => break reply,
                     () = &mut stop, if !told => {
                         told = true;
-                        send(&mut writer, &Meanwhile::Stop).await.map_err(asks)?;
+                        // It may have answered and closed already: reading tells.
+                        let _ = send(&mut writer, &Meanwhile::Stop).await;
                     }
                 }
             };
@@ -320,6 +322,43 @@ mod tests {
         assert_eq!(program_id(&kept).unwrap(), id);
         fs::write(&program, "22").unwrap();
         assert_ne!(program_id(&program).unwrap(), id);
+    }
+
+    /// A stop that comes when the agent has answered and closed can't be sent; what it answered is
+    /// the answer. Which of the two is seen first is chance, so it is done often.
+    #[tokio::test]
+    async fn an_answer_is_heard_though_the_agent_has_closed_when_it_is_to_stop() {
+        let tmp = tempfile::tempdir().unwrap();
+        let program = tmp.path().join("x");
+        fs::write(&program, "1").unwrap();
+        let dirs = Dirs::at(tmp.path(), None);
+        dirs.create().unwrap();
+        let listener = tokio::net::UnixListener::bind(dirs.socket()).unwrap();
+        let client = Client::new(dirs, program.clone());
+        let request = Request::Routes;
+        for _ in 0..40 {
+            let (closed, has_closed) = tokio::sync::oneshot::channel();
+            let agent = async {
+                let (reader, mut writer) = listener.accept().await.unwrap().0.into_split();
+                let hello = Hello {
+                    protocol: PROTOCOL,
+                    version: env!("CARGO_PKG_VERSION").into(),
+                    program: program_id(&program).unwrap(),
+                    pid: 1,
+                };
+                send(&mut writer, &hello).await.unwrap();
+                let mut line = Vec::new();
+                let mut reader = BufReader::new(reader);
+                reader.read_until(b'\n', &mut line).await.unwrap();
+                send(&mut writer, &Reply::Retiring).await.unwrap();
+                drop((reader, writer));
+                closed.send(()).unwrap();
+            };
+            let stop = async { has_closed.await.unwrap() };
+            let asking = client.ask_until(&request, stop, |_, _| {});
+            let (reply, ()) = tokio::join!(asking, agent);
+            assert!(matches!(reply.unwrap(), Reply::Retiring));
+        }
     }
 
     #[test]

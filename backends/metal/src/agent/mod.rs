@@ -169,6 +169,11 @@ impl Progress {
         std::future::pending().await
     }
 
+    /// Whether it is to stop.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| *stop.borrow())
+    }
+
     /// Says what is being done.
     pub(crate) fn say(&self, text: impl Into<String>) {
         self.send(text.into(), None);

@@ -57,8 +57,10 @@ impl Agent {
         let stopped = || Failure::new(&what, "somebody asked to stop").interrupted();
         let turn = format!("prepare/{key}");
         let _guard = tokio::select! {
-            guard = self.lock_object(scope, &turn) => guard,
+            // All who wait for this turn are told to stop at once: none of them takes it then.
+            biased;
             () = progress.stopped() => return Err(stopped()),
+            guard = self.lock_object(scope, &turn) => guard,
         };
         if fs::read_to_string(&mark).is_ok_and(|done| done == process.source) {
             return Ok(());
@@ -83,6 +85,9 @@ impl Agent {
             alone.files.clear();
             let mut spec = self.process_spec(record, &alone, &instance)?;
             spec.listens = None;
+            if progress.is_stopped() {
+                return Err(stopped());
+            }
             self.supervisor
                 .start(instance, spec)
                 .await
