@@ -237,6 +237,36 @@ fn once_while_a_directory_is_prepared_ends_that_and_changes_nothing() {
 }
 
 #[test]
+fn of_a_plan_in_a_file_it_is_said_whether_it_is_still_good() {
+    let home = prepared(
+        "echo $$ > ../begun.tmp; mv ../begun.tmp ../begun; while [ -e ../hold ]; do sleep 0.05; done\n",
+    );
+    home.ok(&["-C", "hello", "plan", "-o", "x.plan"]);
+    let apply = ["apply", "x.plan", "--yes", "--wait"];
+    let first = Running::start(&home, &apply);
+    preparing(&home);
+    // Nothing of it was begun: the plan stays what it was.
+    let second = Running::start(&home, &apply);
+    second.hears("waiting for");
+    second.interrupt();
+    let ran = second.ends();
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    for part in [
+        "stopped before anything was changed",
+        "`platc apply x.plan` begins again",
+    ] {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+    }
+    // Of this one there is a release.
+    first.interrupt();
+    let ran = first.ends();
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    let on = "what is done stays; `platc plan dev -o x.plan` plans what is left";
+    assert!(ran.stderr.contains(on), "{}", ran.stderr);
+    let_go_of_preparation(&home);
+}
+
+#[test]
 fn twice_while_a_directory_is_prepared_ends_at_once() {
     // It does not let itself be stopped.
     let home = prepared(

@@ -23,6 +23,33 @@ use crate::targets::{self, Place};
 use crate::terminal::{Paint, Terminal, harmless};
 use crate::words::{self, said};
 
+/// The command that began an apply, for the list of releases and for what to do next.
+pub struct Began {
+    /// It: `platc up dev`.
+    pub command: String,
+    /// What was said for a plan that was made before: it does exactly that, for as long as nothing
+    /// has changed.
+    pub said: Option<Said>,
+}
+
+/// How a plan that was made before was named, for people.
+pub struct Said {
+    /// The command that applies it: `platc apply x.plan`.
+    pub apply: String,
+    /// The one that makes it anew: `platc plan dev -o x.plan`.
+    pub plan: String,
+}
+
+impl Began {
+    /// By a command that plans.
+    pub const fn by(command: String) -> Self {
+        Self {
+            command,
+            said: None,
+        }
+    }
+}
+
 /// One environment of an app, where it runs.
 pub struct Deployment {
     /// Whose things these are.
@@ -218,19 +245,19 @@ impl Deployment {
     pub fn apply(
         &self,
         plan: &Plan,
-        command: &str,
+        began: &Began,
         wait: bool,
         terminal: &Terminal,
     ) -> Result<(), Stop> {
         let progress = Arc::new(Progress::new(plan, terminal));
         let interrupts = Interrupts::default();
         let options = ApplyOptions {
-            command: command.to_owned(),
+            command: began.command.clone(),
             wait,
             by: crate::who::applies(),
             ..ApplyOptions::default()
         };
-        let begun = std::time::Instant::now();
+        let since = std::time::Instant::now();
         let outcome = self.wait(async {
             let listener = tokio::spawn(listen(interrupts.clone(), Arc::clone(&progress)));
             let shown = Arc::clone(&progress);
@@ -245,7 +272,7 @@ impl Deployment {
         });
         progress.end();
         let outcome = outcome.map_err(|error| causes::engine_failure(&error))?;
-        tell_outcome(plan, &outcome, command, begun.elapsed(), terminal);
+        tell_outcome(plan, &outcome, began, since.elapsed(), terminal);
         if outcome.is_complete() {
             Ok(())
         } else if outcome.interrupted {
@@ -384,18 +411,19 @@ pub fn approve(plan: &Plan, yes: bool, terminal: &Terminal) -> Result<(), Stop> 
     }
 }
 
-/// Tells what came of an apply that `command` began.
+/// Tells what came of an apply.
 fn tell_outcome(
     plan: &Plan,
     outcome: &Outcome,
-    command: &str,
+    began: &Began,
     took: Duration,
     terminal: &Terminal,
 ) {
     let paint = terminal.err();
     if outcome.not_begun {
         terminal.tell("stopped before anything was changed");
-        terminal.tell(format!("  {} `{command}` begins again", paint.hint("→")));
+        let again = began.said.as_ref().map_or(&began.command, |s| &s.apply);
+        terminal.tell(format!("  {} `{again}` begins again", paint.hint("→")));
         return;
     }
     for (id, error) in &outcome.failed {
@@ -471,12 +499,18 @@ fn tell_outcome(
     add(outcome.returned.len(), "went back");
     add(outcome.skipped.len(), "not begun");
     add(outcome.left.len(), "left under way");
+    add(
+        outcome.secrets_left.len(),
+        "of the secrets not surely brought back",
+    );
     add(outcome.blocked, "not planned");
     terminal.tell(format!("not all was done: {}", rest.join(", ")));
-    terminal.tell(format!(
-        "  {} what is done stays; `{command}` goes on from there",
-        paint.hint("→"),
-    ));
+    let on = match &began.said {
+        // The plan itself is stale now.
+        Some(said) => format!("`{}` plans what is left", said.plan),
+        None => format!("`{}` goes on from there", began.command),
+    };
+    terminal.tell(format!("  {} what is done stays; {on}", paint.hint("→")));
 }
 
 /// Milliseconds since 1970.

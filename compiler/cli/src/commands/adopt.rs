@@ -1,7 +1,7 @@
 //! `platc adopt`.
 
 use crate::cli::{self, Global};
-use crate::deploy;
+use crate::deploy::{self, Began};
 use crate::failure::{Outcome, Stop};
 use crate::program;
 use crate::terminal::Terminal;
@@ -38,6 +38,6 @@ pub fn run(arguments: &cli::Adopt, global: &Global, terminal: &Terminal) -> Resu
     ));
     deploy::approve(&plan, arguments.yes, terminal)?;
     let command = format!("platc adopt {}", plan.scope.environment);
-    deployment.apply(&plan, &command, arguments.wait, terminal)?;
+    deployment.apply(&plan, &Began::by(command), arguments.wait, terminal)?;
     Ok(Outcome::Done)
 }

@@ -6,9 +6,9 @@ use plat_engine::Plan;
 
 use crate::cli::{self, Global};
 use crate::commands::show;
-use crate::deploy::{self, Deployment};
+use crate::deploy::{self, Began, Deployment, Said};
 use crate::failure::{Failure, Outcome, Stop};
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, harmless};
 use crate::{keys, planfile, program, words};
 
 /// Plans, asks and does; or does exactly a plan that was made before.
@@ -25,7 +25,13 @@ pub fn run(arguments: &cli::Apply, global: &Global, terminal: &Terminal) -> Resu
             })?;
         }
         let deployment = planfile::open_for(&read.plan, global.dir.as_deref(), terminal)?;
-        return planned(&deployment, &read.plan, arguments, terminal);
+        let file = harmless(&file.display().to_string()).into_owned();
+        let environment = &read.plan.scope.environment;
+        let said = Said {
+            apply: format!("platc apply {file}"),
+            plan: format!("platc plan {environment} -o {file}"),
+        };
+        return planned(&deployment, &read.plan, Some(said), arguments, terminal);
     }
     if arguments.verify_key.is_some() {
         return Err(show::unsigned(said.unwrap_or("what was planned just now")).into());
@@ -34,7 +40,11 @@ pub fn run(arguments: &cli::Apply, global: &Global, terminal: &Terminal) -> Resu
     if let Some(id) = said.filter(|said| planfile::is_id(said) && !program.has_environment(said)) {
         words::none_for_a_plan(&arguments.words)?;
         let (deployment, plan) = planfile::recent(&program, id, terminal)?;
-        return planned(&deployment, &plan, arguments, terminal);
+        let said = Said {
+            apply: format!("platc apply {id}"),
+            plan: format!("platc plan {}", plan.scope.environment),
+        };
+        return planned(&deployment, &plan, Some(said), arguments, terminal);
     }
     if let Some(file) =
         said.filter(|said| said.contains(['.', '/']) && !program.has_environment(said))
@@ -49,12 +59,13 @@ pub fn run(arguments: &cli::Apply, global: &Global, terminal: &Terminal) -> Resu
         deployment.wait_for_others(terminal)?;
     }
     let plan = deployment.plan(graph, &arguments.words)?;
-    planned(&deployment, &plan, arguments, terminal)
+    planned(&deployment, &plan, None, arguments, terminal)
 }
 
 fn planned(
     deployment: &Deployment,
     plan: &Plan,
+    said: Option<Said>,
     arguments: &cli::Apply,
     terminal: &Terminal,
 ) -> Result<Outcome, Stop> {
@@ -66,7 +77,7 @@ fn planned(
     deploy::refuse_sure_failure(plan, !terminal.is_quiet())?;
     deploy::approve(plan, arguments.yes, terminal)?;
     let command = format!("platc apply {}", plan.scope.environment);
-    deployment.apply(plan, &command, arguments.wait, terminal)?;
+    deployment.apply(plan, &Began { command, said }, arguments.wait, terminal)?;
     Ok(Outcome::Done)
 }
 

@@ -6,7 +6,7 @@ use plat_engine::{DataWord, Operation, Plan};
 use plat_model::Hold;
 
 use crate::cli::{self, Global};
-use crate::deploy::{self, Deployment};
+use crate::deploy::{self, Began, Deployment};
 use crate::failure::{Failure, Outcome, Stop};
 use crate::program;
 use crate::terminal::{Terminal, harmless};
@@ -49,7 +49,7 @@ pub fn run(
     deploy::refuse_sure_failure(&plan, !terminal.is_quiet())?;
     approve(&plan, arguments.yes, terminal)?;
     let command = format!("platc destroy {}", plan.scope.environment);
-    deployment.apply(&plan, &command, arguments.wait, terminal)?;
+    deployment.apply(&plan, &Began::by(command), arguments.wait, terminal)?;
     Ok(Outcome::Done)
 }
 

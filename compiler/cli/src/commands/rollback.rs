@@ -1,7 +1,7 @@
 //! `platc rollback`.
 
 use crate::cli::{self, Global};
-use crate::deploy;
+use crate::deploy::{self, Began};
 use crate::failure::{Outcome, Stop};
 use crate::program;
 use crate::terminal::Terminal;
@@ -37,6 +37,6 @@ pub fn run(
     deploy::refuse_sure_failure(&plan, !terminal.is_quiet())?;
     deploy::approve(&plan, arguments.yes, terminal)?;
     let command = format!("platc rollback {number}");
-    deployment.apply(&plan, &command, arguments.wait, terminal)?;
+    deployment.apply(&plan, &Began::by(command), arguments.wait, terminal)?;
     Ok(Outcome::Done)
 }

@@ -6,7 +6,7 @@ use plat_engine::{NodeStatus, RunState};
 
 use crate::cli::{self, Global};
 use crate::commands::apply::nothing_to_do;
-use crate::deploy::{self, Deployment};
+use crate::deploy::{self, Began, Deployment};
 use crate::failure::{Failure, Outcome, Stop};
 use crate::program;
 use crate::suggest::listed;
@@ -41,7 +41,7 @@ pub fn run(arguments: &cli::Up, global: &Global, terminal: &Terminal) -> Result<
     deploy::refuse_sure_failure(&plan, !terminal.is_quiet())?;
     deploy::approve(&plan, arguments.yes, terminal)?;
     let command = format!("platc up {}", plan.scope.environment);
-    deployment.apply(&plan, &command, arguments.wait, terminal)?;
+    deployment.apply(&plan, &Began::by(command), arguments.wait, terminal)?;
     let status = follow(&deployment)?;
     print_urls(&status, terminal)?;
     Ok(Outcome::Done)
