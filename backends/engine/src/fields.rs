@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use plat_model::{Data, FieldPath, Graph, Node, NodePath, SiteKind, Value};
+use plat_model::{Data, FieldPath, Graph, Node, NodePath, SiteKind, Str, Value};
 
 use crate::backend::{Note, NoteKind, Refusal};
 
@@ -272,7 +272,7 @@ pub fn node_of(value: &Value) -> Option<NodePath> {
 }
 
 /// The entries of a map; none of anything else.
-pub fn entries(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
+pub fn entries(value: Option<&Value>) -> impl Iterator<Item = (&Str, &Value)> {
     let entries = match value.map(|v| &v.data) {
         Some(Data::Map(entries)) => Some(entries),
         _ => None,

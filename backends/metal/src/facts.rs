@@ -102,7 +102,7 @@ fn dirs_of(node: &Node) -> Vec<(&'static str, String, bool)> {
     }
     if let Some(files) = node.fields.get("files") {
         match &files.data {
-            Data::String(dir) => dirs.push(("files", dir.clone(), false)),
+            Data::String(dir) => dirs.push(("files", dir.to_string(), false)),
             Data::Map(entries) => {
                 dirs.extend(entries.values().filter_map(|file| {
                     let dir = file.get("source")?.as_str()?;

@@ -25,7 +25,7 @@ impl Text {
     /// lists, maps and the like. A quantity is given in its base unit where that is whole.
     pub fn of(value: &Value) -> Option<Self> {
         Some(match &value.data {
-            Data::String(s) => Self::Known(s.clone()),
+            Data::String(s) => Self::Known(s.to_string()),
             Data::Bool(b) => Self::Known(b.to_string()),
             Data::Int(n) => Self::Known(n.to_string()),
             Data::Decimal(n) => Self::Known(n.to_string()),

@@ -514,7 +514,7 @@ impl Program {
         let text = text.or_else(|| self.database.source(&label.file))?;
         let (line, column) = LineIndex::new(text).line_column(text, label.range.start);
         Some(plat_model::Place {
-            file: label.file.to_string(),
+            file: (&label.file).into(),
             line,
             column,
         })

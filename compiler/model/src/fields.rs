@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-use crate::Value;
+use crate::{Str, Value};
 
 /// The fields of a declaration, a record or a case, and the entries of a map: values by name, in
 /// the order of their names.
@@ -14,12 +14,12 @@ use crate::Value;
 /// room for eleven at once, which was most of the memory of a large graph. Adding one to many is
 /// therefore slow: collect them instead.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Fields(Vec<(String, Value)>);
+pub struct Fields(Box<[(Str, Value)]>);
 
 impl Fields {
     /// None.
-    pub const fn new() -> Self {
-        Self(Vec::new())
+    pub fn new() -> Self {
+        Self::default()
     }
 
     fn at(&self, name: &str) -> Result<usize, usize> {
@@ -44,14 +44,16 @@ impl Fields {
     }
 
     /// Adds one; the value that had its name before, if there was one.
-    pub fn insert(&mut self, name: String, value: Value) -> Option<Value> {
+    pub fn insert(&mut self, name: Str, value: Value) -> Option<Value> {
         match self.at(&name) {
             Ok(at) => {
                 let entry = self.0.get_mut(at)?;
                 Some(std::mem::replace(&mut entry.1, value))
             }
             Err(at) => {
-                self.0.insert(at, (name, value));
+                let mut entries = std::mem::take(&mut self.0).into_vec();
+                entries.insert(at, (name, value));
+                self.0 = entries.into();
                 None
             }
         }
@@ -60,16 +62,19 @@ impl Fields {
     /// Takes one out.
     pub fn remove(&mut self, name: &str) -> Option<Value> {
         let at = self.at(name).ok()?;
-        Some(self.0.remove(at).1)
+        let mut entries = std::mem::take(&mut self.0).into_vec();
+        let (_, value) = entries.remove(at);
+        self.0 = entries.into();
+        Some(value)
     }
 
     /// How many there are.
-    pub const fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there is none.
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
@@ -79,7 +84,7 @@ impl Fields {
     }
 
     /// The names, sorted.
-    pub fn keys(&self) -> impl DoubleEndedIterator<Item = &String> + ExactSizeIterator {
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = &Str> + ExactSizeIterator {
         self.0.iter().map(|(name, _)| name)
     }
 
@@ -109,32 +114,32 @@ impl fmt::Debug for Fields {
 }
 
 /// A later one takes the place of an earlier one of its name.
-impl FromIterator<(String, Value)> for Fields {
-    fn from_iter<I: IntoIterator<Item = (String, Value)>>(entries: I) -> Self {
-        let mut entries: Vec<(String, Value)> = entries.into_iter().collect();
+impl<N: Into<Str>> FromIterator<(N, Value)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (N, Value)>>(entries: I) -> Self {
+        let entries = entries.into_iter();
+        let mut entries: Vec<(Str, Value)> = entries.map(|(n, v)| (n.into(), v)).collect();
         if !entries.is_sorted_by(|(a, _), (b, _)| a < b) {
             // The sort is stable: of those of one name the last comes to stand first.
             entries.reverse();
             entries.sort_by(|(a, _), (b, _)| a.cmp(b));
             entries.dedup_by(|(a, _), (b, _)| a == b);
         }
-        entries.shrink_to_fit();
-        Self(entries)
+        Self(entries.into())
     }
 }
 
-impl<const N: usize> From<[(String, Value); N]> for Fields {
-    fn from(entries: [(String, Value); N]) -> Self {
+impl<S: Into<Str>, const N: usize> From<[(S, Value); N]> for Fields {
+    fn from(entries: [(S, Value); N]) -> Self {
         entries.into_iter().collect()
     }
 }
 
 /// Goes over [`Fields`] in the order of their names.
 #[derive(Debug, Clone)]
-pub struct Iter<'a>(std::slice::Iter<'a, (String, Value)>);
+pub struct Iter<'a>(std::slice::Iter<'a, (Str, Value)>);
 
 impl<'a> Iterator for Iter<'a> {
-    type Item = (&'a String, &'a Value);
+    type Item = (&'a Str, &'a Value);
 
     fn next(&mut self) -> Option<Self::Item> {
         self.0.next().map(|(name, value)| (name, value))
@@ -154,7 +159,7 @@ impl DoubleEndedIterator for Iter<'_> {
 impl ExactSizeIterator for Iter<'_> {}
 
 impl<'a> IntoIterator for &'a Fields {
-    type Item = (&'a String, &'a Value);
+    type Item = (&'a Str, &'a Value);
     type IntoIter = Iter<'a>;
 
     fn into_iter(self) -> Self::IntoIter {
@@ -163,11 +168,11 @@ impl<'a> IntoIterator for &'a Fields {
 }
 
 impl IntoIterator for Fields {
-    type Item = (String, Value);
-    type IntoIter = std::vec::IntoIter<(String, Value)>;
+    type Item = (Str, Value);
+    type IntoIter = std::vec::IntoIter<(Str, Value)>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.0.into_vec().into_iter()
     }
 }
 
@@ -192,7 +197,7 @@ impl<'de> Deserialize<'de> for Fields {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-                let mut entries = Vec::new();
+                let mut entries: Vec<(Str, Value)> = Vec::new();
                 while let Some(entry) = map.next_entry()? {
                     entries.push(entry);
                 }
@@ -228,9 +233,9 @@ mod tests {
     #[test]
     fn they_can_be_changed() {
         let mut fields = Fields::new();
-        assert_eq!(fields.insert("b".to_owned(), value(1)), None);
-        assert_eq!(fields.insert("a".to_owned(), value(2)), None);
-        assert_eq!(fields.insert("b".to_owned(), value(3)), Some(value(1)));
+        assert_eq!(fields.insert("b".into(), value(1)), None);
+        assert_eq!(fields.insert("a".into(), value(2)), None);
+        assert_eq!(fields.insert("b".into(), value(3)), Some(value(1)));
         assert_eq!(fields.len(), 2);
         assert_eq!(fields.remove("a"), Some(value(2)));
         assert_eq!(fields.remove("a"), None);

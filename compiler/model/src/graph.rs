@@ -1,6 +1,7 @@
 //! The graph itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -97,8 +98,9 @@ pub struct NodeKind {
 /// One declaration that a backend makes real.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
-    /// What it is.
-    pub kind: NodeKind,
+    /// What it is: one for all declarations of the kind.
+    #[serde(with = "shared")]
+    pub kind: Arc<NodeKind>,
     /// Its external name.
     pub name: String,
     /// Where it runs.
@@ -124,6 +126,26 @@ pub struct Node {
     /// where it says so: they are written when the thing is made, and never again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub leave: BTreeMap<FieldPath, OriginId>,
+}
+
+/// What is shared, as if it were not.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<T: Serialize, S: Serializer>(
+        value: &Arc<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        T::serialize(value, serializer)
+    }
+
+    pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<T>, D::Error> {
+        T::deserialize(deserializer).map(Arc::new)
+    }
 }
 
 /// What changing a field of a running thing does.

@@ -23,6 +23,7 @@ mod pins;
 mod quantity;
 mod read;
 mod show;
+mod text;
 mod value;
 
 pub use cases::{CaseShape, Cases};
@@ -37,4 +38,5 @@ pub use path::{FieldPath, NodePath, external_name};
 pub use pins::ImagePin;
 pub use quantity::{Decimal, ParseDecimalError, Quantity};
 pub use show::CaseForm;
+pub use text::Str;
 pub use value::{Data, Hole, Piece, Value};

@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Str;
+
 /// A position in the source, for people: resolved when the graph is made, so that a plan can
 /// print source lines without the source.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
     /// The file's path relative to its package's root, with `/`. Files of other packages are
     /// prefixed with the package's name and a colon: `std:workloads.plat`.
-    pub file: String,
+    pub file: Str,
     /// The line, from 1.
     pub line: u32,
     /// The column in characters, from 1.
@@ -73,6 +75,14 @@ pub struct OriginId(pub u32);
 #[serde(transparent)]
 pub struct OriginTable {
     entries: Vec<Origin>,
+}
+
+impl FromIterator<Origin> for OriginTable {
+    fn from_iter<I: IntoIterator<Item = Origin>>(origins: I) -> Self {
+        Self {
+            entries: origins.into_iter().collect(),
+        }
+    }
 }
 
 impl OriginTable {

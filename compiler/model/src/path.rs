@@ -4,17 +4,19 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Str;
+
 /// The path of a declaration inside its app: `api`, `background[default]`, `portal[north].server`.
 ///
 /// Together with the app and the environment it is the deployed identity of a thing; package,
 /// module and file are no part of it, so that code can be moved without moving what runs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct NodePath(String);
+pub struct NodePath(Str);
 
 impl NodePath {
     /// A path from its written form. The form is not checked: the compiler is its only author.
-    pub fn new(path: impl Into<String>) -> Self {
+    pub fn new(path: impl Into<Str>) -> Self {
         Self(path.into())
     }
 
@@ -26,8 +28,8 @@ impl NodePath {
     /// The path of the declaration `name` (with its written key, if any) inside this one.
     pub fn child(&self, name: &str, key: Option<&str>) -> Self {
         match key {
-            Some(key) => Self(format!("{}.{name}[{key}]", self.0)),
-            None => Self(format!("{}.{name}", self.0)),
+            Some(key) => Self(format!("{}.{name}[{key}]", self.0).into()),
+            None => Self(format!("{}.{name}", self.0).into()),
         }
     }
 
@@ -64,7 +66,7 @@ impl fmt::Display for NodePath {
 
 impl From<&str> for NodePath {
     fn from(path: &str) -> Self {
-        Self(path.to_owned())
+        Self(path.into())
     }
 }
 

@@ -12,7 +12,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Vis
 use serde_json::Value as Json;
 
 use crate::value::int_as_text;
-use crate::{Data, Fields, NodePath, OriginId, Value};
+use crate::{Data, Fields, NodePath, OriginId, Str, Value};
 
 /// The keys of a value.
 #[derive(Deserialize)]
@@ -46,14 +46,14 @@ enum Tag {
 
 #[derive(Deserialize)]
 struct Variant {
-    case: String,
+    case: Str,
     fields: Fields,
 }
 
 #[derive(Deserialize)]
 struct Out {
     node: NodePath,
-    out: String,
+    out: Str,
 }
 
 impl<'de> DeserializeSeed<'de> for Tag {
@@ -69,7 +69,7 @@ impl<'de> DeserializeSeed<'de> for Tag {
             Self::Int => Data::Int(int_as_text::deserialize(from)?),
             Self::Decimal => Data::Decimal(Deserialize::deserialize(from)?),
             Self::Quantity => Data::Quantity(Deserialize::deserialize(from)?),
-            Self::String => Data::String(String::deserialize(from)?),
+            Self::String => Data::String(Str::deserialize(from)?),
             Self::Text => Data::Text(Vec::deserialize(from)?),
             Self::Range => {
                 let (low, high) = Deserialize::deserialize(from)?;
@@ -155,7 +155,7 @@ mod tests {
         let fields = || Fields::from([("count".to_owned(), value(Data::Int(2)))]);
         let hole = Hole {
             producer: NodePath::from("db"),
-            out: "url".to_owned(),
+            out: "url".into(),
             encoders: vec!["base64".to_owned()],
             secret: true,
             later: false,
@@ -171,7 +171,7 @@ mod tests {
                 amount: Decimal::int(1 << 30),
                 text: "1GiB".to_owned(),
             }))),
-            value(Data::String("a \"quoted\" one".to_owned())),
+            value(Data::String("a \"quoted\" one".into())),
             value(Data::Text(vec![
                 Piece::Literal("postgres://".to_owned()),
                 Piece::Hole(hole),
@@ -186,13 +186,13 @@ mod tests {
             ])),
             value(Data::Map(fields())),
             value(Data::Variant {
-                case: "fixed".to_owned(),
+                case: "fixed".into(),
                 fields: fields(),
             }),
             value(Data::Node(NodePath::from("api"))),
             value(Data::Out {
                 node: NodePath::from("db"),
-                out: "url".to_owned(),
+                out: "url".into(),
             }),
         ]
     }

@@ -19,7 +19,7 @@ impl CaseForm {
         let given = fields.iter().filter(|(_, value)| !value.is_none());
         Self {
             named: true,
-            parts: given.map(|(name, _)| (name.clone(), true)).collect(),
+            parts: given.map(|(name, _)| (name.to_string(), true)).collect(),
         }
     }
 }
@@ -197,8 +197,8 @@ mod tests {
             r#""postgres://${url_encode(db.password)}""#
         );
         let map = Fields::from([
-            ("A".to_owned(), v(Data::Int(1))),
-            ("/x".to_owned(), v(Data::String("a\"b$".into()))),
+            ("A", v(Data::Int(1))),
+            ("/x", v(Data::String("a\"b$".into()))),
         ]);
         assert_eq!(
             v(Data::Map(map)).to_string(),
@@ -207,7 +207,7 @@ mod tests {
         let range = Data::Range(Box::new(v(Data::Int(2))), Box::new(v(Data::Int(10))));
         let auto = Data::Variant {
             case: "auto".into(),
-            fields: Fields::from([("range".into(), v(range)), ("per".into(), v(Data::None))]),
+            fields: Fields::from([("range", v(range)), ("per", v(Data::None))]),
         };
         assert_eq!(v(auto).to_string(), "auto(range: 2..10)");
     }

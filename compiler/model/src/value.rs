@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Decimal, FieldPath, Fields, NodePath, OriginId, Quantity};
+use crate::{Decimal, FieldPath, Fields, NodePath, OriginId, Quantity, Str};
 
 /// A value and where it came from.
 ///
@@ -31,7 +31,7 @@ pub enum Data {
     /// A number with a dimension; apart, since it would make all others larger.
     Quantity(Box<Quantity>),
     /// Text that is known now, or a word of a literal union.
-    String(String),
+    String(Str),
     /// Text with holes that are filled at or after apply.
     Text(Vec<Piece>),
     /// An inclusive range.
@@ -43,7 +43,7 @@ pub enum Data {
     /// A case of a variant with its fields, defaults filled in: `http(path: "/")`.
     Variant {
         /// The case's name.
-        case: String,
+        case: Str,
         /// Its fields by name.
         fields: Fields,
     },
@@ -54,7 +54,7 @@ pub enum Data {
         /// The declaration.
         node: NodePath,
         /// The out read from it.
-        out: String,
+        out: Str,
     },
 }
 
@@ -74,7 +74,7 @@ pub struct Hole {
     /// The declaration that produces the value.
     pub producer: NodePath,
     /// Which of its outs.
-    pub out: String,
+    pub out: Str,
     /// How the value is written into the text (`url_encode`, `base64`, …), innermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub encoders: Vec<String>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plat_model::{Graph, Place};
+use plat_model::{Graph, OriginTable, Place};
 use plat_syntax::{Diagnostic, Severity, TextRange};
 use rayon::prelude::*;
 use salsa::{Durability, Setter as _};
@@ -16,7 +16,7 @@ use crate::db::{
     module_of, parsed,
 };
 use crate::diag::Diag;
-use crate::eval::{EnvKey, evaluate, first_env, graph, run_tests, says_state, target_name};
+use crate::eval::{EnvKey, Sites, evaluate, first_env, graph, run_tests, says_state, target_name};
 use crate::names::{STD, scope, uses};
 use crate::project::{PackageInput, Project};
 
@@ -27,6 +27,9 @@ pub(crate) const STACK: usize = 256 * 1024 * 1024;
 const FILES_ALONE: usize = 4;
 /// An environment is worth a thread of its own.
 const ENVIRONMENTS_ALONE: usize = 2;
+/// How many origins of values a thread resolves at a time: neighbours are often of one file.
+const ORIGINS_AT_ONCE: usize = 4096;
+const ORIGINS_ALONE: usize = 2;
 
 /// The compiler's state: inputs, and all that was computed from them.
 #[salsa::db]
@@ -404,7 +407,7 @@ impl Database {
                     return Err(sorted(resolve(self, &circles)));
                 }
                 graph.held = self.held(env);
-                graph.origins = crate::show::origins(self, &evaluated.sites);
+                graph.origins = self.origins(&evaluated.sites);
                 if evaluated.diags.iter().any(Diag::is_error) {
                     return Err(sorted(resolve(self, &evaluated.diags)));
                 }
@@ -420,6 +423,15 @@ impl Database {
                 Err(sorted(found))
             }
         }
+    }
+
+    /// Who set the values of a graph, as it is shown.
+    fn origins(&self, sites: &Sites) -> OriginTable {
+        let starts: Vec<usize> = (0..sites.len()).step_by(ORIGINS_AT_ONCE).collect();
+        let parts = self.each(&starts, ORIGINS_ALONE, |db, from| {
+            crate::show::origins(db, sites, from, ORIGINS_AT_ONCE)
+        });
+        parts.into_iter().flatten().collect()
     }
 
     /// The warnings of the sources and of an environment: what is good to know before something is

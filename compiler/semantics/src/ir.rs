@@ -441,9 +441,9 @@ pub struct Lowered {
     /// A kind's `require`s.
     pub requires: Vec<Require>,
     /// An environment.
-    pub env: Option<EnvBody>,
+    pub env: Option<Box<EnvBody>>,
     /// A policy.
-    pub policy: Option<PolicyBody>,
+    pub policy: Option<Box<PolicyBody>>,
     /// A waiver.
     pub waive: Option<WaiveBody>,
     /// A test's `assert`s.

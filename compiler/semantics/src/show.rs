@@ -1,10 +1,9 @@
 //! Places and sites as they are shown: the only place where offsets are looked at.
 
-use std::collections::BTreeMap;
-
-use plat_model::{Origin, OriginTable, Place, Site};
+use plat_model::{Origin, Place, Site, Str};
 use plat_syntax::SyntaxKind;
 use plat_syntax::ast::{self, Item};
+use rustc_hash::FxHashMap;
 use salsa::plumbing::AsId as _;
 
 use crate::db::{Db, ItemId, SourceFile, display_path, file_range, tree};
@@ -14,18 +13,16 @@ use crate::eval::{SiteKey, Sites};
 /// The longest text of an expression in a site.
 const MAX_TEXT: usize = 60;
 
-/// Resolves the sites of a graph into its table of origins.
-pub fn origins(db: &dyn Db, sites: &Sites) -> OriginTable {
+/// Resolves some of the sites of a graph: so many chains from that number on, in their order.
+pub fn origins(db: &dyn Db, sites: &Sites, from: usize, count: usize) -> Vec<Origin> {
     let mut lines = Lines::default();
-    let mut table = OriginTable::default();
-    for chain in sites.iter() {
-        let chain = chain
-            .iter()
-            .map(|site| resolve(db, *site, &mut lines))
-            .collect();
-        table.push(Origin { chain });
-    }
-    table
+    let mut resolved = |site: &SiteKey| resolve(db, *site, &mut lines);
+    let chains = sites.some(from, count);
+    chains
+        .map(|chain| Origin {
+            chain: chain.iter().map(&mut resolved).collect(),
+        })
+        .collect()
 }
 
 /// One site as it is shown.
@@ -33,7 +30,7 @@ pub fn resolved(db: &dyn Db, site: SiteKey) -> Site {
     resolve(db, site, &mut Lines::default())
 }
 
-fn resolve(db: &dyn Db, site: SiteKey, lines: &mut Lines) -> Site {
+fn resolve<'db>(db: &'db dyn Db, site: SiteKey, lines: &mut Lines<'db>) -> Site {
     Site {
         kind: site.kind.into(),
         path: lines.parts(db, site.item).path(site.span),
@@ -50,13 +47,13 @@ pub fn site(db: &dyn Db, site: SiteKey) -> (String, String) {
 
 /// The name of each file and where its lines begin, and the named parts of each item.
 #[derive(Default)]
-struct Lines {
-    starts: BTreeMap<u64, (String, Vec<u32>)>,
-    parts: BTreeMap<u64, Parts>,
+struct Lines<'db> {
+    starts: FxHashMap<u64, (Str, Vec<u32>)>,
+    parts: FxHashMap<u64, Parts<'db>>,
 }
 
-impl Lines {
-    fn parts(&mut self, db: &dyn Db, item: ItemId) -> &Parts {
+impl<'db> Lines<'db> {
+    fn parts(&mut self, db: &'db dyn Db, item: ItemId) -> &Parts<'db> {
         self.parts
             .entry(item.as_id().as_bits())
             .or_insert_with(|| Parts::of(db, item))
@@ -68,7 +65,7 @@ impl Lines {
         let (shown, starts) = self
             .starts
             .entry(file.as_id().as_bits())
-            .or_insert_with(|| (display_path(db, file).to_string(), line_starts(db, file)));
+            .or_insert_with(|| (display_path(db, file).into(), line_starts(db, file)));
         let line = starts.partition_point(|start| *start <= offset).max(1);
         let start = starts.get(line - 1).copied().unwrap_or(0);
         let text = file.text(db);
@@ -113,15 +110,15 @@ fn site_text(db: &dyn Db, item: ItemId, span: Span) -> String {
 }
 
 /// The named parts of an item, in the order of the source: what the path of a site is made of.
-struct Parts {
+struct Parts<'db> {
     /// What every path of the item begins with.
     head: String,
     /// Where each begins and ends, its name, and the part around it.
-    parts: Vec<(Span, String, Option<usize>)>,
+    parts: Vec<(Span, &'db str, Option<usize>)>,
 }
 
-impl Parts {
-    fn of(db: &dyn Db, item: ItemId) -> Self {
+impl<'db> Parts<'db> {
+    fn of(db: &'db dyn Db, item: ItemId) -> Self {
         let package = item.file(db).package(db);
         let name = item.name(db);
         let Some(tree) = tree(db, item) else {
@@ -136,7 +133,7 @@ impl Parts {
             Item::Decl(_) | Item::If(_) | Item::For(_) => (package.to_string(), true),
             _ => (format!("{package}.{name}"), true),
         };
-        let mut parts: Vec<(Span, String, Option<usize>)> = Vec::new();
+        let mut parts: Vec<(Span, &str, Option<usize>)> = Vec::new();
         if named {
             let mut around: Vec<usize> = Vec::new();
             for node in tree.nodes() {
@@ -179,7 +176,7 @@ impl Parts {
 }
 
 /// The name of a part of an item that has one.
-fn part_name(node: plat_syntax::Node<'_>, root: bool) -> Option<String> {
+fn part_name<'t>(node: plat_syntax::Node<'t>, root: bool) -> Option<&'t str> {
     match node.kind() {
         SyntaxKind::Decl
         | SyntaxKind::FieldDecl
@@ -187,15 +184,15 @@ fn part_name(node: plat_syntax::Node<'_>, root: bool) -> Option<String> {
         | SyntaxKind::VariantCase
         | SyntaxKind::Out => {
             let name = node.children().find_map(ast::Name::cast);
-            name.map(|n| n.text().to_owned())
+            name.map(ast::Name::text)
         }
         SyntaxKind::Let if !root => {
             let name = node.children().find_map(ast::Name::cast);
-            name.map(|n| n.text().to_owned())
+            name.map(ast::Name::text)
         }
         SyntaxKind::Field | SyntaxKind::Entry => {
             let path = node.children().find_map(ast::Path::cast);
-            path.map(|p| p.node().text().trim_matches('"').to_owned())
+            path.map(|p| p.node().text().trim_matches('"'))
         }
         _ => None,
     }

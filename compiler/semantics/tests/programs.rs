@@ -126,3 +126,53 @@ fn a_value_knows_who_set_it_and_whom_that_overrode() {
         chain("mailer", "scale.per"),
     ]);
 }
+
+/// A large graph's origins are resolved in parts, on several threads: each is still its own value's.
+#[test]
+fn each_of_very_many_values_has_its_own_place() {
+    let mut text = String::new();
+    for file in 0..3 {
+        let _ = writeln!(text, "//- /part{file}.plat\napp many\n");
+        if file == 0 {
+            text.push_str("env dev { target = local {} }\n");
+        }
+        for service in 0..100 {
+            let _ = writeln!(text, "service s{file}x{service} {{");
+            text.push_str("    run = image(\"example.com/s:1\")\n    env = {\n");
+            for variable in 0..30 {
+                let _ = writeln!(
+                    text,
+                    "        V{variable} = \"{file} {service} {variable}\""
+                );
+            }
+            text.push_str("    }\n}\n");
+        }
+    }
+    let db = database(crate::common::project(&text));
+    let graph = db.graph("dev").unwrap();
+    assert!(graph.origins.len() > 9000);
+    for (path, node) in &graph.nodes {
+        let env = node.fields.get("env").unwrap();
+        for variable in 0..30 {
+            let value = env.get(&format!("V{variable}")).unwrap();
+            let site = &graph.origins.get(value.origin).unwrap().chain[0];
+            assert_eq!(site.text, value.to_string());
+            assert_eq!(site.path, format!("app.{path}.env.V{variable}"));
+            let source = db.source(&site.place.file).unwrap();
+            let line = source.lines().nth(site.place.line as usize - 1).unwrap();
+            assert_eq!(line.trim(), format!("V{variable} = {value}"));
+        }
+    }
+}
+
+/// What an environment says may read declarations whose values the graph has taken in already.
+#[test]
+fn an_environment_reads_a_declaration() {
+    let db = database(crate::common::project(
+        "app shop\njob migrate {\n    run = image(\"example.com/api:1\")\n    retries = 41\n}\n\
+         env dev {\n    target = local {}\n    ttl = 1s * (migrate.retries + 1)\n}\n",
+    ));
+    let graph = db.graph("dev").unwrap();
+    let ttl = graph.environment.fields.get("ttl").unwrap();
+    assert_eq!(ttl.as_amount(), Some(plat_model::Decimal::int(42)));
+}

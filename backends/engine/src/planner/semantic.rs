@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plat_model::{
-    Cases, Change, Data, FieldPath, Graph, Node, NodePath, OriginId, Place, SiteKind, Value,
+    Cases, Change, Data, FieldPath, Graph, Node, NodePath, OriginId, Place, SiteKind, Str, Value,
 };
 
 use super::Inputs;
@@ -331,7 +331,7 @@ fn changed_fields(
     (previous, old): (&Graph, &Node),
     cases: &Cases,
 ) -> Vec<FieldChange> {
-    let names: BTreeSet<&String> = node.fields.keys().chain(old.fields.keys()).collect();
+    let names: BTreeSet<&Str> = node.fields.keys().chain(old.fields.keys()).collect();
     let mut out = Vec::new();
     for name in names {
         let old = old.fields.get(name).map(|v| (v, previous));
@@ -362,7 +362,7 @@ fn walk(path: FieldPath, old: Of<'_>, new: Of<'_>, cases: &Cases, out: &mut Vec<
             _ => None,
         };
         if let Some((a, b, alone)) = parts {
-            let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            let keys: BTreeSet<&Str> = a.keys().chain(b.keys()).collect();
             for key in keys {
                 let old = a.get(key).map(|v| (v, previous));
                 let new = b.get(key).map(|v| (v, graph));

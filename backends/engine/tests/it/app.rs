@@ -1,6 +1,7 @@
 //! Apps for tests: a few lines of text become a graph.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use plat_engine::Shared;
 use plat_model::{
@@ -202,11 +203,11 @@ impl Builder {
             "shop.plat",
         );
         Node {
-            kind: NodeKind {
+            kind: Arc::new(NodeKind {
                 package: "std".into(),
                 name: kind.into(),
                 is: BTreeSet::new(),
-            },
+            }),
             name: match fields.get("name").and_then(Value::as_str) {
                 Some(name) => name.into(),
                 None => NodePath::new(path).external_name(),

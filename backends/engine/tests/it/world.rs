@@ -340,9 +340,9 @@ impl Backend for Fake {
                     Data::Map(entries) => {
                         let entries: serde_json::Map<_, _> = entries
                             .iter()
-                            .map(|(k, v)| (k.clone(), json!(v.to_string())))
+                            .map(|(k, v)| (k.to_string(), json!(v.to_string())))
                             .collect();
-                        spec.insert(name.clone(), entries.into());
+                        spec.insert(name.to_string(), entries.into());
                     }
                     _ if ["protect", "name", "back"].contains(&name.as_str()) => {}
                     _ => {
@@ -350,7 +350,7 @@ impl Backend for Fake {
                             Some(n) => json!(n),
                             None => json!(value.as_str().unwrap_or(&value.to_string())),
                         };
-                        spec.insert(name.clone(), text);
+                        spec.insert(name.to_string(), text);
                     }
                 }
             }

@@ -151,7 +151,7 @@ impl<'a> Lowering<'a> {
         producers: &mut BTreeSet<NodePath>,
     ) -> Option<Vec<Part>> {
         let pieces = match &value.data {
-            Data::String(s) => return Some(vec![Part::Text(s.clone())]),
+            Data::String(s) => return Some(vec![Part::Text(s.to_string())]),
             Data::Bool(b) => return Some(vec![Part::Text(b.to_string())]),
             Data::Int(n) => return Some(vec![Part::Text(n.to_string())]),
             Data::Decimal(n) => return Some(vec![Part::Text(n.to_string())]),

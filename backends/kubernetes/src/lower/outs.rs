@@ -144,7 +144,7 @@ pub(super) fn ports(node: &Node) -> BTreeMap<String, (u16, &'static str)> {
                 _ => "TCP",
             };
             if let Some(port) = number(value.get("port").unwrap_or(value)) {
-                ports.insert(name.clone(), (port, protocol));
+                ports.insert(name.to_string(), (port, protocol));
             }
         }
     }

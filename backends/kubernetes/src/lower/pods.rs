@@ -188,7 +188,7 @@ impl<'a> Lowering<'a> {
         labels.insert(names::PART.into(), part.into());
         for (name, value) in entries(fields.get("labels")) {
             if let Some(value) = value.as_str() {
-                labels.insert(name.clone().into(), value.into());
+                labels.insert(name.to_string().into(), value.into());
             }
         }
         let annotations = match pod.annotations.is_empty() {

@@ -6,7 +6,7 @@
 //! away, and it neither renames an object nor takes its labels of ownership.
 
 use plat_engine::fields::Fields;
-use plat_model::{Data, Piece, Value};
+use plat_model::{Data, Piece, Str, Value};
 
 use super::{Lowering, Made, Put, object_id};
 use crate::json::{Json, Map, Text, json};
@@ -313,8 +313,8 @@ fn value_of(value: &Value) -> Result<Json, String> {
             .collect::<Result<Vec<_>, _>>()?
             .into(),
         Data::Map(entries) => {
-            let entry = |(name, value): (&String, &Value)| {
-                Ok::<_, String>((Text::from(name.clone()), value_of(value)?))
+            let entry = |(name, value): (&Str, &Value)| {
+                Ok::<_, String>((Text::from(name.to_string()), value_of(value)?))
             };
             Json::Object(entries.iter().map(entry).collect::<Result<_, _>>()?)
         }

@@ -55,7 +55,7 @@ impl Settings {
         let images = match get("images").map(|v| &v.data) {
             Some(plat_model::Data::Map(entries)) => entries
                 .iter()
-                .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+                .filter_map(|(name, value)| Some((name.to_string(), value.as_str()?.to_owned())))
                 .collect(),
             _ => BTreeMap::new(),
         };

@@ -28,7 +28,7 @@ impl<'a> Lowering<'a> {
         let mut after = BTreeSet::new();
         for (path, value) in entries(fields.get("paths")) {
             if let Some(answer) = self.answer(fields, path, value, &mut after) {
-                paths.insert(path.clone(), answer);
+                paths.insert(path.to_string(), answer);
             }
         }
         let spec = Spec::Route(Route {

@@ -45,7 +45,7 @@ impl<'a> Lowering<'a> {
                     owns: list("owns"),
                     reads: list("reads"),
                 };
-                (name.clone(), role)
+                (name.to_string(), role)
             })
             .collect();
         let version = fields.number("version");
@@ -206,7 +206,7 @@ impl<'a> Lowering<'a> {
         let mut claims = serde_json::Map::new();
         if let Some(Data::Map(entries)) = fields.get("generate.claims").map(|v| &v.data) {
             for (name, value) in entries {
-                claims.insert(name.clone(), value.as_str().unwrap_or_default().into());
+                claims.insert(name.to_string(), value.as_str().unwrap_or_default().into());
             }
         }
         after.insert(format!("secret/{key}"));

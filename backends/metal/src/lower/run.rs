@@ -85,7 +85,7 @@ impl<'a> Lowering<'a> {
                 continue;
             }
             if let Some(text) = self.text(fields, &format!("env.{name}"), value, producers) {
-                env.insert(name.clone(), text);
+                env.insert(name.to_string(), text);
             }
         }
         env
@@ -116,7 +116,7 @@ impl<'a> Lowering<'a> {
                     _ => self.text(fields, &at, value, producers).map(Mount::Text),
                 };
                 if let Some(mount) = mount {
-                    files.insert(path.clone(), mount);
+                    files.insert(path.to_string(), mount);
                 }
             }
         }
@@ -136,7 +136,7 @@ impl<'a> Lowering<'a> {
             if fields::word(value) == Some("udp") {
                 fields.not_built(&format!("ports.{name}"), "a UDP port");
             } else if let Some(number) = number.and_then(|n| u16::try_from(n).ok()) {
-                ports.insert(name.clone(), number);
+                ports.insert(name.to_string(), number);
             }
         }
         if ports.is_empty()

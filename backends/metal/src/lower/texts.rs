@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plat_model::{Data, Graph, Hole, NodePath, Piece, Value};
+use plat_model::{Data, Graph, Hole, NodePath, Piece, Str, Value};
 
 use super::Lowering;
 use crate::text::{ENCODERS, Text};
@@ -145,7 +145,7 @@ pub(super) fn addresses(graph: &Graph) -> BTreeMap<NodePath, BTreeSet<String>> {
 }
 
 /// Whether a value is a map, and its entries.
-pub(super) fn entries(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
+pub(super) fn entries(value: Option<&Value>) -> impl Iterator<Item = (&Str, &Value)> {
     let entries = match value.map(|v| &v.data) {
         Some(Data::Map(entries)) => Some(entries),
         _ => None,

@@ -1,6 +1,7 @@
 //! Graphs written by hand, as the compiler makes them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use plat_model::{
     Data, Decimal, Environment, Fields, Graph, Hole, Node, NodeKind, NodePath, Origin, OriginId,
@@ -116,11 +117,11 @@ pub fn graph<const N: usize>(port: u16, nodes: [Declared<'_>; N]) -> Graph {
         }],
     });
     let node = |kind: &str, path: &str, fields: Vec<(&str, Value)>| Node {
-        kind: NodeKind {
+        kind: Arc::new(NodeKind {
             package: "std".into(),
             name: kind.into(),
             is: BTreeSet::new(),
-        },
+        }),
         name: NodePath::from(path).external_name(),
         target: TargetId::main(),
         existing: None,

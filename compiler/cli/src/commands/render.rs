@@ -25,7 +25,10 @@ const HEAD: &str = "# Written by `platc render`: change the program instead.\n";
 pub fn run(arguments: &cli::Render, global: &Global, terminal: &Terminal) -> Result<Outcome, Stop> {
     let program = program::load(global.dir.as_deref(), terminal)?;
     let graph = program.graph(arguments.env.env.as_deref(), terminal)?;
-    let rendered = manifests(&graph, program.root(), |_| true)?;
+    let root = program.root().to_owned();
+    // The manifests take the room of what was needed to make the graph.
+    drop(program);
+    let rendered = manifests(&graph, &root, |_| true)?;
     match &arguments.output {
         Some(dir) => {
             let removed = write(&rendered, dir)

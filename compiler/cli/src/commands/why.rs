@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use plat_model::{
-    Cases, Data, Graph, NodeKind, NodePath, OriginId, Site, SiteKind, TargetId, Value,
+    Cases, Data, Graph, NodeKind, NodePath, OriginId, Site, SiteKind, Str, TargetId, Value,
 };
 use plat_semantics::OutShape;
 use serde_json::json;
@@ -164,7 +164,7 @@ fn below<'a>(
     what: &str,
     name: &str,
     origin: OriginId,
-    fields: impl Iterator<Item = (&'a String, &'a Value)>,
+    fields: impl Iterator<Item = (&'a Str, &'a Value)>,
     outs: Vec<OutShape>,
     rest: &[String],
 ) -> Result<Found<'a>, Failure> {
@@ -187,10 +187,7 @@ fn below<'a>(
             Data::Map(entries)
             | Data::Variant {
                 fields: entries, ..
-            } => (
-                entries.get(step),
-                entries.keys().map(String::as_str).collect(),
-            ),
+            } => (entries.get(step), entries.keys().map(Str::as_str).collect()),
             Data::List(items) => (
                 step.parse::<usize>().ok().and_then(|i| items.get(i)),
                 Vec::new(),

@@ -54,7 +54,7 @@ impl<'db> Checker<'db> {
             );
             self.diags.push(diag);
         }
-        self.out.env = Some(body);
+        self.out.env = Some(Box::new(body));
     }
 
     fn env_field(&mut self, field: ast::Field<'db>, body: &mut EnvBody) {

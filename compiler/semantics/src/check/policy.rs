@@ -87,7 +87,7 @@ impl<'db> Checker<'db> {
                 "a policy says what it requires: `require = …`",
             );
         }
-        self.out.policy = Some(body);
+        self.out.policy = Some(Box::new(body));
     }
 
     pub(super) fn test(&mut self, test: ast::Test<'db>) {

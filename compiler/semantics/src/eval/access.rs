@@ -8,7 +8,7 @@ use super::{Cx, Data, Entries, Eval, Val, bind};
 use crate::check::lower;
 use crate::db::ItemId;
 use crate::diag::{Diag, Span};
-use crate::types::{Ty, kind_head};
+use crate::types::Ty;
 
 impl<'db> Eval<'db> {
     /// A field of a value.
@@ -19,7 +19,7 @@ impl<'db> Eval<'db> {
                 Some(value) => value.clone(),
                 None => self.no_key(entries.keys(), name, cx, span),
             },
-            Data::Case(_, _, parts) => match parts.get(name) {
+            Data::Case(_, parts) => match parts.get(name) {
                 Some(value) => value.clone(),
                 None => Self::poison(cx, span),
             },
@@ -47,10 +47,8 @@ impl<'db> Eval<'db> {
     }
 
     pub(super) fn has_field(&self, inst: super::InstId, name: &str) -> bool {
-        self.kind_of(inst).is_some_and(|kind| {
-            let head = kind_head(self.db, kind);
-            head.out(name).is_some() || head.field(name).is_some()
-        })
+        self.head_of(inst)
+            .is_some_and(|head| head.out(name).is_some() || head.field(name).is_some())
     }
 
     pub(super) fn no_key<'a>(
@@ -121,7 +119,7 @@ impl<'db> Eval<'db> {
             labels,
             grant,
         };
-        Val::new(Data::Out(Rc::new(out)), cx.origin(span))
+        self.made(Data::Out(Rc::new(out)), cx, span)
     }
 
     /// An out that is a map has the keys of the input of its name.
@@ -132,10 +130,10 @@ impl<'db> Eval<'db> {
         cx: &Cx,
         span: Span,
     ) -> bool {
-        let Some(kind) = self.kind_of(out.inst) else {
+        let Some(head) = self.head_of(out.inst) else {
             return true;
         };
-        if kind_head(self.db, kind).field(&out.path).is_none() {
+        if head.field(&out.path).is_none() {
             return true;
         }
         let input = self.field(cx, span, out.inst, &out.path);
@@ -232,12 +230,12 @@ impl<'db> Eval<'db> {
                     return Self::poison(cx, span);
                 }
             }
-            Data::Case(_, _, parts) if parts.contains_key(name) => {
+            Data::Case(_, parts) if parts.contains_key(name) => {
                 if !self.replace(parts, name, rest, new, takes_out, cx, span) {
                     return Self::poison(cx, span);
                 }
             }
-            Data::Case(_, _, parts) if looked_through(parts) => {
+            Data::Case(_, parts) if looked_through(parts) => {
                 let key = parts.keys().next().cloned();
                 if let Some(part) = key.and_then(|key| parts.get_mut(&key)) {
                     let inner = std::mem::replace(part, Val::new(Data::None, cx.origin(span)));

@@ -86,10 +86,10 @@ impl<'db> Eval<'db> {
                 plain(within)
             }
             Pattern::Case(name, parts) => {
-                let Data::Case(_, case, fields) = &value.data else {
+                let Data::Case(case, fields) = &value.data else {
                     return plain(false);
                 };
-                if case != name {
+                if case.name != *name {
                     return plain(false);
                 }
                 let mut scope = locals.clone();

@@ -7,12 +7,11 @@ use rustc_hash::FxHashMap;
 
 use super::value::{Kind, Piece};
 use super::{CellKey, Cx, Data, Eval, Pattern, Val};
-use crate::check::lower;
 use crate::data::package_path;
 use crate::db::package_info;
 use crate::diag::{Diag, Span};
 use crate::ir::Condition;
-use crate::types::{Coercion, NodeRef, kind_head};
+use crate::types::{Coercion, KindHead, NodeRef};
 
 /// The longest text that may be made.
 const MAX_TEXT: usize = 16 * 1024 * 1024;
@@ -92,7 +91,8 @@ impl<'db> Eval<'db> {
                 }
                 _ => value,
             },
-            Coercion::Record(fields, missing) => {
+            Coercion::Record(parts) => {
+                let (fields, missing) = &**parts;
                 let Data::Map(entries) = &value.data else {
                     return value;
                 };
@@ -130,8 +130,8 @@ impl<'db> Eval<'db> {
 
     fn implicit_out(&mut self, inst: super::InstId, cx: &Cx, span: Span) -> Val<'db> {
         let name = self
-            .kind_of(inst)
-            .and_then(|kind| kind_head(self.db, kind).implicit_out())
+            .head_of(inst)
+            .and_then(KindHead::implicit_out)
             .map(|out| out.name.clone());
         match name {
             Some(name) => self.read(cx, span, inst, &name),
@@ -198,7 +198,7 @@ impl<'db> Eval<'db> {
             }
             Data::Pieces(joined.into())
         };
-        Val::new(data, cx.origin(span))
+        self.made(data, cx, span)
     }
 
     /// A path in the package: from its root, whichever file says it.
@@ -249,7 +249,7 @@ impl<'db> Eval<'db> {
         if value.is_poison() {
             return false;
         }
-        let Some(condition) = lower(self.db, at.item).conditions.get(&at.node) else {
+        let Some(condition) = self.condition_at(at) else {
             return true;
         };
         let inner = Cx {

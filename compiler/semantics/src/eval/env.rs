@@ -68,7 +68,7 @@ pub struct Checked {
 /// What is wrong with an environment, and what else can be told of it without its graph.
 #[salsa::tracked]
 pub fn evaluate(db: &dyn Db, key: EnvKey) -> Checked {
-    let evaluated = evaluated(db, key, crate::graph::inspect);
+    let evaluated = evaluated(db, key, |_, _| (None, Sites::default()));
     Checked {
         diags: evaluated.diags,
         holds: evaluated.holds,
@@ -85,7 +85,7 @@ pub fn graph(db: &dyn Db, key: EnvKey) -> Evaluated {
 fn evaluated<'db>(
     db: &'db dyn Db,
     key: EnvKey,
-    make: impl FnOnce(&mut Eval<'db>, usize) -> crate::graph::Assembled,
+    make: impl FnOnce(&mut Eval<'db>, usize) -> (Option<Graph>, Sites),
 ) -> Evaluated {
     let mut eval = Eval::new(db);
     let Some(world) = eval.open(key.item(db), key.keys(db)) else {
@@ -96,13 +96,14 @@ fn evaluated<'db>(
     };
     eval.fill(world);
     eval.check_requires(world);
-    let assembled = make(&mut eval, world);
+    let holds = crate::graph::inspect(&mut eval, world);
     let policies = eval.check_policies(world);
     eval.check_unused(world);
+    let (graph, sites) = make(&mut eval, world);
     Evaluated {
-        graph: assembled.graph,
-        sites: assembled.sites,
-        holds: assembled.holds,
+        graph,
+        sites,
+        holds,
         policies,
         diags: eval.diags,
     }
@@ -192,7 +193,7 @@ impl<'db> Eval<'db> {
         if let Some(w) = self.worlds.get_mut(world) {
             w.chain.clone_from(&chain);
         }
-        let body = lower(self.db, env).env.as_ref()?;
+        let body = lower(self.db, env).env.as_deref()?;
         let mut locals = self.keys(world, env, body, keys)?;
         let mut shown = name;
         for (at, item) in chain.iter().enumerate() {
@@ -347,7 +348,7 @@ impl<'db> Eval<'db> {
 
     /// The `set`, `each`, `omit` and `leave` of one environment of the chain.
     fn overrides(&mut self, world: usize, env: ItemId) {
-        let Some(body) = lower(self.db, env).env.as_ref() else {
+        let Some(body) = lower(self.db, env).env.as_deref() else {
             return;
         };
         let cx = Cx {

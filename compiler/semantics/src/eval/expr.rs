@@ -11,7 +11,7 @@ use crate::db::ItemId;
 use crate::diag::{Diag, Span, Spot};
 use crate::ir::{Clause, Expr, ExprKind, Step, TextPart};
 use crate::names::DeclRef;
-use crate::types::{NodeRef, ParamHead, TypeBody, kind_head, type_def};
+use crate::types::{NodeRef, ParamHead, TypeBody, kind_head};
 
 impl<'db> Eval<'db> {
     /// The value of an expression.
@@ -20,25 +20,25 @@ impl<'db> Eval<'db> {
         if !self.step(cx, span) || Self::is_poison_expr(expr) {
             return Self::poison(cx, span);
         }
-        let new = |data| Val::new(data, cx.origin(span));
         match &expr.kind {
             ExprKind::Poison => Self::poison(cx, span),
-            ExprKind::None => new(Data::None),
-            ExprKind::Bool(b) => new(Data::Bool(*b)),
-            ExprKind::Int(n) => new(Data::Int(*n)),
-            ExprKind::Decimal(f) => new(Data::decimal(f.decimal())),
+            ExprKind::None => self.made(Data::None, cx, span),
+            ExprKind::Bool(b) => self.made(Data::Bool(*b), cx, span),
+            ExprKind::Int(n) => self.made(Data::Int(*n), cx, span),
+            ExprKind::Decimal(f) => self.made(Data::decimal(f.decimal()), cx, span),
             ExprKind::Quantity(q) => {
                 let (dim, text) = (q.dim.clone(), Some(q.text.clone()));
-                new(Data::quantity(q.amount.decimal(), dim, text))
+                let amount = q.amount.decimal();
+                self.made(Data::quantity(amount, dim, text), cx, span)
             }
-            ExprKind::Text(text) => new(Data::Text(text.clone())),
+            ExprKind::Text(text) => self.made(Data::Text(text.clone()), cx, span),
             ExprKind::Interpolate(parts) => self.interpolate(parts, cx, locals, span),
             ExprKind::List(values) => {
                 if !self.make(cx, span, values.len()) {
                     return Self::poison(cx, span);
                 }
                 let values = values.iter().map(|v| self.eval(v, cx, locals)).collect();
-                new(Data::list(values))
+                self.made(Data::list(values), cx, span)
             }
             ExprKind::Record(entries, drop_none) => {
                 self.record(entries, *drop_none, cx, locals, span)
@@ -52,7 +52,7 @@ impl<'db> Eval<'db> {
                 if !self.make(cx, span, out.len()) {
                     return Self::poison(cx, span);
                 }
-                new(Data::list(out))
+                self.made(Data::list(out), cx, span)
             }
             ExprKind::MapComp(clauses, entry) => {
                 self.map_comp(clauses, &entry.0, &entry.1, cx, locals, span)
@@ -77,8 +77,8 @@ impl<'db> Eval<'db> {
             ExprKind::AppInput(item, name) => self.app_input(cx, span, *item, name),
             ExprKind::Decl(decl) => self.decl(*decl, None, cx, span),
             ExprKind::Content(decl) => self.decl(*decl, cx.inst, cx, span),
-            ExprKind::Environment => new(Data::Here(cx.world)),
-            ExprKind::Env(item) => new(Data::Env(*item)),
+            ExprKind::Environment => self.made(Data::Here(cx.world), cx, span),
+            ExprKind::Env(item) => self.made(Data::Env(*item), cx, span),
             ExprKind::Field(base, name) => {
                 let base = self.eval(base, cx, locals);
                 self.field_of(&base, name, cx, span)
@@ -95,7 +95,7 @@ impl<'db> Eval<'db> {
             ExprKind::Safe(base, local, body) => {
                 let base = self.eval(base, cx, locals);
                 if base.is_none() {
-                    return new(Data::None);
+                    return self.made(Data::None, cx, span);
                 }
                 self.eval(body, cx, &bind(locals, *local, base))
             }
@@ -115,12 +115,15 @@ impl<'db> Eval<'db> {
             }
             ExprKind::Case(ty, index, args) => self.case(*ty, *index, args, cx, locals, span),
             ExprKind::Target(kind, fields) => self.make_target(*kind, fields, cx, locals, span),
-            ExprKind::Closure(params, body) => new(Data::Closure(Rc::new(Closure {
-                params,
-                body,
-                cx: *cx,
-                locals: locals.clone(),
-            }))),
+            ExprKind::Closure(params, body) => {
+                let closure = Closure {
+                    params,
+                    body,
+                    cx: *cx,
+                    locals: locals.clone(),
+                };
+                self.made(Data::Closure(Rc::new(closure)), cx, span)
+            }
             ExprKind::Match(subject, arms) => {
                 let subject = self.eval(subject, cx, locals);
                 if subject.is_poison() {
@@ -142,7 +145,7 @@ impl<'db> Eval<'db> {
             },
             ExprKind::Is(..) | ExprKind::Unary(plat_syntax::ast::UnaryOp::Not, _) => {
                 match self.condition(expr, cx, locals) {
-                    Some((b, _)) => new(Data::Bool(b)),
+                    Some((b, _)) => self.made(Data::Bool(b), cx, span),
                     None => Self::poison(cx, span),
                 }
             }
@@ -176,7 +179,10 @@ impl<'db> Eval<'db> {
                 let value = self.eval(value, cx, locals);
                 self.coerce(value, coercion, cx, value_span)
             }
-            ExprKind::Fails(inner, failing) => new(self.fails(inner, failing, cx, locals)),
+            ExprKind::Fails(inner, failing) => {
+                let fails = self.fails(inner, failing, cx, locals);
+                self.made(fails, cx, span)
+            }
             ExprKind::In(env, value) => self.in_environment(env, value, cx, locals, span),
         }
     }
@@ -230,10 +236,10 @@ impl<'db> Eval<'db> {
         if head.is_some_and(|h| h.family) {
             let world = cx.world;
             let family = Rc::new(Family { world, decl, owner });
-            return Val::new(Data::Family(family), cx.origin(span));
+            return self.made(Data::Family(family), cx, span);
         }
         match self.members(cx.world, owner, decl).single {
-            Some(inst) => Val::new(Data::Node(inst), cx.origin(span)),
+            Some(inst) => self.made(Data::Node(inst), cx, span),
             None => {
                 let name = head.map_or("", |h| h.name.as_ref());
                 if let Some(omitted) = self.omitted_at(cx.world, owner, name) {
@@ -248,7 +254,7 @@ impl<'db> Eval<'db> {
                     self.error(cx, diag);
                     return Self::poison(cx, span);
                 }
-                Val::new(Data::None, cx.origin(span))
+                self.made(Data::None, cx, span)
             }
         }
     }
@@ -309,7 +315,7 @@ impl<'db> Eval<'db> {
                 map.push((key, value));
             }
         }
-        Val::new(Data::Map(map.into_iter().collect()), cx.origin(span))
+        self.made(Data::Map(map.into_iter().collect()), cx, span)
     }
 
     pub(super) fn map_comp(
@@ -338,7 +344,7 @@ impl<'db> Eval<'db> {
         if !self.make(cx, span, map.len()) {
             return Self::poison(cx, span);
         }
-        Val::new(Data::Map(map.into_iter().collect()), cx.origin(span))
+        self.made(Data::Map(map.into_iter().collect()), cx, span)
     }
 
     pub(super) fn comprehend(
@@ -451,7 +457,7 @@ impl<'db> Eval<'db> {
     pub(super) fn default_value(&mut self, param: &ParamHead, cx: &Cx, span: Span) -> Val<'db> {
         match param.default {
             Some(at) => self.default_at(at, cx, span),
-            None => Val::new(Data::None, cx.origin(span)),
+            None => self.made(Data::None, cx, span),
         }
     }
 
@@ -519,7 +525,7 @@ impl<'db> Eval<'db> {
         cx: &Cx,
         span: Span,
     ) -> Val<'db> {
-        let TypeBody::Variant(cases) = &type_def(self.db, ty).body else {
+        let TypeBody::Variant(cases) = &self.type_def(ty).body else {
             return Self::poison(cx, span);
         };
         let Some(case) = cases.get(index as usize) else {
@@ -534,8 +540,8 @@ impl<'db> Eval<'db> {
             };
             parts.push((param.name.clone(), value));
         }
-        let data = Data::Case(ty, case.name.clone(), parts.into_iter().collect());
-        Val::new(data, cx.origin(span))
+        let data = Data::Case(case, parts.into_iter().collect());
+        self.made(data, cx, span)
     }
 
     pub(super) fn make_target(
@@ -557,7 +563,7 @@ impl<'db> Eval<'db> {
             }
             let value = match field.default {
                 Some(at) => self.default_at(at, cx, span),
-                None => Val::new(Data::None, cx.origin(span)),
+                None => self.made(Data::None, cx, span),
             };
             given.insert(field.name.clone(), value);
         }

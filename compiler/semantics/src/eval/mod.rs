@@ -33,8 +33,8 @@ use rustc_hash::FxHashMap;
 
 use crate::db::{Db, ItemId};
 use crate::diag::{Diag, Span};
-use crate::ir::{Expr, ExprKind, LocalId};
-use crate::types::{NodeRef, kind_head};
+use crate::ir::{Condition, Expr, ExprKind, LocalId};
+use crate::types::{KindHead, NodeRef, TypeDef, type_def};
 
 pub use entries::Entries;
 pub use env::{Checked, EnvKey, Held, evaluate, graph, says_state, show_let, target_name};
@@ -149,6 +149,12 @@ pub struct Eval<'db> {
     patterns: FxHashMap<Arc<str>, Pattern>,
     /// The defaults of fields, as they are written.
     default_exprs: FxHashMap<NodeRef, Option<&'db Expr>>,
+    /// The conditions of types, and the types: thousands of values ask for the same few, and to
+    /// be told by the database costs more each time than what is then done.
+    conditions: FxHashMap<NodeRef, Option<&'db Condition>>,
+    types: FxHashMap<ItemId, &'db TypeDef>,
+    /// Who sets what stands in kinds, types and functions.
+    origins: FxHashMap<SiteKey, Origin>,
 }
 
 /// A pattern, and what it said of short texts: the names of variables, say, are the same few in
@@ -194,12 +200,41 @@ impl<'db> Eval<'db> {
             stopped: false,
             patterns: FxHashMap::default(),
             default_exprs: FxHashMap::default(),
+            conditions: FxHashMap::default(),
+            types: FxHashMap::default(),
+            origins: FxHashMap::default(),
         }
     }
 
     /// The world of that number. There is one wherever a number of it is held.
     pub fn world(&self, world: usize) -> Option<&World<'db>> {
         self.worlds.get(world)
+    }
+
+    /// Who sets what an expression makes. What stands in kinds, types and functions is evaluated for
+    /// thousands of declarations: there it is one for all.
+    fn origin(&mut self, cx: &Cx, span: Span) -> Origin {
+        if cx.inst.is_none() && cx.kind != Kind::Default && self.calls.is_empty() {
+            return cx.origin(span);
+        }
+        let site = SiteKey {
+            item: cx.item,
+            span,
+            kind: cx.kind,
+        };
+        self.shared(site)
+    }
+
+    /// Somebody who sets values of many declarations.
+    fn shared(&mut self, site: SiteKey) -> Origin {
+        let known = self.origins.entry(site);
+        known.or_insert_with(|| Origin::new(site)).clone()
+    }
+
+    /// What an expression makes.
+    fn made(&mut self, data: Data<'db>, cx: &Cx, span: Span) -> Val<'db> {
+        let origin = self.origin(cx, span);
+        Val::new(data, origin)
     }
 
     fn poison(cx: &Cx, span: Span) -> Val<'db> {
@@ -322,8 +357,9 @@ impl<'db> Eval<'db> {
                 let mut value = self.eval(assign.value, &assign.cx, &assign.locals);
                 // The field was set here, wherever its value was put together. Inside of a kind
                 // it is the other way round: what its user gave is what counts.
-                if assign.cx.inst.is_none() {
-                    value.origin = assign.cx.origin(assign.value.span);
+                let site = assign.site();
+                if assign.cx.inst.is_none() && !value.origin.is_only(&site) {
+                    value.origin = Origin::new(site);
                 }
                 value
             }
@@ -353,7 +389,11 @@ impl<'db> Eval<'db> {
             },
         };
         for site in chain {
-            value = value.over(&Origin::new(site), None);
+            let below = match site.kind {
+                Kind::Default => self.shared(site),
+                _ => Origin::new(site),
+            };
+            value = value.over(&below, None);
         }
         let above = whole.unwrap_or(found.len());
         for assign in found.get(..above).unwrap_or(&[]).iter().rev() {
@@ -371,6 +411,22 @@ impl<'db> Eval<'db> {
             .default_exprs
             .entry(at)
             .or_insert_with(|| Expr::default_of(crate::check::lower(self.db, at.item), at))
+    }
+
+    /// The condition at a node of an item.
+    fn condition_at(&mut self, at: NodeRef) -> Option<&'db Condition> {
+        *self.conditions.entry(at).or_insert_with(|| {
+            crate::check::lower(self.db, at.item)
+                .conditions
+                .get(&at.node)
+        })
+    }
+
+    /// The definition of a type.
+    fn type_def(&mut self, item: ItemId) -> &'db TypeDef {
+        self.types
+            .entry(item)
+            .or_insert_with(|| type_def(self.db, item))
     }
 
     /// The default of a field. Most say the same for every declaration: those are evaluated once.
@@ -417,10 +473,9 @@ impl<'db> Eval<'db> {
             world: inst.world,
             ..*cx
         };
-        let Some(kind) = self.kind_of(inst) else {
+        let Some(head) = self.head_of(inst) else {
             return Self::poison(cx, span);
         };
-        let head = kind_head(self.db, kind);
         let Some(out) = head.out(name) else {
             return self.field(cx, span, inst, name);
         };
@@ -434,7 +489,7 @@ impl<'db> Eval<'db> {
                 labels,
                 grant: out.grants.clone(),
             };
-            return Val::new(Data::Out(Rc::new(out)), cx.origin(span));
+            return self.made(Data::Out(Rc::new(out)), cx, span);
         }
         let item = out.at.item;
         let key = CellKey::Out(inst, name.clone());
@@ -472,6 +527,11 @@ impl<'db> Eval<'db> {
     /// The kind of a declaration.
     pub fn kind_of(&self, inst: InstId) -> Option<ItemId> {
         Some(self.world(inst.world)?.instance(inst)?.kind)
+    }
+
+    /// What is known of the kind of a declaration.
+    pub fn head_of(&self, inst: InstId) -> Option<&'db KindHead> {
+        Some(self.world(inst.world)?.instance(inst)?.head)
     }
 
     /// The path of a declaration, as people read it.

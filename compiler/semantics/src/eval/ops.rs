@@ -54,7 +54,7 @@ impl<'db> Eval<'db> {
             self.error(cx, Diag::error("E0508", self.spot(cx, span), message));
             return Self::poison(cx, span);
         }
-        Val::new(Data::Range(Rc::new((low, high))), cx.origin(span))
+        self.made(Data::Range(Rc::new((low, high))), cx, span)
     }
 
     /// The negative of a number.
@@ -306,8 +306,8 @@ impl<'db> Eval<'db> {
                 Some(true)
             }
             (Data::Map(x), Data::Map(y)) => self.entries_equal(x, y, cx, span),
-            (Data::Case(s, c, x), Data::Case(t, d, y)) => {
-                if s != t || c != d {
+            (Data::Case(c, x), Data::Case(d, y)) => {
+                if c.of != d.of || c.name != d.name {
                     return Some(false);
                 }
                 self.entries_equal(x, y, cx, span)
@@ -354,9 +354,9 @@ impl<'db> Eval<'db> {
                 key.push(']');
             }
             Data::Map(entries) => self.write_entries(entries, key),
-            Data::Case(ty, case, parts) => {
-                let _ = write!(key, "@{}", ty.as_id().as_bits());
-                text(key, case);
+            Data::Case(case, parts) => {
+                let _ = write!(key, "@{}", case.of.as_id().as_bits());
+                text(key, &case.name);
                 self.write_entries(parts, key);
             }
             // Across environments, a declaration is the one of the same path.

@@ -3,13 +3,15 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::value::Kind;
 use super::{Cx, Data, Eval, InstId, Val, bind};
 use crate::app::app;
 use crate::check::lower;
-use crate::db::ItemId;
+use crate::db::{Db, ItemId};
 use crate::diag::Diag;
-use crate::ir::{Expr, ExprKind, PolicyBody, Subject};
+use crate::ir::{Expr, ExprKind, PolicyBody, Require, Subject};
 use crate::types::{kind_head, name_spot};
 
 /// How often a policy was asked in an environment, and what came of it.
@@ -48,6 +50,19 @@ enum Asked {
     Broken,
 }
 
+/// `require`s, each with the kind that says it and its number there.
+type Requires<'db> = Rc<[(ItemId, usize, &'db Require)]>;
+
+/// What a kind's declarations must meet: what it requires, and what those require that it takes over.
+fn requires_of(db: &dyn Db, kind: ItemId) -> Requires<'_> {
+    let parents = kind_head(db, kind).parents.iter().copied();
+    let all = std::iter::once(kind).chain(parents).flat_map(|owner| {
+        let requires = lower(db, owner).requires.iter().enumerate();
+        requires.map(move |(number, require)| (owner, number, require))
+    });
+    all.collect()
+}
+
 impl<'db> Eval<'db> {
     /// The `require`s of kinds.
     pub(super) fn check_requires(&mut self, world: usize) {
@@ -55,37 +70,49 @@ impl<'db> Eval<'db> {
             .world(world)
             .map(|w| w.ids().collect())
             .unwrap_or_default();
+        let mut of_kind: FxHashMap<ItemId, Requires<'db>> = FxHashMap::default();
         for inst in ids {
             let Some(kind) = self.kind_of(inst) else {
                 continue;
             };
-            let own = std::iter::once(kind);
-            let parents = kind_head(self.db, kind).parents.iter().copied();
-            for owner in own.chain(parents) {
-                for (number, require) in lower(self.db, owner).requires.iter().enumerate() {
-                    let cx = Cx {
-                        world,
-                        item: owner,
-                        inst: Some(inst),
-                        kind: Kind::Declared,
-                    };
-                    let ungiven = self.reads_ungiven(&cx, inst, number, &require.condition);
-                    if ungiven && self.is_met((kind, owner, number), cx, &require.condition) {
-                        continue;
-                    }
-                    if let Some((false, _)) = self.condition(&require.condition, &cx, &None) {
-                        let said = require.message.as_ref().map(|m| {
-                            let value = self.eval(m, &cx, &None);
-                            self.show_plain(&value)
-                        });
-                        let text = self.source(owner, require.condition.span);
-                        let message = said.unwrap_or_else(|| {
-                            format!("`{}` requires `{text}`", kind.name(self.db))
-                        });
-                        self.not_met(&cx, inst, &require.condition, message);
-                    }
-                }
+            let requires = of_kind
+                .entry(kind)
+                .or_insert_with(|| requires_of(self.db, kind))
+                .clone();
+            for (owner, number, require) in requires.iter().copied() {
+                let cx = Cx {
+                    world,
+                    item: owner,
+                    inst: Some(inst),
+                    kind: Kind::Declared,
+                };
+                self.check_require(cx, inst, kind, number, require);
             }
+        }
+    }
+
+    /// One `require` of one declaration: the one of that number in the kind that `cx` is in.
+    fn check_require(
+        &mut self,
+        cx: Cx,
+        inst: InstId,
+        kind: ItemId,
+        number: usize,
+        require: &'db Require,
+    ) {
+        let ungiven = self.reads_ungiven(&cx, inst, number, &require.condition);
+        if ungiven && self.is_met((kind, cx.item, number), cx, &require.condition) {
+            return;
+        }
+        if let Some((false, _)) = self.condition(&require.condition, &cx, &None) {
+            let said = require.message.as_ref().map(|m| {
+                let value = self.eval(m, &cx, &None);
+                self.show_plain(&value)
+            });
+            let text = self.source(cx.item, require.condition.span);
+            let message =
+                said.unwrap_or_else(|| format!("`{}` requires `{text}`", kind.name(self.db)));
+            self.not_met(&cx, inst, &require.condition, message);
         }
     }
 
@@ -182,7 +209,7 @@ impl<'db> Eval<'db> {
             }
         }
         for policy in policies {
-            let Some(body) = lower(self.db, policy).policy.as_ref() else {
+            let Some(body) = lower(self.db, policy).policy.as_deref() else {
                 continue;
             };
             let mut run = PolicyRun {

@@ -99,8 +99,8 @@ impl<'db> Eval<'db> {
                 }
                 out.push_str(" }");
             }
-            Data::Case(_, case, parts) => {
-                out.push_str(case);
+            Data::Case(case, parts) => {
+                out.push_str(&case.name);
                 let given: Vec<_> = parts.iter().filter(|(_, v)| !v.is_none()).collect();
                 for (i, (k, v)) in given.iter().enumerate() {
                     let _ = write!(out, "{}{k}: ", if i > 0 { ", " } else { "(" });

@@ -7,7 +7,6 @@ use super::{Cx, Data, Eval, InstId, Kind, SiteKey, Val};
 use crate::db::{Db, ItemId};
 use crate::diag::Span;
 use crate::names::DeclRef;
-use crate::types::{TypeBody, type_def};
 
 /// The way to a declaration: each step stands in the one before; one of a family by its key.
 pub type Steps = [(DeclRef, Option<String>)];
@@ -46,7 +45,7 @@ pub fn single_field(
     for step in rest {
         value = match &value.data {
             Data::Map(entries) => entries.get(step)?.clone(),
-            Data::Case(_, _, parts) => parts.get(step)?.clone(),
+            Data::Case(_, parts) => parts.get(step)?.clone(),
             _ => return None,
         };
     }
@@ -60,7 +59,7 @@ pub fn single_field(
 /// A value as a person would write it: without the name of a case that is made from a plain value,
 /// and without what is as its type has it.
 fn written(eval: &Eval<'_>, value: &Val<'_>) -> String {
-    let Data::Case(of, case, parts) = &value.data else {
+    let Data::Case(case, parts) = &value.data else {
         return eval.show(value);
     };
     let said = parts
@@ -69,15 +68,11 @@ fn written(eval: &Eval<'_>, value: &Val<'_>) -> String {
     let said: Vec<(&str, String)> = said
         .map(|(name, part)| (name.as_ref(), written(eval, part)))
         .collect();
-    let TypeBody::Variant(cases) = &type_def(eval.db, *of).body else {
-        return eval.show(value);
-    };
-    let declared = cases.iter().find(|c| c.name == *case);
-    let first = declared.and_then(|c| c.params.first());
+    let first = case.params.first();
     let first = first.map_or("", |part| part.name.as_ref());
     match said.as_slice() {
-        [] => case.to_string(),
-        [(name, text)] if *name == first && declared.is_some_and(|c| c.implicit) => text.clone(),
+        [] => case.name.to_string(),
+        [(name, text)] if *name == first && case.implicit => text.clone(),
         said => {
             let parts: Vec<String> = said
                 .iter()
@@ -86,7 +81,7 @@ fn written(eval: &Eval<'_>, value: &Val<'_>) -> String {
                     false => format!("{name}: {text}"),
                 })
                 .collect();
-            format!("{case}({})", parts.join(", "))
+            format!("{}({})", case.name, parts.join(", "))
         }
     }
 }

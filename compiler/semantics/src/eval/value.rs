@@ -11,7 +11,7 @@ use crate::db::ItemId;
 use crate::diag::Span;
 use crate::ir::{Expr, LocalId, Whole};
 use crate::names::DeclRef;
-use crate::types::{Labels, Ty};
+use crate::types::{CaseHead, Labels, Ty};
 use crate::units::Dim;
 
 /// A declaration of a world, by its number there.
@@ -76,10 +76,16 @@ impl Sites {
         number
     }
 
-    /// The chains in the order of their numbers.
-    pub fn iter(&self) -> impl Iterator<Item = &[SiteKey]> {
-        let mut start = 0;
-        self.ends.iter().map(move |end| {
+    /// How many chains there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// So many chains from that number on, in the order of their numbers.
+    pub fn some(&self, from: usize, count: usize) -> impl Iterator<Item = &[SiteKey]> {
+        let before = from.checked_sub(1).and_then(|last| self.ends.get(last));
+        let mut start = before.map_or(0, |end| *end as usize);
+        self.ends.iter().skip(from).take(count).map(move |end| {
             let end = *end as usize;
             let chain = self.all.get(start..end).unwrap_or(&[]);
             start = end;
@@ -105,6 +111,11 @@ impl Origin {
     /// Nobody else.
     pub fn new(site: SiteKey) -> Self {
         Self(Rc::new(Link { site, next: None }))
+    }
+
+    /// Is it this one and nobody else?
+    pub fn is_only(&self, site: &SiteKey) -> bool {
+        self.0.next.is_none() && self.0.site == *site
     }
 
     /// With those overridden behind it.
@@ -242,8 +253,8 @@ pub enum Data<'db> {
     List(Rc<Vec<Val<'db>>>),
     /// A record or a map.
     Map(Entries<'db>),
-    /// A case of a variant: its type, its name, its parts.
-    Case(ItemId, Arc<str>, Entries<'db>),
+    /// A case of a variant, and its parts.
+    Case(&'db CaseHead, Entries<'db>),
     /// A declaration.
     Node(InstId),
     /// A family of declarations of a world.
@@ -281,7 +292,7 @@ impl<'db> Val<'db> {
     /// Is the other one this very value, with nothing changed since it was copied?
     pub fn is_copied_to(&self, other: &Self) -> bool {
         let untouched = match (&self.data, &other.data) {
-            (Data::Map(a), Data::Map(b)) | (Data::Case(_, _, a), Data::Case(_, _, b)) => {
+            (Data::Map(a), Data::Map(b)) | (Data::Case(_, a), Data::Case(_, b)) => {
                 a.is_same_block(b)
             }
             (Data::Map(_) | Data::Case(..), _) | (_, Data::Map(_) | Data::Case(..)) => false,
@@ -306,7 +317,7 @@ impl<'db> Val<'db> {
         let origin = self.origin.over(below);
         let child = |name: &str| -> Option<&Val<'db>> {
             match old.map(|o| &o.data) {
-                Some(Data::Map(entries) | Data::Case(_, _, entries)) => entries.get(name),
+                Some(Data::Map(entries) | Data::Case(_, entries)) => entries.get(name),
                 _ => None,
             }
         };
@@ -320,7 +331,7 @@ impl<'db> Val<'db> {
             // A kind's default is the whole field's: it says nothing of what is inside.
             data if old.is_none() && below.0.site.kind == Kind::Default => data.clone(),
             Data::Map(entries) => Data::Map(lift(entries)),
-            Data::Case(ty, case, parts) => Data::Case(*ty, case.clone(), lift(parts)),
+            Data::Case(case, parts) => Data::Case(case, lift(parts)),
             other => other.clone(),
         };
         Self { data, origin }

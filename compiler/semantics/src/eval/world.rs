@@ -306,14 +306,30 @@ impl<'db> World<'db> {
     pub fn set_cell(&mut self, key: CellKey, cell: Cell<'db>) {
         match key {
             CellKey::Field(inst, number) => {
-                let fields = self.fields.get_mut(inst.number as usize);
-                if let Some(at) = fields.and_then(|f| f.get_mut(number as usize)) {
+                let number = number as usize;
+                let Some(fields) = self.fields.get_mut(inst.number as usize) else {
+                    return;
+                };
+                // They have been let go, and are asked for again.
+                if fields.is_empty()
+                    && let Some(instance) = self.instances.get(inst.number as usize)
+                {
+                    *fields = vec![Cell::New; instance.head.fields.len()].into();
+                }
+                if let Some(at) = fields.get_mut(number) {
                     *at = cell;
                 }
             }
             other => {
                 self.cells.insert(other, cell);
             }
+        }
+    }
+
+    /// Lets the values of a declaration's fields go. Who asks for one again has it evaluated anew.
+    fn release(&mut self, inst: InstId) {
+        if let Some(fields) = self.fields.get_mut(inst.number as usize) {
+            *fields = Box::default();
         }
     }
 
@@ -326,6 +342,25 @@ impl<'db> World<'db> {
 }
 
 impl<'db> Eval<'db> {
+    /// Lets the values of a declaration go, which nobody is going to ask for.
+    pub fn release(&mut self, inst: InstId) {
+        if let Some(w) = self.worlds.get_mut(inst.world) {
+            w.release(inst);
+        }
+    }
+
+    /// Lets the values of all declarations of a world go but of these, which are in their order.
+    pub fn release_all_but(&mut self, world: usize, kept: &[InstId]) {
+        let Some(w) = self.worlds.get_mut(world) else {
+            return;
+        };
+        for inst in w.ids() {
+            if kept.binary_search(&inst).is_err() {
+                w.release(inst);
+            }
+        }
+    }
+
     /// Finds the declarations of an item, or the contents of a declaration.
     pub fn expand(&mut self, world: usize, owner: Option<InstId>, item: ItemId) {
         let key = (owner, item);

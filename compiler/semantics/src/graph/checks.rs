@@ -166,7 +166,7 @@ pub(super) fn refusals(eval: &mut Eval<'_>, world: usize, target: ItemId) -> Vec
         return Vec::new();
     };
     let refusal = |entry: &Val<'_>| match &entry.data {
-        Data::Case(_, case, parts) if case.as_ref() == "refuses" => {
+        Data::Case(case, parts) if case.name.as_ref() == "refuses" => {
             let text = |name: &str| parts.get(name).and_then(Val::text);
             let what = text("what")?;
             let mut path = what.split('.').skip(1).map(Arc::from);
@@ -229,7 +229,7 @@ pub(super) fn supported(
 pub(super) fn asked_at(value: &Val<'_>, case: Option<&str>) -> Option<crate::diag::Spot> {
     let site = value.origin.0.site;
     let asked = match (case, &value.data) {
-        (Some(case), Data::Case(_, own, _)) => own.as_ref() == case,
+        (Some(case), Data::Case(own, _)) => own.name.as_ref() == case,
         (Some(_), _) => false,
         (None, Data::None) => false,
         (None, _) => site.kind != Kind::Default,

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 use plat_model::{Existing, Node, NodePath, Owner, Target, TargetId};
 
@@ -25,7 +26,8 @@ impl Build {
 
     /// The path of a declaration as the graph writes it: those of other environments say whose.
     pub(super) fn written(&self, eval: &Eval<'_>, inst: InstId) -> NodePath {
-        let path = eval.path_of(inst);
+        let instance = eval.world(inst.world).and_then(|w| w.instance(inst));
+        let path = instance.map_or_else(|| Arc::from(""), |i| i.path.clone());
         if inst.world == self.world {
             return NodePath::new(path);
         }

@@ -54,7 +54,7 @@ fn says_reference(value: &Val<'_>) -> bool {
     match &value.data {
         Data::Node(_) | Data::Out(_) => true,
         Data::Pieces(pieces) => pieces.iter().any(|p| matches!(p, Piece::Hole(..))),
-        Data::Map(entries) | Data::Case(_, _, entries) => {
+        Data::Map(entries) | Data::Case(_, entries) => {
             entries.iter().any(|(_, value)| says_reference(value))
         }
         Data::List(values) => values.iter().any(says_reference),
@@ -87,7 +87,7 @@ pub(super) fn refers<'a>(
                 }
             }
         }
-        Data::Map(entries) | Data::Case(_, _, entries) => {
+        Data::Map(entries) | Data::Case(_, entries) => {
             for (name, value) in entries.iter() {
                 path.push('.');
                 path.push_str(name);
@@ -146,24 +146,7 @@ fn is_external(world: &World<'_>, inst: InstId) -> bool {
     world.instance(inst).is_some_and(|i| i.head.external)
 }
 
-pub(super) fn fields_of<'db>(
-    eval: &mut Eval<'db>,
-    world: usize,
-    inst: InstId,
-) -> Vec<(Arc<str>, Val<'db>)> {
-    let Some(instance) = eval.world(world).and_then(|w| w.instance(inst)).cloned() else {
-        return Vec::new();
-    };
-    (0u32..)
-        .zip(&instance.head.fields)
-        .map(|(number, field)| {
-            let value = field_of(eval, &instance, inst, number);
-            (field.name.clone(), value)
-        })
-        .collect()
-}
-
-fn field_of<'db>(
+pub(super) fn field_of<'db>(
     eval: &mut Eval<'db>,
     instance: &Instance<'db>,
     inst: InstId,

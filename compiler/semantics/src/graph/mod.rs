@@ -20,52 +20,41 @@ use salsa::plumbing::AsId as _;
 
 use crate::app::app;
 use crate::check::{final_name, lower, renames};
-use crate::db::{ItemId, main_package};
+use crate::db::{Db, ItemId, main_package};
 use crate::diag::Diag;
 use crate::eval::{Cx, Entries, Eval, Held, InstId, Kind, LinkVal, Origin, SiteKey, Sites, Val};
-use crate::types::Ty;
+use crate::types::{KindHead, Ty};
 use checks::{Refusal, claims_collide, names_collide, refusals, supported};
 pub use links::link_vals;
 pub use links::within;
-use links::{fields_of, nodes, ordered};
+use links::{field_of, nodes, ordered};
 use place::Placed;
 
 /// The only field of a kind that the language itself gives a meaning: what it waits for.
 const AFTER: &str = "after";
 
-/// What comes of a world.
-#[derive(Default)]
-pub struct Assembled {
-    /// Its graph; none where something is wrong, or none was asked for.
-    pub graph: Option<Graph>,
-    /// Who set what, by the ids of the graph's origins.
-    pub sites: Sites,
-    /// What it uses of other environments.
-    pub holds: Vec<Held>,
-}
-
-/// The graph of a world, and who set what. No graph where something is wrong.
-pub fn assemble(eval: &mut Eval<'_>, world: usize) -> Assembled {
+/// The graph of a world that has been looked at, and who set what, by the ids of the graph's
+/// origins. No graph where something is wrong. The values of each declaration are let go once they
+/// are in the graph, as both together are the most memory that a compilation holds: whatever else is
+/// to be asked of the world is asked before.
+pub fn assemble(eval: &mut Eval<'_>, world: usize) -> (Option<Graph>, Sites) {
+    let wrong = |eval: &Eval<'_>| eval.diags.iter().any(Diag::is_error);
+    if wrong(eval) {
+        return (None, Sites::default());
+    }
     let mut build = Build::new(world);
     let graph = build.graph(eval);
-    let good = !eval.diags.iter().any(Diag::is_error);
-    Assembled {
-        graph: graph.filter(|_| good),
-        sites: build.sites,
-        holds: build.holds,
-    }
+    (graph.filter(|_| !wrong(eval)), build.sites)
 }
 
 /// All that can be wrong with the graph of a world, without making it: a graph is the largest
-/// thing of a compilation, and who checks a program has no use for it.
-pub fn inspect(eval: &mut Eval<'_>, world: usize) -> Assembled {
+/// thing of a compilation, and who checks a program has no use for it. What the world uses of other
+/// environments.
+pub fn inspect(eval: &mut Eval<'_>, world: usize) -> Vec<Held> {
     let mut build = Build::new(world);
     // What could not even be begun has been reported.
     let _ = build.inspect(eval);
-    Assembled {
-        holds: build.holds,
-        ..Assembled::default()
-    }
+    build.holds
 }
 
 /// What is the same for the graph and for the look at it.
@@ -85,6 +74,7 @@ struct Build {
     /// The worlds whose places are being looked at.
     placing: Vec<usize>,
     holds: Vec<Held>,
+    kinds: FxHashMap<u64, Arc<NodeKind>>,
 }
 
 impl Build {
@@ -126,6 +116,7 @@ impl Build {
             foreign: BTreeMap::new(),
             placing: Vec::new(),
             holds: Vec::new(),
+            kinds: FxHashMap::default(),
         }
     }
 
@@ -145,7 +136,7 @@ impl Build {
         let ground = self.ground(eval)?;
         for inst in nodes(eval, self.world) {
             let _ = self.name(eval, inst);
-            let path = NodePath::new(eval.path_of(inst));
+            let path = self.written(eval, inst);
             let placed = self.place_of(eval, inst, &ground.places);
             self.hold_placed(eval, &path, &placed);
         }
@@ -170,19 +161,18 @@ impl Build {
         let db = eval.db;
         let main = main_package(db)?;
         let mut ground = self.ground(eval)?;
-        let mut all = BTreeMap::new();
-        for inst in nodes(eval, self.world) {
-            let path = NodePath::new(eval.path_of(inst));
+        let nodes = nodes(eval, self.world);
+        eval.release_all_but(self.world, &nodes);
+        let mut all = Vec::with_capacity(nodes.len());
+        for inst in nodes {
+            let path = self.written(eval, inst);
             let placed = self.place_of(eval, inst, &ground.places);
-            self.hold_placed(eval, &path, &placed);
             let node = self.node(eval, inst, placed)?;
-            all.insert(path, node);
+            eval.release(inst);
+            all.push((path, node));
         }
-        names_collide(eval, self.world);
-        claims_collide(eval, self.world);
-        self.check_support(eval, &ground);
+        let mut all: BTreeMap<NodePath, Node> = all.into_iter().collect();
         let links = self.links(eval);
-        hosts::literal_hosts(eval, self.world);
         self.foreign_nodes(eval, &mut ground.targets, &mut all)?;
         let environment = self.environment(eval)?;
         let moved = self.moved(eval);
@@ -252,7 +242,7 @@ impl Build {
         let mut fields = Vec::new();
         for name in names {
             if let Some(value) = eval.env_field(self.world, &name) {
-                fields.push((name.to_string(), self.value(eval, &value)));
+                fields.push((name, self.value(eval, &value)));
             }
         }
         let spot = crate::types::name_spot(db, env);
@@ -275,7 +265,7 @@ impl Build {
             kind: kind.name(eval.db).to_string(),
             fields: fields
                 .iter()
-                .map(|(name, value)| (name.to_string(), self.value(eval, value)))
+                .map(|(name, value)| (name, self.value(eval, value)))
                 .collect(),
             origin: self.origin(&value.origin),
         }
@@ -292,10 +282,19 @@ impl Build {
         let head = instance.head;
         let name = self.name(eval, inst);
         let mut fields = Vec::with_capacity(head.fields.len());
-        for (field, value) in fields_of(eval, inst.world, inst) {
-            if field.as_ref() != "name" {
-                fields.push((field.to_string(), self.value(eval, &value)));
+        for (number, field) in (0u32..).zip(&head.fields) {
+            if field.name.as_ref() == "name" {
+                continue;
             }
+            let known = eval.world(inst.world).and_then(|w| w.value(inst, number));
+            let value = match known {
+                Some(value) => self.value(eval, value),
+                None => {
+                    let value = field_of(eval, &instance, inst, number);
+                    self.value(eval, &value)
+                }
+            };
+            fields.push((&field.name, value));
         }
         let changes = head
             .fields
@@ -312,15 +311,7 @@ impl Build {
         }
         around.reverse();
         Some(Node {
-            kind: NodeKind {
-                package: instance.kind.file(db).package(db).to_string(),
-                name: instance.kind.name(db).to_string(),
-                is: head
-                    .parents
-                    .iter()
-                    .map(|p| p.name(db).to_string())
-                    .collect(),
-            },
+            kind: self.kind(db, instance.kind, head),
             name: name.as_deref().unwrap_or_default().to_owned(),
             target: place.target.unwrap_or_else(TargetId::main),
             existing: place.existing,
@@ -333,12 +324,24 @@ impl Build {
         })
     }
 
+    /// What a declaration of a kind is.
+    fn kind(&mut self, db: &dyn Db, kind: ItemId, head: &KindHead) -> Arc<NodeKind> {
+        let name = |kind: &ItemId| kind.name(db).to_string();
+        let made = || NodeKind {
+            package: kind.file(db).package(db).to_string(),
+            name: name(&kind),
+            is: head.parents.iter().map(name).collect(),
+        };
+        let known = self.kinds.entry(kind.as_id().as_bits());
+        known.or_insert_with(|| Arc::new(made())).clone()
+    }
+
     /// The fields of a declaration that its environment leaves to somebody else.
     fn left(&mut self, eval: &Eval<'_>, inst: InstId) -> BTreeMap<FieldPath, OriginId> {
-        let path = eval.path_of(inst);
+        let path = eval.path(inst);
         let world = eval.world(inst.world);
         let mut left = BTreeMap::new();
-        for entry in world.and_then(|w| w.left.get(&path)).into_iter().flatten() {
+        for entry in world.and_then(|w| w.left.get(path)).into_iter().flatten() {
             // The nearest environment is the one that is spoken of.
             left.entry(FieldPath::new(&entry.field)).or_insert_with(|| {
                 self.single(SiteKey {
@@ -381,15 +384,9 @@ impl Build {
 
     pub(super) fn links(&mut self, eval: &mut Eval<'_>) -> Vec<Link> {
         eval.need_links(self.world);
-        let vals = eval
-            .world(self.world)
-            .map(|w| w.links.clone())
-            .unwrap_or_default();
+        let vals = eval.links_of(self.world).map(std::mem::take);
+        let vals = vals.unwrap_or_default();
         let before = self.before(eval, &vals);
-        ordered(eval, self.world, &vals, &before);
-        for link in &vals {
-            self.hold_linked(eval, link);
-        }
         let mut links: Vec<Link> = vals
             .into_iter()
             .zip(before)

@@ -116,7 +116,7 @@ impl Build {
                         if has_host(eval, &cx, main, &host) {
                             let mut target = main.clone();
                             let host = self.value(eval, &host);
-                            target.fields.insert("on".to_owned(), host);
+                            target.fields.insert("on".into(), host);
                             placed.target = Some(intern_target(targets, target));
                         }
                     }
@@ -124,7 +124,7 @@ impl Build {
                         let mut out = Vec::new();
                         for (name, expr) in fields {
                             let value = eval.eval(expr, &cx, &locals);
-                            out.push((name.to_string(), self.value(eval, &value)));
+                            out.push((name, self.value(eval, &value)));
                         }
                         placed.existing = Some(Existing {
                             fields: out.into_iter().collect(),

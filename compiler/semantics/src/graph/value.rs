@@ -21,7 +21,7 @@ impl Build {
                     None => quantity_text(eval.db, q.number, &q.dim),
                 },
             })),
-            Data::Text(text) => ModelData::String(text.to_string()),
+            Data::Text(text) => ModelData::String(text.into()),
             Data::Pieces(pieces) => ModelData::Text(
                 pieces
                     .iter()
@@ -48,8 +48,8 @@ impl Build {
                 ModelData::List(out)
             }
             Data::Map(entries) => ModelData::Map(self.entries(eval, entries)),
-            Data::Case(_, case, parts) => ModelData::Variant {
-                case: case.to_string(),
+            Data::Case(case, parts) => ModelData::Variant {
+                case: (&case.name).into(),
                 fields: self.entries(eval, parts),
             },
             Data::Node(inst) => ModelData::Node(self.path(eval, *inst)),
@@ -59,7 +59,7 @@ impl Build {
                 } else {
                     ModelData::Out {
                         node: self.path(eval, out.inst),
-                        out: out.path.to_string(),
+                        out: (&out.path).into(),
                     }
                 }
             }
@@ -94,7 +94,7 @@ impl Build {
     pub(super) fn entries(&mut self, eval: &Eval<'_>, entries: &Entries<'_>) -> Fields {
         entries
             .iter()
-            .map(|(name, value)| (name.to_string(), self.value(eval, value)))
+            .map(|(name, value)| (name, self.value(eval, value)))
             .collect()
     }
 
@@ -106,7 +106,7 @@ impl Build {
     ) -> Hole {
         Hole {
             producer: self.path(eval, out.inst),
-            out: out.path.to_string(),
+            out: (&out.path).into(),
             encoders: encoders.iter().map(|e| (*e).to_owned()).collect(),
             secret: out.labels.secret,
             later: out.labels.later,

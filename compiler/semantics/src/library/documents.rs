@@ -89,7 +89,7 @@ impl<'db> Eval<'db> {
                 }
                 push(out, "]");
             }
-            Data::Map(entries) | Data::Case(_, _, entries) => {
+            Data::Map(entries) | Data::Case(_, entries) => {
                 push(out, "{");
                 for (i, (k, v)) in entries.iter().enumerate() {
                     push(
@@ -139,7 +139,7 @@ impl<'db> Eval<'db> {
                     self.yaml_pieces(v, out, depth + 1, Place::Item);
                 }
             }
-            Data::Map(entries) | Data::Case(_, _, entries) if entries.len() > 0 => {
+            Data::Map(entries) | Data::Case(_, entries) if entries.len() > 0 => {
                 for (i, (k, v)) in entries.iter().enumerate() {
                     begin(out, i == 0);
                     push(out, format!("{}:", yaml_text(k)));
@@ -239,7 +239,7 @@ impl<'db> Eval<'db> {
                 }
                 push(out, "]");
             }
-            Data::Map(entries) | Data::Case(_, _, entries) => {
+            Data::Map(entries) | Data::Case(_, entries) => {
                 push(out, "{");
                 let given = entries.iter().filter(|(_, v)| !v.is_none());
                 for (i, (k, v)) in given.enumerate() {
@@ -270,7 +270,7 @@ enum Place {
 /// The entries of a record, a map or a case.
 fn entries<'v, 'db>(value: &'v Val<'db>) -> Option<&'v Entries<'db>> {
     match &value.data {
-        Data::Map(entries) | Data::Case(_, _, entries) => Some(entries),
+        Data::Map(entries) | Data::Case(_, entries) => Some(entries),
         _ => None,
     }
 }

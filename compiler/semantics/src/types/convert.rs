@@ -29,10 +29,13 @@ pub enum Coercion {
     /// Both ends of a range.
     Ends(Box<Coercion>),
     /// The fields of a record, and those that are not given with their defaults.
-    Record(Vec<(Arc<str>, Coercion)>, Vec<(Arc<str>, Option<NodeRef>)>),
+    Record(Box<RecordParts>),
     /// The fields of a record become the entries of a map; `none` is left out.
     ToMap(Vec<(Arc<str>, Coercion)>),
 }
+
+/// What is done to each field of a record, and the defaults of those that are not given.
+pub type RecordParts = (Vec<(Arc<str>, Coercion)>, Vec<(Arc<str>, Option<NodeRef>)>);
 
 impl Coercion {
     /// Is nothing done?
@@ -222,10 +225,12 @@ impl Converter<'_> {
             (Ty::Quantity(dim), Ty::Decimal) if dim.is_none() => Ok(Coercion::Same),
             (Ty::Quantity(a), Ty::Quantity(b)) if a.fits(b) => Ok(Coercion::Same),
             (Ty::Word(Word::Number(_)), Ty::Int) => Ok(Coercion::Same),
-            (
-                Ty::Bool | Ty::Int | Ty::Decimal | Ty::String | Ty::Word(_) | Ty::Words(_),
-                Ty::Text,
-            ) => Ok(Coercion::Text),
+            // What is text already is as it is written.
+            (Ty::String | Ty::Word(Word::Text(_)), Ty::Text) => Ok(Coercion::Same),
+            (Ty::Words(words), Ty::Text) if words.iter().all(is_text) => Ok(Coercion::Same),
+            (Ty::Bool | Ty::Int | Ty::Decimal | Ty::Word(_) | Ty::Words(_), Ty::Text) => {
+                Ok(Coercion::Text)
+            }
             (Ty::Word(Word::Text(_)), Ty::String) => Ok(Coercion::Same),
             (Ty::Words(words), Ty::String) if words.iter().all(is_text) => Ok(Coercion::Same),
             (Ty::Words(words), Ty::Int) if !words.iter().any(is_text) => Ok(Coercion::Same),
@@ -293,7 +298,7 @@ impl Converter<'_> {
             }
         }
         Ok(if changed || !missing.is_empty() {
-            Coercion::Record(fields, missing)
+            Coercion::Record(Box::new((fields, missing)))
         } else {
             Coercion::Same
         })

@@ -28,6 +28,8 @@ pub struct ParamHead {
 /// A case of a variant.
 #[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
 pub struct CaseHead {
+    /// Its type.
+    pub of: ItemId,
     /// Its name.
     pub name: Arc<str>,
     /// Is it made from a plain value?
@@ -75,6 +77,7 @@ pub fn type_def(db: &dyn Db, item: ItemId) -> TypeDef {
                 cases
                     .into_iter()
                     .map(|case| CaseHead {
+                        of: item,
                         name: Arc::from(case.name().map_or("", ast::Name::text)),
                         implicit: case.is_implicit(),
                         params: reader.params(case.params()),

@@ -15,8 +15,8 @@ use crate::units::Dim;
 
 pub use convert::{Clash, Coercion, Converter};
 pub use heads::{
-    CaseHead, FieldHead, KindHead, ParamHead, TypeBody, app_head, fn_head, kind_head, name_spot,
-    type_def,
+    CaseHead, FieldHead, KindHead, ParamHead, TypeBody, TypeDef, app_head, fn_head, kind_head,
+    name_spot, type_def,
 };
 pub use join::join;
 pub use resolve::TypeReader;
