@@ -176,3 +176,17 @@ fn an_environment_reads_a_declaration() {
     let ttl = graph.environment.fields.get("ttl").unwrap();
     assert_eq!(ttl.as_amount(), Some(plat_model::Decimal::int(42)));
 }
+
+/// So may it ask who refers to one.
+#[test]
+fn an_environment_asks_for_links() {
+    let db = database(crate::common::project(
+        "app shop\npostgres db {}\n\
+         worker a {\n    run = image(\"example.com/a:1\")\n    env = { DB = db.url }\n}\n\
+         worker b {\n    run = image(\"example.com/b:1\")\n    env = { DB = db.url }\n}\n\
+         env dev {\n    target = local {}\n    ttl = 1s * length(holders(db))\n}\n",
+    ));
+    let graph = db.graph("dev").unwrap();
+    let ttl = graph.environment.fields.get("ttl").unwrap();
+    assert_eq!(ttl.as_amount(), Some(plat_model::Decimal::int(2)));
+}

@@ -11,6 +11,7 @@ use crate::json::{Json, Map, json};
 use plat_model::{Data, Value};
 
 use super::probes::probes;
+use super::shim::runs_when_made;
 use super::{Lowering, Put, object_id};
 use crate::names;
 use plat_engine::fields::{self, Fields, entries};
@@ -126,7 +127,7 @@ impl<'a> Lowering<'a> {
             "terminationGracePeriodSeconds":
                 grace.div_ceil(1000) + drain + u64::from(shim.is_some()),
             // As its account says it, and here too: pods that wait already get it with the next roll-out.
-            "imagePullSecrets": self.pull_secrets(),
+            "imagePullSecrets": self.pull_secrets().filter(|_| !runs_when_made(fields)),
             "securityContext": self.user(fields, is_process, mounts.writes),
             "containers": [container],
             "volumes": list(mounts.volumes),
@@ -365,13 +366,18 @@ fn words(words: &[String]) -> Vec<Json> {
     words.iter().map(|word| plain(word).into()).collect()
 }
 
-/// A word as the kubelet leaves it: it puts variables in for `$(NAME)`, and takes `$$` for `$`.
+/// A word that reaches the program as it is: the kubelet puts variables in for `$(NAME)`, and takes
+/// `$$` for `$`.
 pub(crate) fn plain(word: &str) -> String {
-    if word.contains("$(") || word.contains("$$") {
-        word.replace('$', "$$")
-    } else {
-        word.to_owned()
+    let mut plain = String::with_capacity(word.len());
+    let mut letters = word.chars().peekable();
+    while let Some(letter) = letters.next() {
+        plain.push(letter);
+        if letter == '$' && matches!(letters.peek(), Some('$' | '(')) {
+            plain.push('$');
+        }
     }
+    plain
 }
 
 /// Nodes of that architecture.

@@ -78,8 +78,7 @@ impl<'a> Lowering<'a> {
         times: (u64, u64),
         asked: bool,
     ) -> Option<Shimmed> {
-        let runs_now = fields.node.kind.name == "job" && fields.word("runs") != Some("on_demand");
-        if runs_now {
+        if runs_when_made(fields) {
             return None;
         }
         let Some(shim) = &self.ground.facts.shim else {
@@ -238,6 +237,12 @@ impl<'a> Lowering<'a> {
             ));
         }
     }
+}
+
+/// Is it a Job that runs when it is made? Its name comes from what its pod is: whatever stands there
+/// for other reasons than the program would have it run again.
+pub(super) fn runs_when_made(fields: &Fields<'_>) -> bool {
+    fields.node.kind.name == "job" && fields.word("runs") != Some("on_demand")
 }
 
 /// The architecture that a program asks for.

@@ -384,7 +384,8 @@ impl Build {
 
     pub(super) fn links(&mut self, eval: &mut Eval<'_>) -> Vec<Link> {
         eval.need_links(self.world);
-        let vals = eval.links_of(self.world).map(std::mem::take);
+        // They stay: what is asked afterwards, an environment's fields, may ask for them.
+        let vals = eval.world(self.world).map(|w| w.links.clone());
         let vals = vals.unwrap_or_default();
         let before = self.before(eval, &vals);
         let mut links: Vec<Link> = vals
