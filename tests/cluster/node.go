@@ -72,10 +72,13 @@ conf_dir = %q
 		"imageGCHighThresholdPercent": 100,
 		"evictionHard":                map[string]string{"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
 		"registerNode":                true,
-		"podLogsDir":                  filepath.Join(c.run, "pod-logs"),
-		"syncFrequency":               "1s",
-		"resolvConf":                  "",
-		"tlsCipherSuites":             nil,
+		// Without control groups for pods, one that is removed by force just when it is looked at takes
+		// the kubelet along (doPodResizeAction reads a limit that nobody keeps).
+		"featureGates":    map[string]bool{"InPlacePodVerticalScaling": false},
+		"podLogsDir":      filepath.Join(c.run, "pod-logs"),
+		"syncFrequency":   "1s",
+		"resolvConf":      "",
+		"tlsCipherSuites": nil,
 	}))
 	if err != nil {
 		return err

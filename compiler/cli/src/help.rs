@@ -16,7 +16,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     (
         "Write",
         &[
-            "new", "check", "test", "fmt", "fetch", "pin", "promote", "explain",
+            "new", "check", "test", "fmt", "fetch", "pin", "promote", "import", "explain",
         ],
     ),
     (

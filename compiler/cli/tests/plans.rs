@@ -171,9 +171,9 @@ fn what_is_no_plan_is_told_and_nothing_is_done() {
             "newer.plan",
             String::from_utf8(whole.clone())
                 .unwrap()
-                .replacen("\"format\":1", "\"format\":9", 1)
+                .replacen("\"format\":2", "\"format\":9", 1)
                 .into_bytes(),
-            "it has format 9, and this platc reads up to 1\n  → a newer platc made it: update platc, \
+            "it has format 9, and this platc reads up to 2\n  → a newer platc made it: update platc, \
              or make the plan again with this one\n",
         ),
     ];
