@@ -159,21 +159,49 @@ step('above an environment and a test stands what can be done with them', async 
     await editor.goAfter('\n    scale = ');
     await page.keyboard.press('Delete');
     await page.keyboard.type('2');
-    await editor.goAfter('test prod_is_wider');
-    await lens('Run test').first().click();
-    await editor.run('Testing: Focus on Test Explorer View');
-    await page
-        .locator('.test-explorer .monaco-list-row', {
-            hasText: 'prod_is_wider',
-            has: page.locator('[class*="testing-passed-icon"]'),
-        })
-        .waitFor();
-    await editor.goAfter('env prod');
-    // Of the two that are in sight, the lower one.
-    const heights = await lens('Plan').evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top));
-    await lens('Plan').nth(heights.indexOf(Math.max(...heights))).click();
-    const view = await editor.view('.change');
-    await view.locator('select[aria-label="Environment"] option:checked', { hasText: 'prod' }).waitFor({ state: 'attached' });
+    // A lens is made anew with each edit: a click on one that is about to go is lost, and said again.
+    const clicked = async (click: () => Promise<void>, effect: () => Promise<void>): Promise<void> => {
+        for (let attempt = 1; ; attempt += 1) {
+            await click();
+            try {
+                await effect();
+                return;
+            } catch (error) {
+                if (attempt === 6) {
+                    throw error;
+                }
+            }
+        }
+    };
+    const timeout = 10_000;
+    await clicked(
+        async () => {
+            await editor.goAfter('test prod_is_wider');
+            await lens('Run test').first().click();
+            await editor.run('Testing: Focus on Test Explorer View');
+        },
+        async () =>
+            page
+                .locator('.test-explorer .monaco-list-row', {
+                    hasText: 'prod_is_wider',
+                    has: page.locator('[class*="testing-passed-icon"]'),
+                })
+                .waitFor({ timeout }),
+    );
+    await clicked(
+        async () => {
+            await editor.goAfter('env prod');
+            // Of the two that are in sight, the lower one.
+            const heights = await lens('Plan').evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top));
+            await lens('Plan').nth(heights.indexOf(Math.max(...heights))).click();
+        },
+        async () => {
+            const view = await editor.view('.change');
+            await view
+                .locator('select[aria-label="Environment"] option:checked', { hasText: 'prod' })
+                .waitFor({ state: 'attached', timeout });
+        },
+    );
 });
 
 step('views are readable in the dark', async () => {
