@@ -26,6 +26,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub use app::{answers, apps, edit, gated_and_changed, install, pids};
@@ -289,6 +290,39 @@ fn cache() -> PathBuf {
                 || std::env::temp_dir().join("plat-cache"),
                 |cache| cache.join("plat"),
             )
+    })
+}
+
+/// Asks again and again while something is done: how often it asked, and of what it failed. It asks
+/// no more once that is over, also where it panics.
+///
+/// # Panics
+/// Where the asking does.
+#[expect(clippy::expect_used, reason = "a test helper fails its test")]
+pub fn meanwhile(
+    ask: impl Fn() -> Result<(), String> + Sync,
+    what: impl FnOnce(),
+) -> (usize, Vec<String>) {
+    struct Over<'a>(&'a AtomicBool);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let (mut asked, mut failed) = (0, Vec::new());
+            while !over.load(Ordering::Relaxed) {
+                asked += 1;
+                failed.extend(ask().err());
+            }
+            (asked, failed)
+        });
+        let end = Over(&over);
+        what();
+        drop(end);
+        asking.join().expect("who asked")
     })
 }
 

@@ -4,12 +4,11 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{Home, Ran, Reply, SOON, edit, eventually, install};
+use crate::{Home, Ran, Reply, SOON, edit, eventually, install, meanwhile};
 
 const SOURCE: &str = "permissions/permissions.plat";
 
@@ -229,26 +228,11 @@ pub fn lives(home: &Home, place: &dyn Place) {
     // More copies, of another version: no request is dropped.
     edit(home, SOURCE, "scale = 2", "scale = 3");
     edit(home, SOURCE, "\"info\"", "\"warn\"");
-    let (over, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let dropped = std::thread::scope(|scope| {
-        let asking = scope.spawn(|| {
-            let mut dropped = Vec::new();
-            while !over.load(Ordering::Relaxed) {
-                asked.fetch_add(1, Ordering::Relaxed);
-                match client.may("anna") {
-                    Ok(true) => {}
-                    Ok(false) => dropped.push("no".to_owned()),
-                    Err(why) => dropped.push(why),
-                }
-            }
-            dropped
-        });
-        let ran = platc(home, &["apply", environment, "--yes"]);
-        // Before anything may fail: whoever asks goes on until then.
-        over.store(true, Ordering::Relaxed);
-        assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
-        asking.join().expect("who asked")
-    });
+    let may = || match client.may("anna")? {
+        true => Ok(()),
+        false => Err("no".to_owned()),
+    };
+    let (asked, dropped) = meanwhile(may, || apply(home, environment));
     assert_eq!(dropped, Vec::<String>::new(), "of {asked:?}");
     assert_eq!(place.copies(), 3);
 

@@ -1,11 +1,10 @@
 //! The example shop on a cluster, by the same source as on this machine: used, scaled, broken,
 //! mended, and taken away.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use plat_tests::{
-    Cluster, Home, Ran, Registry, SOON, Services, cluster, edit, eventually, install,
+    Cluster, Home, Ran, Registry, SOON, Services, cluster, edit, eventually, install, meanwhile,
 };
 use plat_tests::{Reply, services};
 use serde_json::{Value, json};
@@ -262,24 +261,11 @@ fn the_shop_runs_on_a_cluster_by_the_same_source() {
         2 => Ok(()),
         other => Err(other.to_string()),
     });
-    let (over, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let dropped = std::thread::scope(|scope| {
-        let asking = scope.spawn(|| {
-            let mut dropped = Vec::new();
-            while !over.load(Ordering::Relaxed) {
-                asked.fetch_add(1, Ordering::Relaxed);
-                match api.get("/api/orders") {
-                    Ok(reply) if reply.status == 200 => {}
-                    Ok(reply) => dropped.push(format!("{} {}", reply.status, reply.body)),
-                    Err(why) => dropped.push(why),
-                }
-            }
-            dropped
-        });
-        shop.apply();
-        over.store(true, Ordering::Relaxed);
-        asking.join().expect("who asked")
-    });
+    let orders = || match api.get("/api/orders")? {
+        reply if reply.status == 200 => Ok(()),
+        reply => Err(format!("{} {}", reply.status, reply.body)),
+    };
+    let (asked, dropped) = meanwhile(orders, || shop.apply());
     assert_eq!(dropped, Vec::<String>::new(), "of {asked:?}");
     assert_eq!(shop.ready("api"), 3);
     // A copy that is on its way out may be asked once more.
