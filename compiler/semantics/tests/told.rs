@@ -117,3 +117,19 @@ env dev { target = local {} }
         assert_eq!(value, r#"{ A = "1", B = "2" }"#, "{name}");
     }
 }
+
+#[test]
+fn who_asks_for_what_a_kind_is_made_of_is_told_how_it_becomes_known() {
+    insta::assert_snapshot!(told(
+        r#"app shop
+kind web_app {
+    run: Run
+    service server { run = run }
+    out url = server.url
+}
+web_app shop { run = image("x:1") }
+worker caller { run = image("x:1"), env = { SHOP_URL = shop.server.url } }
+env dev { target = local {} }
+"#
+    ));
+}

@@ -149,6 +149,15 @@ impl<'db> Checker<'db> {
             let list: Vec<String> = names.iter().take(12).map(|n| format!("`{n}`")).collect();
             diag = diag.note(format!("it has {}", list.join(", ")));
         }
+        if let Ty::Instance(kind) = ty
+            && crate::names::decls(db, *kind)
+                .iter()
+                .any(|d| d.name.as_ref() == text)
+        {
+            diag = diag.help(format!(
+                "`{text}` is inside of `{shown}`: an `out` of the kind makes known what may be asked of it"
+            ));
+        }
         self.diags.push(diag);
     }
 
