@@ -45,20 +45,40 @@ pub fn request(
     path: &str,
     body: Option<&serde_json::Value>,
 ) -> Result<Reply, String> {
+    // Names below `localhost` are not known to every resolver, so the name goes in the header.
+    let at = format!("127.0.0.1:{port}");
+    let host = format!("{host}:{port}");
+    let headers = [
+        ("host", host.as_str()),
+        ("content-type", "application/json"),
+    ];
+    let body = body.map(ToString::to_string).unwrap_or_default();
+    ask(method, &at, path, &headers, &body)
+}
+
+/// A request of whoever listens at `host:port`, with these headers. An error status is an answer too.
+///
+/// # Errors
+/// Where there was no whole answer, in words.
+pub fn ask(
+    method: &str,
+    at: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<Reply, String> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(Duration::from_secs(30)))
         .build()
         .into();
-    let said = |e: &dyn std::fmt::Display| format!("{method} http://{host}:{port}{path}: {e}");
-    // Names below `localhost` are not known to every resolver, so the name goes in the header.
-    let request = ureq::http::Request::builder()
-        .method(method)
-        .uri(format!("http://127.0.0.1:{port}{path}"))
-        .header("host", format!("{host}:{port}"))
-        .header("content-type", "application/json");
-    let body = body.map(ToString::to_string).unwrap_or_default();
-    let request = request.body(body).map_err(|e| said(&e))?;
+    let uri = format!("http://{at}{path}");
+    let said = |e: &dyn std::fmt::Display| format!("{method} {uri}: {e}");
+    let request = ureq::http::Request::builder().method(method).uri(&uri);
+    let request = headers.iter().fold(request, |request, (name, value)| {
+        request.header(*name, *value)
+    });
+    let request = request.body(body.to_owned()).map_err(|e| said(&e))?;
     let mut response = agent.run(request).map_err(|e| said(&e))?;
     let headers = response
         .headers()

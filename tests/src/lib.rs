@@ -15,9 +15,11 @@ mod app;
 mod cluster;
 mod cut;
 mod http;
+mod life;
 mod permissions;
 mod process;
 mod registry;
+mod relay;
 mod services;
 
 use std::collections::BTreeMap;
@@ -33,9 +35,11 @@ pub use app::{answers, apps, edit, gated_and_changed, install, pids};
 pub use cluster::{Cluster, cluster};
 pub use cut::Way;
 pub use http::{Reply, get, request};
-pub use permissions::{Place, lives, permissions};
+pub use life::{Example, Here, Place, There};
+pub use permissions::{PERMISSIONS, permissions};
 pub use process::{environment_of, is_alive, kill, processes_holding, processes_naming};
 pub use registry::Registry;
+pub use relay::{RELAY, relay};
 pub use services::{Services, services};
 
 /// How long a whole-system test waits for something that should be quick. Generous, since test

@@ -10,6 +10,7 @@
 mod fleet;
 mod images;
 mod permissions;
+mod relay;
 mod rules;
 mod shop;
 mod trouble;
