@@ -34,7 +34,7 @@ pub mod tokens;
 pub use plat_model::{Graph, OriginId as GraphOrigin, Place as OriginPlace};
 pub use plat_semantics::{
     About, Canceller, CandidateKind, CaseShape, Database, Diagnostic, Effective, FileId, Manifest,
-    PackageInput, Place, Project, Symbol, interruptible,
+    PackageInput, Place, Project, Step, Symbol, interruptible,
 };
 pub use plat_syntax::{Label, Severity, TextRange};
 

@@ -19,12 +19,13 @@ use crate::diag::Diag;
 use crate::eval::{EnvKey, Sites, evaluate, first_env, graph, run_tests, says_state, target_name};
 use crate::names::{STD, scope, uses};
 use crate::project::{PackageInput, Project};
+use crate::steps::{Step, Steps, Tell};
 
 /// Enough for the longest chain of definitions that is allowed, taken as it is used.
 pub(crate) const STACK: usize = 256 * 1024 * 1024;
 
 /// So few files are done with before other threads have begun.
-const FILES_ALONE: usize = 4;
+pub(crate) const FILES_ALONE: usize = 4;
 /// An environment is worth a thread of its own.
 const ENVIRONMENTS_ALONE: usize = 2;
 /// How many origins of values a thread resolves at a time: neighbours are often of one file.
@@ -253,10 +254,15 @@ impl Database {
     /// Everything that is wrong: all files, all environments that need no key, and the tests.
     /// Sorted.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        self.diagnostics_telling(&|_| {})
+    }
+
+    /// As [`Self::diagnostics`]; `tell` hears how far it is, from any thread.
+    pub fn diagnostics_telling(&self, tell: &(dyn Fn(Step) + Sync)) -> Vec<Diagnostic> {
         stacker::grow(STACK, || {
-            let mut all = self.source_diagnostics();
+            let mut all = self.source_diagnostics(tell);
             if !all.iter().any(|d| d.severity == Severity::Error) {
-                all.extend(self.evaluated_diagnostics());
+                all.extend(self.evaluated_diagnostics(tell));
                 for run in run_tests(self, self.tests_env()) {
                     all.extend(resolve(self, &run.diags));
                 }
@@ -268,9 +274,9 @@ impl Database {
     /// As [`Self::diagnostics`], but for the tests that fail: what is wrong with the program itself.
     pub fn program_diagnostics(&self) -> Vec<Diagnostic> {
         stacker::grow(STACK, || {
-            let mut all = self.source_diagnostics();
+            let mut all = self.source_diagnostics(&|_| {});
             if !all.iter().any(|d| d.severity == Severity::Error) {
-                all.extend(self.evaluated_diagnostics());
+                all.extend(self.evaluated_diagnostics(&|_| {}));
             }
             sorted(all)
         })
@@ -282,20 +288,25 @@ impl Database {
         Some(EnvKey::new(self, env, Arc::from([])))
     }
 
-    fn evaluated_diagnostics(&self) -> Vec<Diagnostic> {
-        let mut all = self.environment_diagnostics();
+    fn evaluated_diagnostics(&self, tell: Tell<'_>) -> Vec<Diagnostic> {
+        let mut all = self.environment_diagnostics(tell);
         all.extend(resolve(self, &self.holding_circles()));
         all
     }
 
     /// What is wrong in the sources, before anything is evaluated.
-    fn source_diagnostics(&self) -> Vec<Diagnostic> {
+    fn source_diagnostics(&self, tell: Tell<'_>) -> Vec<Diagnostic> {
         let files = self.own_files();
         // Names are looked up in all files: they are read before any is checked.
         self.each(&files, FILES_ALONE, |db, file| {
             parsed(db, file);
         });
-        let found = self.each(&files, FILES_ALONE, Self::file_diagnostics);
+        let steps = Steps::files(tell, files.len());
+        let found = self.each(&files, FILES_ALONE, |db, file| {
+            let found = db.file_diagnostics(file);
+            steps.one();
+            found
+        });
         let mut all = self.structure();
         all.extend(found.into_iter().flatten());
         let mut unread = Unread::default();
@@ -313,7 +324,7 @@ impl Database {
     /// Does something with each file or environment, on as many threads as the machine has; the
     /// results are in their order. What the threads compute they find in each other's queries.
     /// Fewer than `alone` are not worth the threads.
-    fn each<I: Copy + Send + Sync, T: Send>(
+    pub(crate) fn each<I: Copy + Send + Sync, T: Send>(
         &self,
         items: &[I],
         alone: usize,
@@ -331,12 +342,15 @@ impl Database {
     }
 
     /// What is wrong in the environments that need no key.
-    fn environment_diagnostics(&self) -> Vec<Diagnostic> {
+    fn environment_diagnostics(&self, tell: Tell<'_>) -> Vec<Diagnostic> {
         let mut envs = self.plain_envs();
         envs.sort_by_cached_key(|env| self.bases(*env).len());
+        let steps = Steps::environments(tell, envs.len());
         let found = self.each(&envs, ENVIRONMENTS_ALONE, |db, env| {
             let key = EnvKey::new(db, env, Arc::from([]));
-            resolve(db, &evaluate(db, key).diags)
+            let found = resolve(db, &evaluate(db, key).diags);
+            steps.one();
+            found
         });
         let mut shared = Shared::default();
         for (env, found) in envs.into_iter().zip(found) {
@@ -394,7 +408,7 @@ impl Database {
     }
 
     fn graph_inner(&self, env: &str) -> Result<Graph, Vec<Diagnostic>> {
-        let all = self.source_diagnostics();
+        let all = self.source_diagnostics(&|_| {});
         if all.iter().any(|d| d.severity == Severity::Error) {
             return Err(sorted(all));
         }
@@ -438,7 +452,7 @@ impl Database {
     /// done with its graph. Nothing where there is no such environment.
     pub fn warnings(&self, env: &str) -> Vec<Diagnostic> {
         stacker::grow(STACK, || {
-            let mut all = self.source_diagnostics();
+            let mut all = self.source_diagnostics(&|_| {});
             if let Ok(key) = self.env_key(env) {
                 all.extend(resolve(self, &evaluate(self, key).diags));
             }

@@ -1,5 +1,7 @@
 //! What the client can do, and what the server offers it.
 
+use std::time::Duration;
+
 use gen_lsp_types::InitializeParams;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -17,7 +19,12 @@ pub struct Options {
     pub commands: Vec<String>,
     /// Is the client to be told when all that was said is taken in and checked (`plat/status`)?
     pub status: bool,
+    /// After how many milliseconds of work the client is told of it, if it shows progress.
+    pub progress_after: Option<u32>,
 }
+
+/// After so many milliseconds something takes longer than a moment.
+const A_MOMENT: u32 = 500;
 
 /// Who begins when there are diagnostics to tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -38,6 +45,8 @@ pub struct Client {
     pub diagnostics: Diagnostics,
     /// Does it want to know when everything is checked?
     pub status: bool,
+    /// After how long it is told how far something is; `None` if it can't show that.
+    pub progress: Option<Duration>,
     /// The commands of lenses that it can run.
     pub commands: Vec<String>,
     /// Can it be asked to watch files?
@@ -76,6 +85,10 @@ impl Client {
                 Diagnostics::Push
             }),
             status: options.status,
+            progress: can("/window/workDoneProgress").then(|| {
+                let after = options.progress_after.unwrap_or(A_MOMENT);
+                Duration::from_millis(u64::from(after))
+            }),
             commands: options.commands,
             watches: can("/workspace/didChangeWatchedFiles/dynamicRegistration"),
             refreshes: can("/workspace/diagnostics/refreshSupport"),

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use crossbeam_channel::Sender;
 use gen_lsp_types::{Diagnostic, PublishDiagnosticsParams, Uri};
-use plat_ide::{FileId, Severity, interruptible};
+use plat_ide::{FileId, Severity, Step, interruptible};
 
 use crate::package::Snapshot;
 use crate::position::{Encoding, Lines};
@@ -56,6 +57,10 @@ pub fn look(
             let _ = found.send(Task::Diagnostics(found_here));
         };
         if snapshot.unreadable.is_empty() {
+            if snapshot.unread.load(Ordering::Relaxed) {
+                snapshot.db.read_names();
+                snapshot.unread.store(false, Ordering::Relaxed);
+            }
             let files = open
                 .iter()
                 .filter_map(|file| Some((snapshot.uri(*file)?, source(snapshot, *file, encoding))));
@@ -64,7 +69,10 @@ pub fn look(
                 return;
             }
         }
-        tell(whole(snapshot, open, encoding), true);
+        let step = |step| {
+            let _ = found.send(Task::Step(generation, words(step)));
+        };
+        tell(whole(snapshot, open, encoding, &step), true);
     });
 }
 
@@ -87,9 +95,22 @@ fn source(snapshot: &Snapshot, file: FileId, encoding: Encoding) -> InFile {
     }
 }
 
-fn whole(snapshot: &Snapshot, open: &[FileId], encoding: Encoding) -> Vec<(Uri, InFile)> {
+/// How far it is, as people read it.
+fn words(step: Step) -> String {
+    match step {
+        Step::Files { done, all } => format!("{done} of {all} files"),
+        Step::Environments { done, all } => format!("{done} of {all} environments"),
+    }
+}
+
+fn whole(
+    snapshot: &Snapshot,
+    open: &[FileId],
+    encoding: Encoding,
+    step: &(dyn Fn(Step) + Sync),
+) -> Vec<(Uri, InFile)> {
     let all = if snapshot.unreadable.is_empty() {
-        snapshot.db.diagnostics()
+        snapshot.db.diagnostics_telling(step)
     } else {
         snapshot.unreadable.to_vec()
     };

@@ -10,7 +10,7 @@
 //!   protocol's types known.
 //! - It reads no file, starts no process and asks no target: [`Host`] does, which is the program
 //!   that starts the server, with the same code as its commands.
-//! - It does nothing while nobody says anything: there is no clock in it.
+//! - It does nothing while nobody says anything: no clock runs then (`progress.rs`).
 //! - Places come in the client's count of characters, and go out so; inside they are bytes.
 //!
 //! Start reading at [`serve`], then `server.rs` (what is said), `requests.rs` (what is asked),
@@ -25,6 +25,7 @@ mod package;
 mod paths;
 mod pool;
 mod position;
+mod progress;
 mod requests;
 mod server;
 mod tokens;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use gen_lsp_types::Uri;
 use plat_ide::{Database, Diagnostic, FileId, Manifest, PackageInput, Project};
@@ -31,6 +32,8 @@ pub struct Package {
     data: Vec<(String, String)>,
     /// The files that may be typed into.
     opened: HashSet<FileId>,
+    /// Were files taken in that nobody has looked at yet?
+    unread: Arc<AtomicBool>,
 }
 
 /// Where the files of a package are.
@@ -87,6 +90,7 @@ impl Package {
             dirs: BTreeMap::new(),
             data: Vec::new(),
             opened: HashSet::new(),
+            unread: Arc::default(),
         };
         package.reload(host, documents)?;
         Ok(package)
@@ -104,6 +108,7 @@ impl Package {
             dirs: BTreeMap::new(),
             data: Vec::new(),
             opened: HashSet::new(),
+            unread: Arc::default(),
             root,
         };
         package.db.set_project(Project {
@@ -147,6 +152,7 @@ impl Package {
 
     fn take(&mut self, host: &dyn Host, loaded: Loaded) {
         self.db.set_project(loaded.project);
+        self.unread = Arc::new(AtomicBool::new(true));
         self.dirs = loaded.dirs;
         self.unreadable = loaded.unreadable.into();
         self.data.clear();
@@ -231,6 +237,7 @@ impl Package {
             files: Arc::clone(&self.files),
             unreadable: Arc::clone(&self.unreadable),
             alone: self.alone,
+            unread: Arc::clone(&self.unread),
         }
     }
 }
@@ -249,6 +256,8 @@ pub struct Snapshot {
     pub unreadable: Arc<[Diagnostic]>,
     /// Is it one document by itself?
     pub alone: bool,
+    /// Were files taken in that nobody has read yet, all together?
+    pub unread: Arc<AtomicBool>,
     /// The addresses of the files that are open, as the client writes them.
     pub uris: Arc<BTreeMap<PathBuf, Uri>>,
 }

@@ -21,6 +21,7 @@ use crate::host::Host;
 use crate::package::{MANIFEST, Package, Snapshot};
 use crate::paths;
 use crate::pool::Pool;
+use crate::progress::Progress;
 use crate::requests::{self, Asked, Refusal};
 use crate::tokens::Given;
 
@@ -31,6 +32,8 @@ pub enum Task {
     Answered(Response),
     /// Something was found out about what is wrong.
     Diagnostics(Found),
+    /// How far a look at what is wrong is, for people.
+    Step(u64, String),
     /// A look at what is wrong ended, done or not.
     Looked(u64),
 }
@@ -64,6 +67,8 @@ pub struct Server {
     looking: usize,
     /// The client was told that something is under way.
     said_busy: bool,
+    /// What it was told of what is under way.
+    progress: Progress,
     next_id: i32,
     shutdown: bool,
 }
@@ -77,6 +82,7 @@ impl Server {
         params: &InitializeParams,
     ) -> Self {
         let (tasks, done) = unbounded();
+        let progress = client.progress;
         let mut server = Self {
             to_client,
             host,
@@ -96,6 +102,7 @@ impl Server {
             to_look: BTreeSet::new(),
             looking: 0,
             said_busy: false,
+            progress: Progress::new(progress),
             next_id: 0,
             shutdown: false,
         };
@@ -133,6 +140,12 @@ impl Server {
                             }
                             continue;
                         }
+                        recv(self.progress.due()) -> _ => {
+                            let id = self.new_id();
+                            let params = self.progress.ask(id.clone());
+                            self.ask_as(id, "window/workDoneProgress/create", params);
+                            continue;
+                        }
                     }
                 }
             };
@@ -144,8 +157,12 @@ impl Server {
                     }
                     self.notification(notification);
                 }
-                // What the client says to our own questions changes nothing.
-                Message::Response(_) => {}
+                // What the client says to our other questions changes nothing.
+                Message::Response(response) => {
+                    let shows = response.response_result.is_ok();
+                    let begin = self.progress.answered(&response.id, shows);
+                    self.tell_progress(begin);
+                }
             }
         }
     }
@@ -161,6 +178,12 @@ impl Server {
                     for params in self.told.take(found) {
                         self.notify("textDocument/publishDiagnostics", params);
                     }
+                }
+            }
+            Task::Step(generation, how_far) => {
+                if generation == self.generation {
+                    let report = self.progress.report(&how_far);
+                    self.tell_progress(report);
                 }
             }
             Task::Looked(generation) => {
@@ -187,13 +210,25 @@ impl Server {
         }));
     }
 
-    fn ask(&mut self, method: &str, params: Value) {
+    fn new_id(&mut self) -> RequestId {
         self.next_id += 1;
-        self.send(Message::Request(Request {
-            id: RequestId::from(self.next_id),
-            method: method.to_owned(),
-            params,
-        }));
+        RequestId::from(self.next_id)
+    }
+
+    fn ask(&mut self, method: &str, params: Value) {
+        let id = self.new_id();
+        self.ask_as(id, method, params);
+    }
+
+    fn ask_as(&self, id: RequestId, method: &str, params: Value) {
+        let method = method.to_owned();
+        self.send(Message::Request(Request { id, method, params }));
+    }
+
+    fn tell_progress(&self, params: Option<Value>) {
+        if let Some(params) = params {
+            self.notify("$/progress", params);
+        }
     }
 
     fn log(&self, text: &str) {
@@ -209,6 +244,12 @@ impl Server {
             self.notify("plat/status", json!({ "busy": busy }));
         }
         self.said_busy = busy;
+        if busy {
+            self.progress.begin();
+        } else {
+            let end = self.progress.end();
+            self.tell_progress(end);
+        }
     }
 
     fn watch(&mut self) {
@@ -433,6 +474,11 @@ impl Server {
                     self.forget_unused();
                 }
             }
+            "window/workDoneProgress/cancel" => {
+                let token = params.get("token");
+                let shown = token.is_some_and(|token| self.progress.is(token));
+                self.give_up(shown);
+            }
             "$/cancelRequest" => {
                 let id = params.get("id");
                 let id = id.and_then(|id| serde_json::from_value::<RequestId>(id.clone()).ok());
@@ -627,6 +673,18 @@ impl Server {
     }
 
     // ---- looking for what is wrong
+
+    /// Ends what is looked for, if that is what is shown: the user does not want to wait for it. What
+    /// is told so far stays; the next change begins anew.
+    fn give_up(&mut self, shown: bool) {
+        if !shown {
+            return;
+        }
+        self.to_look.clear();
+        for package in self.packages.values_mut() {
+            package.db.interrupt();
+        }
+    }
 
     /// Begins to look at what has changed.
     fn look(&mut self) {

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use plat_syntax::{Diagnostic, Parse};
 use salsa::{Durability, Setter as _};
 
-use crate::api::{Database, STACK, sorted};
+use crate::api::{Database, FILES_ALONE, STACK, sorted};
 use crate::consequences::Unread;
-use crate::db::{SourceFile, Workspace, display_path, package_info, parsed};
+use crate::db::{SourceFile, Workspace, display_path, items, package_info, parsed};
+use crate::names::item_shape;
 
 /// A `.plat` file that the database knows. Stays the same as long as the file is part of the
 /// project, whatever its text is.
@@ -96,6 +97,12 @@ impl Database {
         }
     }
 
+    /// Interrupts whatever is asked of other handles of the database, and waits until they are gone:
+    /// see [`interruptible`].
+    pub fn interrupt(&mut self) {
+        salsa::Database::trigger_cancellation(self);
+    }
+
     /// Says that a file is about to be typed into: the first change of a file looks at everything
     /// again, as no file was thought to change; now that is done before somebody waits for it. Waits
     /// as [`Self::set_text`] does.
@@ -113,6 +120,17 @@ impl Database {
     /// The trees of a file and what is wrong with its text.
     pub fn parse(&self, file: FileId) -> &Parse {
         &parsed(self, file.0).parse
+    }
+
+    /// Reads all files and the names that they give, on as many threads as the machine has: what one
+    /// file's names mean depends on those of all. Nothing has to be read beforehand; who asks about
+    /// one file of many that are new waits shorter then.
+    pub fn read_names(&self) {
+        self.each(&self.own_files(), FILES_ALONE, |db, file| {
+            for item in items(db, file) {
+                item_shape(db, *item);
+            }
+        });
     }
 
     /// What is wrong in one file before anything is evaluated: its text, its names, its types.

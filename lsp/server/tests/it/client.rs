@@ -173,6 +173,8 @@ pub struct Client {
     pub capabilities: Value,
     /// What the server asked of the client.
     pub asked: Vec<String>,
+    /// What it told of how far it is: that it begins, that it goes on, that it ends.
+    pub progress: Vec<String>,
     /// Messages to the user, and to the log.
     pub said: Vec<String>,
     answers: BTreeMap<String, Response>,
@@ -198,6 +200,7 @@ impl Client {
             capabilities: Value::Null,
             asked: Vec::new(),
             said: Vec::new(),
+            progress: Vec::new(),
             answers: BTreeMap::new(),
             busy: false,
         };
@@ -280,6 +283,10 @@ impl Client {
                     let uri = note.params["uri"].as_str().unwrap().to_owned();
                     let found = note.params["diagnostics"].as_array().unwrap().clone();
                     self.diagnostics.insert(uri, found);
+                }
+                "$/progress" => {
+                    let kind = note.params["value"]["kind"].as_str().unwrap();
+                    self.progress.push(kind.to_owned());
                 }
                 "plat/status" => self.busy = note.params["busy"].as_bool().unwrap(),
                 _ => self.said.push(note.params["message"].to_string()),

@@ -95,6 +95,67 @@ fn a_fix_is_offered_and_repairs() {
 }
 
 #[test]
+fn what_takes_long_is_told_to_who_can_show_it() {
+    let disk = Disk::of(SHOP);
+    let mut client = Client::new(&disk);
+    client.settle();
+    assert_eq!(client.asked, [""; 0]);
+    assert_eq!(client.progress, [""; 0]);
+    client.shutdown();
+
+    let can = json!({ "window": { "workDoneProgress": true } });
+    let options = json!({ "status": true, "progressAfter": 0 });
+    let mut client = Client::with(&disk, can, options);
+    client.settle();
+    for version in 2..20 {
+        client.change(API, version, [4, 4, 4, 9], "scale");
+        client.settle();
+    }
+    // What is done before the client has answered is not told; what began ends.
+    let (begun, ended) = (["begin"], ["end"]);
+    let told = |what: &[&str]| {
+        let told = client.progress.iter();
+        told.filter(|told| what.contains(&told.as_str())).count()
+    };
+    assert_eq!(told(&begun), told(&ended), "{:?}", client.progress);
+    assert!(told(&begun) <= client.asked.len());
+    assert!(
+        client
+            .asked
+            .iter()
+            .all(|asked| asked == "window/workDoneProgress/create"),
+        "{:?}",
+        client.asked
+    );
+    client.shutdown();
+}
+
+#[test]
+fn what_is_given_up_ends_and_the_next_change_begins_it_anew() {
+    let disk = Disk::of(SHOP);
+    let can = json!({ "window": { "workDoneProgress": true } });
+    let options = json!({ "status": true, "progressAfter": 0 });
+    let mut client = Client::with(&disk, can, options);
+    client.open(API, &text(&disk, API));
+    for round in 1..20 {
+        // One that is shown, and one that is not.
+        for token in [format!("plat/checking/{round}"), "another".to_owned()] {
+            client.tell("window/workDoneProgress/cancel", json!({ "token": token }));
+        }
+        client.settle();
+        client.change(API, round + 1, [4, 4, 4, 9], "scael");
+        client.change(API, round + 1, [4, 4, 4, 9], "scale");
+    }
+    client.change(API, 40, [4, 4, 4, 9], "scael");
+    client.settle();
+    assert_eq!(
+        client.wrong(API),
+        ["4:4 E0207 `service` has no field `scael`"]
+    );
+    client.shutdown();
+}
+
+#[test]
 fn closing_without_saving_brings_back_what_the_file_holds() {
     let disk = Disk::of(SHOP);
     let mut client = Client::new(&disk);
