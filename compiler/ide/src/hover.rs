@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use plat_semantics::{About, Database, Effective, FileId, Symbol};
+use plat_semantics::{About, Database, Effective, FileId, How, Support, Symbol, Taken};
 use plat_syntax::TextRange;
 
 /// More values than this are not shown of one thing.
@@ -29,6 +29,10 @@ pub fn hover(db: &Database, file: FileId, offset: u32) -> Option<Hover> {
     };
     let about = db.about(&stands.symbol);
     let mut markdown = describe(&about);
+    for taken in db.taken(&stands.symbol) {
+        markdown.push_str("\n\n");
+        markdown.push_str(&on(&taken));
+    }
     let values = db.effective_at(file, offset);
     if !values.is_empty() {
         markdown.push_str("\n\n");
@@ -71,6 +75,35 @@ pub fn describe(about: &About) -> String {
         text.push_str(doc);
     }
     text
+}
+
+/// What a target makes of it, one entry after the other.
+fn on(taken: &Taken) -> String {
+    let mut entries: Vec<String> = taken.support.iter().map(entry).collect();
+    // A case that fields of several kinds have is taken alike.
+    entries.dedup();
+    format!(
+        "On `{}` ({}): {}",
+        taken.target,
+        taken.environments.join(", "),
+        entries.join("; ")
+    )
+}
+
+fn entry(support: &Support) -> String {
+    // Of a case of what is shown, its name.
+    let case = support.what.split('.').nth(2);
+    let of = case.map_or_else(String::new, |case| format!("`{case}` "));
+    match &support.how {
+        How::Keeps(words) => {
+            let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+            format!("{of}{}", words.join(", "))
+        }
+        How::Weakens(why) => format!("{of}kept in part, {why}"),
+        How::Refuses(why, None) => format!("{of}refused, {why}"),
+        How::Refuses(why, Some(instead)) => format!("{of}refused, {why}; it offers {instead}"),
+        How::Lacks => format!("{of}not there yet"),
+    }
 }
 
 /// The value in each environment and who set it; environments that agree stand together.

@@ -571,6 +571,11 @@ impl Database {
             .collect()
     }
 
+    /// The files of the standard library.
+    pub(crate) fn std_files(&self) -> &[SourceFile] {
+        &self.std_files
+    }
+
     /// What is wrong with the standard library itself; nothing, as a test sees to.
     pub fn std_diagnostics(&self) -> Vec<Diagnostic> {
         stacker::grow(STACK, || {

@@ -45,7 +45,7 @@ pub use catalog::OutShape;
 pub use diagnostics::{explain, explanations};
 pub use look::{
     About, CallShape, Canceller, Candidate, CandidateKind, Candidates, Effective, FileId, Hint,
-    Insert, Missing, Place, Stands, Symbol, SymbolClass, interruptible,
+    How, Insert, Missing, Place, Stands, Support, Symbol, SymbolClass, Taken, interruptible,
 };
 pub use manifest::{is_package_name, parse_manifest};
 pub use outcomes::{PolicyOutcome, TestOutcome};

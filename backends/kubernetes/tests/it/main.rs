@@ -8,6 +8,7 @@
 )]
 
 mod described;
+mod keeps;
 mod objects;
 mod pins;
 mod policies;

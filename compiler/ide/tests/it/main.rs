@@ -11,4 +11,5 @@ mod assists;
 mod common;
 mod completion;
 mod edits;
+mod hover;
 mod tokens;

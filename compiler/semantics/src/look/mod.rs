@@ -11,6 +11,7 @@ mod enclosing;
 mod file;
 mod find;
 mod hints;
+mod targets;
 mod units;
 mod values;
 
@@ -21,4 +22,5 @@ pub use file::{Canceller, FileId, interruptible};
 pub(crate) use find::below;
 pub use find::{Place, Stands};
 pub use hints::{Hint, Missing};
+pub use targets::{How, Support, Taken};
 pub use values::Effective;

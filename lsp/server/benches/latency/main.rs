@@ -199,7 +199,10 @@ fn measure(services: usize) {
     client.close(PART);
     client.close(KIND);
     client.ask("workspace/symbol", json!({ "query": "svc00007" }));
-    memory.push(("with everything closed", client.memory("VmRSS")));
+    memory.push((
+        "with every file closed and the folder open",
+        client.memory("VmRSS"),
+    ));
     memory.push(("the most there ever was", client.memory("VmHWM")));
     for (when, megabytes) in memory {
         println!("| {services} | memory, {when} | {megabytes:.0} MB | |");

@@ -1,0 +1,30 @@
+//! What is shown of a name when the pointer rests on it.
+
+use plat_ide::hover;
+
+use crate::common::program;
+
+/// What is shown of each word at which a pointer rests (`$0`), below the word.
+fn shown(text: &str) -> String {
+    let mut out = String::new();
+    let pieces: Vec<&str> = text.split("$0").collect();
+    for at in 1..pieces.len() {
+        let (before, after) = (pieces[..at].concat(), pieces[at..].concat());
+        let (db, file, offset) = program(&format!("{before}$0{after}"));
+        let line = after.lines().next().unwrap_or_default();
+        out += &format!("=== {line}\n");
+        out += &hover::hover(&db, file, offset).map_or_else(String::new, |hover| hover.markdown);
+        out += "\n";
+    }
+    out
+}
+
+#[test]
+fn what_a_field_becomes_on_each_target_is_said() {
+    let text = "app shop\n\n$0postgres db { $0replicas = 2 }\n\n$0service api {\n    $0run = image(\"api:1\")\n    \
+                $0scale = 2..4\n    $0rollout = $0canary()\n    $0labels = { team = \"a\" }\n}\n\n\
+                $0vm old { image = \"x\" }\n\n\
+                env dev { target = local {} }\nenv test { target = local {} }\n\
+                env prod { target = kubernetes { context = \"c\" } }\n";
+    insta::assert_snapshot!(shown(text));
+}
