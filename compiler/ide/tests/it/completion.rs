@@ -84,6 +84,72 @@ fn names_in_sight_are_offered() {
 }
 
 #[test]
+fn what_is_said_to_a_target_is_completed_by_its_objects() {
+    let raw = |what: &str| {
+        names(&format!(
+            "{APP}service api {{ run = image(\"x\"), raw = [{what}] }}\n"
+        ))
+    };
+    assert_eq!(raw("kubernetes.$0"), ["object", "patch"]);
+    assert_eq!(
+        raw("kubernetes.pa$0(\"Deployment\", {})"),
+        ["object", "patch"]
+    );
+    for what in [
+        "kubernetes.patch(\"$0\", {})",
+        "kubernetes.object(\"Dep$0\")",
+    ] {
+        let found = raw(what);
+        for name in ["Deployment", "HorizontalPodAutoscaler", "ResourceQuota"] {
+            assert!(found.contains(&name.to_owned()), "{name}: {found:?}");
+        }
+        // A part of an object is none.
+        assert!(!found.contains(&"DeploymentSpec".to_owned()), "{found:?}");
+    }
+    let paths = raw("kubernetes.patch(\"Deployment\", { spec = { $0 } })");
+    assert!(paths.contains(&"replicas".to_owned()), "{paths:?}");
+    let deep = raw("kubernetes.patch(\"Deployment\", { spec = { template = { spec = { $0 } } } })");
+    assert!(deep.contains(&"nodeSelector".to_owned()), "{deep:?}");
+    // Not in the body, and not of what is no target.
+    let body = raw("kubernetes.patch(\"Deployment\", { kind = \"$0\" })");
+    assert!(!body.contains(&"ResourceQuota".to_owned()), "{body:?}");
+}
+
+#[test]
+fn objects_that_were_brought_are_named_by_their_api_where_there_are_two() {
+    let object = |api: &str| {
+        format!(
+            "pub type Pool = {{\n    apiVersion: \"{api}\" = \"{api}\"\n    kind: \"Pool\" = \"Pool\"\n}}\n"
+        )
+    };
+    let raw = "service api { run = image(\"x\"), raw = [kubernetes.object(\"$0\", {})] }\n";
+    let one = names(&format!(
+        "//- /main.plat\n{APP}{raw}//- /objects/kubernetes/a/pool.plat\n{}",
+        object("a.example/v1")
+    ));
+    assert!(one.contains(&"Pool".to_owned()), "{one:?}");
+    let two = names(&format!(
+        "//- /main.plat\n{APP}{raw}//- /objects/kubernetes/a/pool.plat\n{}//- /objects/kubernetes/b/pool.plat\n{}",
+        object("a.example/v1"),
+        object("b.example/v1")
+    ));
+    for name in ["a.example/v1/Pool", "b.example/v1/Pool"] {
+        assert!(two.contains(&name.to_owned()), "{two:?}");
+    }
+}
+
+#[test]
+fn secrets_of_the_program_come_first_where_a_secret_may_flow() {
+    let text = "secret stripe_key\nsecret mail_key { optional = true }\n\
+                service api { run = image(\"x\"), env = { KEY = $0 } }\n";
+    let found = names(&format!("{APP}{text}"));
+    for name in ["stripe_key", "mail_key"] {
+        let at = found.iter().position(|found| found == name);
+        assert!(at.is_some_and(|at| at < 4), "{name}: {found:?}");
+    }
+}
+
+#[test]
 fn paths_of_environments_lead_into_declarations() {
     let with = |path: &str| {
         names(&format!(

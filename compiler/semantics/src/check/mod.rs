@@ -27,7 +27,7 @@ mod operator;
 mod pattern;
 mod place;
 mod policy;
-mod raw;
+pub(crate) mod raw;
 mod record;
 mod recursion;
 mod usefulness;

@@ -11,12 +11,12 @@ use plat_syntax::Node;
 use plat_syntax::ast;
 
 use super::Checker;
-use crate::db::{ItemId, ModuleId, module_files, modules, package_info};
+use crate::db::{Db, ItemId, ModuleId, SourceFile, module_files, modules, package_info};
 use crate::diag::Diag;
 use crate::ir::{Expr, ExprKind};
 use crate::library::Builtin;
 use crate::names::{STD, TypeEntry, prelude, scope};
-use crate::types::{RecordField, Ty, TypeBody, Word, type_def};
+use crate::types::{CaseHead, RecordField, Ty, TypeBody, Word, type_def};
 
 /// The type of what is said to a target in its own words: its cases are the functions.
 const RAW: &str = "Raw";
@@ -47,11 +47,7 @@ impl<'db> Checker<'db> {
     ) -> (ExprKind, Ty) {
         let poison = (ExprKind::Poison, Ty::Unknown);
         let target_name = target.name(self.db).clone();
-        let Some(TypeEntry::Item(raw)) = prelude(self.db).types.get(RAW).map(|d| d.what.clone())
-        else {
-            return poison;
-        };
-        let TypeBody::Variant(cases) = &type_def(self.db, raw).body else {
+        let Some((raw, cases)) = functions(self.db) else {
             return poison;
         };
         let case = (0u32..)
@@ -138,10 +134,10 @@ impl<'db> Checker<'db> {
             Some((api, kind)) => (Some(api), kind),
             None => (None, named),
         };
-        let brought = self.brought(target);
+        let brought = brought(self.db, self.item.file(self.db), target);
         let of_kind = brought.iter().filter(|(name, _)| name.as_ref() == kind);
         let meant: Vec<(ItemId, Arc<str>)> = of_kind
-            .filter_map(|(_, item)| Some((*item, self.api_of(*item)?)))
+            .filter_map(|(_, item)| Some((*item, api_of(self.db, *item)?)))
             .filter(|(_, own)| api.is_none_or(|api| api == own.as_ref()))
             .collect();
         match (meant.as_slice(), api) {
@@ -158,19 +154,18 @@ impl<'db> Checker<'db> {
                 return Err(());
             }
         }
-        let dir = format!("objects/{target}");
-        let module = ModuleId::new(self.db, Arc::<str>::from(STD), Arc::<str>::from(dir));
+        let module = std_objects(self.db, target);
         if module_files(self.db, module).is_empty() {
             return Ok(None);
         }
         let types = &scope(self.db, module).types;
-        if let Some(item) = types.get(named).and_then(|def| self.object(&def.what)) {
+        if let Some(item) = types.get(named).and_then(|def| object(self.db, &def.what)) {
             return Ok(Some(Ty::Named(item)));
         }
         let spot = self.spot(at);
         let names: Vec<&str> = types
             .iter()
-            .filter(|(_, def)| self.object(&def.what).is_some())
+            .filter(|(_, def)| object(self.db, &def.what).is_some())
             .map(|(name, _)| name.as_ref())
             .chain(brought.iter().map(|(name, _)| name.as_ref()))
             .collect();
@@ -194,61 +189,6 @@ impl<'db> Checker<'db> {
         Err(())
     }
 
-    /// The objects of a target that this package has types of, and what it builds on.
-    fn brought(&self, target: &str) -> Vec<(Arc<str>, ItemId)> {
-        let own = self.item.file(self.db).package(self.db);
-        let info = package_info(self.db, own);
-        let others = info.into_iter().flat_map(|info| info.dependencies.values());
-        let packages = std::iter::once(own.as_ref()).chain(others.map(String::as_str));
-        let root = format!("objects/{target}");
-        let below = format!("{root}/");
-        let mut found = Vec::new();
-        for package in packages {
-            let first = (Arc::<str>::from(package), Arc::<str>::from(root.as_str()));
-            let there = modules(self.db).range(first..);
-            let there = there.take_while(|((of, dir), _)| {
-                of.as_ref() == package && dir.starts_with(root.as_str())
-            });
-            for ((of, dir), _) in there.filter(|((_, d), _)| **d == *root || d.starts_with(&below))
-            {
-                let module = ModuleId::new(self.db, of.clone(), dir.clone());
-                for (name, def) in &scope(self.db, module).types {
-                    if def.public || of == own {
-                        found.extend(self.object(&def.what).map(|item| (name.clone(), item)));
-                    }
-                }
-            }
-        }
-        found
-    }
-
-    /// Is it a whole object, and no part of one?
-    fn object(&self, entry: &TypeEntry) -> Option<ItemId> {
-        let TypeEntry::Item(item) = entry else {
-            return None;
-        };
-        let Ty::Record(fields) = Ty::Named(*item).plain(self.db).1 else {
-            return None;
-        };
-        let of_its_own =
-            |field: &RecordField| field.name.as_ref() == "kind" && field.default.is_some();
-        fields.iter().any(of_its_own).then_some(*item)
-    }
-
-    /// The API that an object says it is of: `apps/v1`.
-    fn api_of(&self, object: ItemId) -> Option<Arc<str>> {
-        let Ty::Record(fields) = Ty::Named(object).plain(self.db).1 else {
-            return None;
-        };
-        let field = fields
-            .iter()
-            .find(|field| field.name.as_ref() == "apiVersion")?;
-        match &field.ty {
-            Ty::Word(Word::Text(api)) => Some(api.clone()),
-            _ => None,
-        }
-    }
-
     /// What is said of an object that nothing is known of: anything but secrets and what is not known yet.
     fn free_body(&mut self, body: &ast::Arg<'db>) -> Expr {
         let (value, ty) = self.infer_opt(body.value(), None);
@@ -266,5 +206,95 @@ impl<'db> Checker<'db> {
             return value;
         }
         Expr::poison(value.span)
+    }
+}
+
+/// The objects of a target that may be named from a file, each as it is written there, and its type:
+/// those that the package has types of, and what it builds on, then those of `std`.
+pub(crate) fn objects(db: &dyn Db, from: SourceFile, target: &str) -> Vec<(String, ItemId)> {
+    let brought = brought(db, from, target);
+    let alone = |name: &Arc<str>| brought.iter().filter(|(other, _)| other == name).count() < 2;
+    let mut all: Vec<(String, ItemId)> = Vec::new();
+    for (name, item) in &brought {
+        match api_of(db, *item) {
+            Some(api) if !alone(name) => all.push((format!("{api}/{name}"), *item)),
+            _ => all.push((name.to_string(), *item)),
+        }
+    }
+    for (name, def) in &scope(db, std_objects(db, target)).types {
+        let known = brought.iter().any(|(other, _)| other == name);
+        if let Some(item) = object(db, &def.what).filter(|_| !known) {
+            all.push((name.to_string(), item));
+        }
+    }
+    all
+}
+
+/// The module with the objects of a target.
+fn std_objects(db: &dyn Db, target: &str) -> ModuleId {
+    let dir = format!("objects/{target}");
+    ModuleId::new(db, Arc::<str>::from(STD), Arc::<str>::from(dir))
+}
+
+/// The objects of a target that a package has types of, and what it builds on.
+fn brought(db: &dyn Db, from: SourceFile, target: &str) -> Vec<(Arc<str>, ItemId)> {
+    let own = from.package(db);
+    let info = package_info(db, own);
+    let others = info.into_iter().flat_map(|info| info.dependencies.values());
+    let packages = std::iter::once(own.as_ref()).chain(others.map(String::as_str));
+    let root = format!("objects/{target}");
+    let below = format!("{root}/");
+    let mut found = Vec::new();
+    for package in packages {
+        let first = (Arc::<str>::from(package), Arc::<str>::from(root.as_str()));
+        let there = modules(db).range(first..);
+        let there = there
+            .take_while(|((of, dir), _)| of.as_ref() == package && dir.starts_with(root.as_str()));
+        for ((of, dir), _) in there.filter(|((_, d), _)| **d == *root || d.starts_with(&below)) {
+            let module = ModuleId::new(db, of.clone(), dir.clone());
+            for (name, def) in &scope(db, module).types {
+                if def.public || of == own {
+                    found.extend(object(db, &def.what).map(|item| (name.clone(), item)));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Is it a whole object, and no part of one?
+fn object(db: &dyn Db, entry: &TypeEntry) -> Option<ItemId> {
+    let TypeEntry::Item(item) = entry else {
+        return None;
+    };
+    let Ty::Record(fields) = Ty::Named(*item).plain(db).1 else {
+        return None;
+    };
+    let of_its_own = |field: &RecordField| field.name.as_ref() == "kind" && field.default.is_some();
+    fields.iter().any(of_its_own).then_some(*item)
+}
+
+/// The API that an object says it is of: `apps/v1`.
+fn api_of(db: &dyn Db, object: ItemId) -> Option<Arc<str>> {
+    let Ty::Record(fields) = Ty::Named(object).plain(db).1 else {
+        return None;
+    };
+    let field = fields
+        .iter()
+        .find(|field| field.name.as_ref() == "apiVersion")?;
+    match &field.ty {
+        Ty::Word(Word::Text(api)) => Some(api.clone()),
+        _ => None,
+    }
+}
+
+/// The functions of a target, as cases of the type of what they make.
+pub(crate) fn functions(db: &dyn Db) -> Option<(ItemId, &[CaseHead])> {
+    let TypeEntry::Item(raw) = prelude(db).types.get(RAW).map(|def| def.what.clone())? else {
+        return None;
+    };
+    match &type_def(db, raw).body {
+        TypeBody::Variant(cases) => Some((raw, cases)),
+        TypeBody::Alias(_) => None,
     }
 }

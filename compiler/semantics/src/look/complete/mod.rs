@@ -10,6 +10,7 @@ mod elsewhere;
 mod imports;
 mod names;
 mod places;
+mod raw;
 mod values;
 
 pub use call::CallShape;

@@ -51,6 +51,7 @@ impl<'a> Here<'a> {
                 if let Some(literal) = literal {
                     let in_path = around.iter().any(|n| n.kind() == K::Index);
                     self.text(*literal, in_path);
+                    self.objects_to_name(*literal, &around);
                     if !in_path && self.out.is_empty() {
                         self.texts_elsewhere(*literal, &around);
                     }

@@ -243,7 +243,8 @@ impl<'a> Here<'a> {
 
     /// What can be read of a value.
     pub fn members(&mut self, base: Node<'a>) {
-        // A target's own objects: `kubernetes.patch(…)`; a module's names are kinds and types.
+        // A module's names are kinds and types.
+        self.functions_of_target(base);
         let Some(ty) = self.notes.found.get(&base.range().into()).cloned() else {
             return;
         };
