@@ -4,7 +4,7 @@
 use plat_semantics::{Database, FileId, Symbol};
 use plat_syntax::{Node, SyntaxKind, TextRange};
 
-use crate::{FileEdit, inline};
+use crate::{FileEdit, extract_kind, inline};
 
 /// A change that can be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub fn assists(db: &Database, file: FileId, range: TextRange) -> Vec<Assist> {
     let mut all = Vec::new();
     all.extend(add_fields(db, file, range));
     all.extend(extract_let(db, file, range));
+    all.extend(extract_kind::extract_kind(db, file, range));
     all.extend(inline::inline_let(db, file, range));
     all.extend(other_units(db, file, range));
     all

@@ -15,6 +15,7 @@
 
 pub mod assists;
 pub mod completion;
+mod extract_kind;
 pub mod fixes;
 pub mod folding;
 pub mod format;

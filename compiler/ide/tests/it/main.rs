@@ -11,5 +11,6 @@ mod assists;
 mod common;
 mod completion;
 mod edits;
+mod extract_kind;
 mod hover;
 mod tokens;

@@ -23,7 +23,7 @@ use crate::check::{final_name, lower, renames};
 use crate::db::{Db, ItemId, main_package};
 use crate::diag::Diag;
 use crate::eval::{Cx, Entries, Eval, Held, InstId, Kind, LinkVal, Origin, SiteKey, Sites, Val};
-use crate::types::{KindHead, Ty};
+use crate::types::{KindHead, Ty, kind_head};
 use checks::{Refusal, claims_collide, names_collide, refusals, supported};
 pub use links::link_vals;
 pub use links::within;
@@ -456,7 +456,13 @@ impl Build {
             if !there(&to) {
                 continue;
             }
-            if there(&rename.from) {
+            // What was by itself and is a part of its own now: the kind around it runs nowhere.
+            let part = to.strip_prefix(rename.from.as_ref());
+            let around = world.paths.get(&rename.from);
+            let around = around.and_then(|inst| world.instance(*inst));
+            let into_itself = part.is_some_and(|part| part.starts_with('.'))
+                && around.is_some_and(|around| !kind_head(db, around.kind).external);
+            if there(&rename.from) && !into_itself {
                 let message = format!(
                     "`{}` is still there in the environment `{}`: it cannot be `{to}` now",
                     rename.from, world.name

@@ -18,6 +18,8 @@ pub struct About {
     pub package: String,
     /// The name of what it is a part of: the kind of a field, the type of a case.
     pub within: Option<String>,
+    /// Its type, as written, where it is a field that is declared.
+    pub ty: Option<String>,
     /// Its documentation, as Markdown.
     pub doc: Option<String>,
     /// What it is when nobody says anything, as written.
@@ -176,6 +178,8 @@ impl Database {
         if about.signature.is_empty() {
             about.signature = one_line(node);
         }
+        let ty = ast::FieldDecl::cast(node).and_then(ast::FieldDecl::ty);
+        about.ty = ty.map(|ty| ty.node().text().to_owned());
         let default = match node.kind() {
             SyntaxKind::FieldDecl => ast::FieldDecl::cast(node).and_then(ast::FieldDecl::default),
             SyntaxKind::Param => ast::Param::cast(node).and_then(ast::Param::default),
