@@ -16,7 +16,9 @@ use crate::db::{
     module_of, parsed,
 };
 use crate::diag::Diag;
-use crate::eval::{EnvKey, Sites, evaluate, first_env, graph, run_tests, says_state, target_name};
+use crate::eval::{
+    EnvKey, Sites, evaluate, first_env, graph, parts, piece, run_tests, says_state, target_name,
+};
 use crate::names::{STD, scope, uses};
 use crate::project::{PackageInput, Project};
 use crate::steps::{Step, Steps, Tell};
@@ -28,6 +30,8 @@ pub(crate) const STACK: usize = 256 * 1024 * 1024;
 pub(crate) const FILES_ALONE: usize = 4;
 /// An environment is worth a thread of its own.
 const ENVIRONMENTS_ALONE: usize = 2;
+/// So few pieces of environments are done with before other threads have begun.
+const PIECES_ALONE: usize = 4;
 /// How many origins of values a thread resolves at a time: neighbours are often of one file.
 const ORIGINS_AT_ONCE: usize = 4096;
 const ORIGINS_ALONE: usize = 2;
@@ -341,11 +345,25 @@ impl Database {
             .collect()
     }
 
+    /// Evaluates the pieces of all these environments, which the threads share out among themselves;
+    /// who asks for an environment then finds them.
+    fn evaluate_pieces(&self, envs: &[ItemId]) {
+        let keys = envs.iter();
+        let keys = keys.map(|env| EnvKey::new(self, *env, Arc::from([])));
+        let pieces: Vec<_> = keys
+            .flat_map(|key| parts(self, key).into_iter().map(move |part| (key, part)))
+            .collect();
+        self.each(&pieces, PIECES_ALONE, |db, (key, (file, number))| {
+            piece(db, key, file, number);
+        });
+    }
+
     /// What is wrong in the environments that need no key.
     fn environment_diagnostics(&self, tell: Tell<'_>) -> Vec<Diagnostic> {
         let mut envs = self.plain_envs();
         envs.sort_by_cached_key(|env| self.bases(*env).len());
         let steps = Steps::environments(tell, envs.len());
+        self.evaluate_pieces(&envs);
         let found = self.each(&envs, ENVIRONMENTS_ALONE, |db, env| {
             let key = EnvKey::new(db, env, Arc::from([]));
             let found = resolve(db, &evaluate(db, key).diags);

@@ -5,22 +5,26 @@ use std::sync::Arc;
 use plat_model::{Hold, NodePath};
 
 use crate::api::Database;
-use crate::db::{ItemId, SourceFile};
+use crate::db::{Db, ItemId, SourceFile};
 use crate::diag::{Diag, Spot};
 use crate::eval::{Checked, EnvKey, evaluate};
+
+/// Could a file speak of another environment? Asked of its text alone, once for each text.
+#[salsa::tracked(returns(copy))]
+fn may_speak_of_others(db: &dyn Db, file: SourceFile) -> bool {
+    let text = file.text(db);
+    text.match_indices("in").any(|(at, _)| {
+        let rest = text.get(at + 2..).unwrap_or_default();
+        rest.trim_start().starts_with('(')
+    })
+}
 
 impl Database {
     /// What the environments use of each other. Where no text speaks of another environment,
     /// which is seen at a look, none of them has to be evaluated for it.
     fn holdings(&self) -> Vec<(ItemId, &Checked)> {
-        let speaks = |file: &SourceFile| {
-            let text = file.text(self);
-            text.match_indices("in").any(|(at, _)| {
-                let rest = text.get(at + 2..).unwrap_or_default();
-                rest.trim_start().starts_with('(')
-            })
-        };
-        if !self.own_files().iter().any(speaks) {
+        let files = self.own_files();
+        if !files.iter().any(|file| may_speak_of_others(self, *file)) {
             return Vec::new();
         }
         let envs = self.plain_envs().into_iter();

@@ -13,7 +13,7 @@
 //! - Diagnostics are values in query results. One mistake gives one error.
 //!
 //! Start reading at `db.rs` (the first queries), then `names.rs`, `types/`, `check/` (from trees
-//! to `ir.rs`), `eval/` (from there to values), `graph.rs`.
+//! to `ir.rs`), `eval/` (from there to values; `eval/pieces.rs` for what is remembered), `graph/`.
 
 mod api;
 mod app;

@@ -77,6 +77,7 @@ fn a_comment_between_declarations_checks_nothing() {
         &SHOP.replace("let name", "// said once\n\nlet name"),
     );
     assert_eq!(count(&ran, "lower"), 0, "{ran:?}");
+    assert_eq!(count(&ran, "piece"), 0, "{ran:?}");
     assert_eq!(count(&ran, "evaluate"), 0, "{ran:?}");
 }
 
@@ -243,6 +244,9 @@ fn each_kind_of_edit_does_what_depends_on_it() {
         "kind_head",
         "type_def",
         "lower",
+        "opened",
+        "once",
+        "piece",
         "evaluate",
     ];
     let mut watched = Watched::new(FLEET);

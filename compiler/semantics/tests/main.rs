@@ -20,6 +20,7 @@ mod manifest_blocks;
 mod mistakes;
 mod owners;
 mod patterns;
+mod pieces;
 mod programs;
 mod properties;
 mod questions;

@@ -14,14 +14,16 @@ use crate::common::{data, database, project, render};
 use plat_semantics::{Database, Diagnostic};
 use serde_json::Value as Json;
 
-struct Block {
+pub struct Block {
     file: String,
     line: usize,
-    text: String,
+    /// The program.
+    pub text: String,
     graphs: Vec<Json>,
 }
 
-fn blocks(file: &str, text: &str) -> Vec<Block> {
+/// The programs of a chapter.
+pub fn blocks(file: &str, text: &str) -> Vec<Block> {
     let mut out: Vec<Block> = Vec::new();
     let mut lines = text.lines().enumerate();
     while let Some((number, line)) = lines.next() {
@@ -58,7 +60,7 @@ fn blocks(file: &str, text: &str) -> Vec<Block> {
 }
 
 /// The block as a project, and how many lines were put before it.
-fn complete(text: &str) -> (String, usize) {
+pub fn complete(text: &str) -> (String, usize) {
     let begins = |word: &str| {
         text.lines()
             .any(|l| l.trim_start().starts_with(word) && l.trim_start() == l)

@@ -119,18 +119,22 @@ const EDITS: [(&str, &str, &str, &str); 13] = [
 ];
 
 fn database(log: &Arc<Mutex<Vec<String>>>) -> Database {
-    let manifest = "[package]\nname = \"shop\"\nversion = \"1.0.0\"\nedition = \"2026\"\n";
     let files = [
         ("environments.plat", ENVS),
         ("kinds.plat", KINDS),
         ("shop.plat", SHOP),
     ];
     let files = files.map(|(path, text)| (path.to_owned(), text.to_owned()));
+    database_of(log, files.to_vec())
+}
+
+fn database_of(log: &Arc<Mutex<Vec<String>>>, files: Vec<(String, String)>) -> Database {
+    let manifest = "[package]\nname = \"shop\"\nversion = \"1.0.0\"\nedition = \"2026\"\n";
     let mut db = Database::with_log(Arc::clone(log));
     db.set_project(Project {
         packages: vec![PackageInput {
             manifest: parse_manifest(manifest).unwrap(),
-            files: files.to_vec(),
+            files,
             ..PackageInput::default()
         }],
     });
@@ -172,6 +176,91 @@ fn an_edit_computes_again_what_it_changes_and_no_more() {
         let _ = writeln!(report, "    finds: {shown:?}");
         db.diagnostics();
         let _ = writeln!(report, "    all: {}", ran(&log));
+    }
+    insta::assert_snapshot!(report);
+}
+
+/// Edits of an app whose declarations stand in eight files.
+const EDITS_OF_MANY: [(&str, &str, &str, &str); 7] = [
+    ("a value that nobody reads", "part2.plat", "a:2", "b:2"),
+    (
+        "a value of a declaration that is referred to",
+        "part5.plat",
+        "size = 5",
+        "size = 6",
+    ),
+    (
+        "a comment between declarations",
+        "part5.plat",
+        "web w5",
+        "// note\nweb w5",
+    ),
+    (
+        "a declaration more",
+        "part5.plat",
+        "web w5",
+        "worker more { run = image(\"m:1\") }\nweb w5",
+    ),
+    (
+        "the value of a let",
+        "part0.plat",
+        "let copies = 2",
+        "let copies = 3",
+    ),
+    (
+        "a value that an environment sets",
+        "environments.plat",
+        "size = 4",
+        "size = 5",
+    ),
+    ("a body in a kind", "kinds.plat", "size * 2", "size * 3"),
+];
+
+/// Of an environment in several files an edit evaluates the pieces that read what it changes; what
+/// puts them together runs where they tell something else than before.
+#[test]
+fn an_edit_evaluates_the_pieces_that_read_it() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let mut files: Vec<(String, String)> = (0..8)
+        .map(|n| {
+            let from = (n + 1) % 8;
+            let mut text = format!(
+                "app shop\n\nweb w{n} {{ size = {n} }}\n\nservice s{n} {{\n    run = image(\"a:{n}\")\n    \
+                 env = {{ W = w{from}.url }}\n}}\n"
+            );
+            if n == 0 {
+                text.push_str("let copies = 2\n");
+            }
+            if n == 3 {
+                text.push_str("web large { size = copies }\n");
+            }
+            (format!("part{n}.plat"), text)
+        })
+        .collect();
+    let envs = "app shop\n\nenv dev { target = local {} }\nenv prod {\n    target = local {}\n    \
+                set = { w4.size = 4 }\n}\n";
+    files.push(("environments.plat".to_owned(), envs.to_owned()));
+    files.push(("kinds.plat".to_owned(), KINDS.to_owned()));
+    let mut report = String::new();
+    for (what, path, old, new) in EDITS_OF_MANY {
+        let mut db = database_of(&log, files.clone());
+        let file = db.file("shop", path).unwrap();
+        assert_eq!(db.diagnostics(), Vec::new());
+        db.expect_changes(file);
+        db.diagnostics();
+        let text = db.text(file).to_owned();
+        assert!(text.contains(old), "{what}");
+        log.lock().unwrap().clear();
+        db.set_text(file, &text.replacen(old, new, 1));
+        assert_eq!(db.diagnostics(), Vec::new());
+        let mut entries = log.lock().unwrap();
+        let evaluates = |entry: &String| {
+            let name = entry.split('(').next().unwrap();
+            matches!(name, "opened" | "once" | "piece" | "evaluate")
+        };
+        entries.retain(evaluates);
+        drop(entries);
+        let _ = writeln!(report, "{what}\n    {}", ran(&log));
     }
     insta::assert_snapshot!(report);
 }

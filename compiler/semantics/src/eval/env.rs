@@ -5,16 +5,15 @@ use std::sync::Arc;
 use plat_model::Graph;
 use plat_syntax::ast::{self, Item};
 
+use super::overrides::Overrides;
 use super::value::{Kind, Sites};
-use super::world::{Left, Omitted};
 use super::{Cx, Data, Eval, Locals, Val, World, bind};
 use crate::app::app;
 use crate::check::{is_target, lower};
 use crate::db::{Db, ItemId};
 use crate::diag::{Diag, Span};
-use crate::ir::{EnvBody, Expr, Leave, SetRoot, Step};
-use crate::names::decls;
-use crate::types::{Ty, kind_head, name_spot};
+use crate::ir::{EnvBody, Expr};
+use crate::types::{Ty, name_spot};
 
 /// An environment, or a member of a family with its keys as written.
 #[salsa::interned(unsafe(no_lifetime), revisions = usize::MAX, debug)]
@@ -65,9 +64,13 @@ pub struct Checked {
     pub policies: Vec<super::PolicyRun>,
 }
 
-/// What is wrong with an environment, and what else can be told of it without its graph.
+/// What is wrong with an environment, and what else can be told of it without its graph: from its
+/// pieces, or, where these cannot tell, of the whole.
 #[salsa::tracked]
 pub fn evaluate(db: &dyn Db, key: EnvKey) -> Checked {
+    if let Some(checked) = super::pieces::joined(db, key) {
+        return checked;
+    }
     let evaluated = evaluated(db, key, |_, _| (None, Sites::default()));
     Checked {
         diags: evaluated.diags,
@@ -179,6 +182,31 @@ impl<'db> Eval<'db> {
     /// The world of an environment, opened once. `None` where it makes no sense, which has been
     /// reported.
     pub fn open(&mut self, env: ItemId, keys: &[String]) -> Option<usize> {
+        let before = self.worlds.len();
+        let world = self.begin(env, keys)?;
+        if world >= before {
+            let chain = self.world(world)?.chained();
+            for (link, env, body) in chain {
+                self.overrides(world, (link, env), body);
+            }
+        }
+        Some(world)
+    }
+
+    /// The same, with what it overrides known already.
+    pub(super) fn open_with(
+        &mut self,
+        env: ItemId,
+        keys: &[String],
+        overrides: &Arc<Overrides>,
+    ) -> Option<usize> {
+        let world = self.begin(env, keys)?;
+        self.worlds.get_mut(world)?.overrides = Arc::clone(overrides);
+        Some(world)
+    }
+
+    /// The world of an environment, without what it overrides one by one.
+    fn begin(&mut self, env: ItemId, keys: &[String]) -> Option<usize> {
         let name = if keys.is_empty() {
             env.name(self.db).to_string()
         } else {
@@ -190,7 +218,14 @@ impl<'db> Eval<'db> {
         let world = self.worlds.len();
         self.worlds.push(World::new(world, env, name.clone()));
         let chain = self.chain(env)?;
+        let db = self.db;
         if let Some(w) = self.worlds.get_mut(world) {
+            w.bodies = chain.iter().map(|e| lower(db, *e).env.as_deref()).collect();
+            for (env, body) in chain.iter().zip(&w.bodies) {
+                let each = body.iter().flat_map(|body| &body.each);
+                w.each
+                    .extend(each.map(|(kind, assigns)| (*kind, assigns.as_slice(), *env)));
+            }
             w.chain.clone_from(&chain);
         }
         let body = lower(self.db, env).env.as_deref()?;
@@ -204,9 +239,6 @@ impl<'db> Eval<'db> {
                 Some(_) => self.base_keys(world, *item, &locals),
                 None => break,
             };
-        }
-        for item in &chain {
-            self.overrides(world, *item);
         }
         Some(world)
     }
@@ -346,117 +378,17 @@ impl<'db> Eval<'db> {
         }
     }
 
-    /// The `set`, `each`, `omit` and `leave` of one environment of the chain.
-    fn overrides(&mut self, world: usize, env: ItemId) {
-        let Some(body) = lower(self.db, env).env.as_deref() else {
-            return;
-        };
-        let cx = Cx {
-            world,
-            item: env,
-            inst: None,
-            kind: Kind::Set,
-        };
-        let locals = self.world(world).and_then(|w| w.keys_of(env));
-        for entry in &body.set {
-            let item = super::world::Override {
-                assign: &entry.assign,
-                env,
-                used: false,
+    /// Evaluates every `let` of the app's modules, also those that nothing reads.
+    fn module_lets(&mut self, world: usize) {
+        for item in &app(self.db).lets {
+            let cx = Cx {
+                world,
+                item: *item,
+                inst: None,
+                kind: Kind::Declared,
             };
-            match &entry.root {
-                SetRoot::AppInput(name) => {
-                    if let Some(w) = self.worlds.get_mut(world) {
-                        w.inputs.entry(name.clone()).or_default().push(item);
-                    }
-                }
-                SetRoot::Decl(decl) => {
-                    let steps = entry.assign.path.get(..entry.assign.depth).unwrap_or(&[]);
-                    if let Some(path) = self.decl_path(*decl, steps, &cx, &locals)
-                        && let Some(w) = self.worlds.get_mut(world)
-                    {
-                        w.sets.entry(path).or_default().push(item);
-                    }
-                }
-            }
+            self.module_let(*item, &cx, name_spot(self.db, *item).range);
         }
-        for (kind, assigns) in &body.each {
-            if let Some(w) = self.worlds.get_mut(world) {
-                w.each.push((*kind, assigns, env));
-            }
-        }
-        for omit in &body.omit {
-            if let Some(path) = self.decl_path(omit.root, &omit.path, &cx, &locals)
-                && let Some(w) = self.worlds.get_mut(world)
-            {
-                // The nearest one is the one that is spoken of.
-                w.omitted.entry(path).or_insert(Omitted {
-                    env,
-                    span: omit.span,
-                    used: false,
-                });
-            }
-        }
-        for leave in &body.leave {
-            // What is wrong with its path has been reported.
-            let _ = self.left(leave, &cx, &locals);
-        }
-    }
-
-    /// A field that one environment of the chain leaves to somebody else.
-    fn left(&mut self, leave: &'db Leave, cx: &Cx, locals: &Locals<'db>) -> Option<()> {
-        let (outer, inner) = leave.path.split_at_checked(leave.depth)?;
-        let path = self.decl_path(leave.root, outer, cx, locals)?;
-        let names: Option<Vec<Arc<str>>> = inner
-            .iter()
-            .map(|step| self.step_name(step, cx, locals))
-            .collect();
-        let left = Left {
-            env: cx.item,
-            span: leave.span,
-            field: names?.join("."),
-        };
-        let world = self.worlds.get_mut(cx.world)?;
-        world.left.entry(path).or_default().push(left);
-        Some(())
-    }
-
-    /// The path of a declaration from the steps that lead to it.
-    pub(crate) fn decl_path(
-        &mut self,
-        decl: crate::names::DeclRef,
-        steps: &'db [Step],
-        cx: &Cx,
-        locals: &Locals<'db>,
-    ) -> Option<String> {
-        let head = decls(self.db, decl.item).get(decl.index as usize)?;
-        let mut path = head.name.to_string();
-        let mut family = head.family;
-        let names = crate::names::Names {
-            db: self.db,
-            file: decl.item.file(self.db),
-        };
-        let mut kind = names.kind(&head.kind);
-        for step in steps {
-            let name = self.step_name(step, cx, locals)?;
-            if family {
-                path.push_str(&format!("[{name}]"));
-                family = false;
-            } else {
-                path.push_str(&format!(".{name}"));
-                let inner = kind.and_then(|k| {
-                    let head = decls(self.db, k).iter().find(|d| d.name == name)?;
-                    let names = crate::names::Names {
-                        db: self.db,
-                        file: k.file(self.db),
-                    };
-                    Some((head.family, names.kind(&head.kind)))
-                });
-                family = inner.is_some_and(|(f, _)| f);
-                kind = inner.and_then(|(_, k)| k);
-            }
-        }
-        Some(path)
     }
 
     /// Evaluates every input of the app, also those that nothing reads.
@@ -480,17 +412,11 @@ impl<'db> Eval<'db> {
         if self.world(world).is_none_or(|w| w.filled) {
             return;
         }
-        for item in &app(self.db).lets {
-            let cx = Cx {
-                world,
-                item: *item,
-                inst: None,
-                kind: Kind::Declared,
-            };
-            self.module_let(*item, &cx, name_spot(self.db, *item).range);
+        if self.looks_once() {
+            self.module_lets(world);
+            self.app_inputs(world);
         }
-        self.app_inputs(world);
-        for item in &app(self.db).contents {
+        for item in self.contents() {
             self.expand(world, None, *item);
         }
         let mut next = 0u32;
@@ -506,6 +432,9 @@ impl<'db> Eval<'db> {
             // Too much has been made, and that has been reported.
             if self.stopped {
                 break;
+            }
+            if !instance.own {
+                continue;
             }
             if !instance.head.external {
                 self.expand(world, Some(inst), instance.kind);
@@ -606,6 +535,10 @@ impl<'db> Eval<'db> {
             return None;
         };
         let before = self.worlds.len();
+        // Of another environment everything would be found again for each part.
+        if self.give_up() {
+            return None;
+        }
         let world = self.open(item, &keys)?;
         if world >= before {
             for item in &app(self.db).contents {
@@ -633,120 +566,6 @@ impl<'db> Eval<'db> {
         }
     }
 
-    /// Paths of `set`, `omit` and `leave` that reached nothing. What the environment takes over from others
-    /// may speak of what is not there in it.
-    fn check_unused(&mut self, world: usize) {
-        let Some(w) = self.world(world) else { return };
-        let env = w.env;
-        let mut missing = Vec::new();
-        for (path, entries) in &w.sets {
-            if !w.paths.contains_key(path.as_str()) {
-                let own = entries.iter().filter(|e| e.env == env);
-                missing.extend(
-                    own.map(|e| (path.clone(), e.assign.path_span, rest_of(e.assign), "set")),
-                );
-            }
-        }
-        for (path, omitted) in &w.omitted {
-            if omitted.env == env && !omitted.used {
-                missing.push((path.clone(), omitted.span, Some(String::new()), "left out"));
-            }
-        }
-        let mut inside = Vec::new();
-        for (path, entries) in &w.left {
-            let own = entries.iter().filter(|left| left.env == env);
-            match w.paths.get(path.as_str()) {
-                None => missing.extend(own.map(|left| {
-                    let rest = format!(".{}", left.field);
-                    (path.clone(), left.span, Some(rest), "left to somebody else")
-                })),
-                Some(inst) => inside.extend(own.map(|left| (*inst, left.clone()))),
-            }
-        }
-        for (inst, left) in inside {
-            self.check_left(world, inst, &left);
-        }
-        missing.sort_by(|a, b| a.0.cmp(&b.0));
-        for (path, span, rest, done) in missing {
-            // A declaration that could not be made because something in it is wrong has been reported.
-            if !self.diags.is_empty() {
-                return;
-            }
-            self.not_there(world, &path, (span, rest), done);
-        }
-    }
-
-    /// Only what a backend makes has fields that somebody else can hold.
-    fn check_left(&mut self, world: usize, inst: super::InstId, left: &Left) {
-        let Some(kind) = self.kind_of(inst) else {
-            return;
-        };
-        if kind_head(self.db, kind).external {
-            return;
-        }
-        let cx = Cx {
-            world,
-            item: left.env,
-            inst: None,
-            kind: Kind::Set,
-        };
-        let message = format!(
-            "a `{}` is made of other declarations: nothing on a target has its `{}`",
-            kind.name(self.db),
-            left.field
-        );
-        let diag = Diag::error("E0617", self.spot(&cx, left.span), message)
-            .help("say of which of them a field is left")
-            .related(name_spot(self.db, kind), "this kind");
-        self.error(&cx, diag);
-    }
-
-    /// Reports a path of the environment's own that leads to nothing in it: where it stands, and
-    /// what of it is below the declaration, as it is written.
-    pub(crate) fn not_there(
-        &mut self,
-        world: usize,
-        path: &str,
-        (span, rest): (Span, Option<String>),
-        done: &str,
-    ) {
-        let Some(w) = self.worlds.get_mut(world) else {
-            return;
-        };
-        let cx = Cx {
-            world,
-            item: w.env,
-            inst: None,
-            kind: Kind::Set,
-        };
-        let name = w.name.clone();
-        let omitted = w.omitted_by(path).copied();
-        let names: Vec<Arc<str>> = w.paths.keys().cloned().collect();
-        let spot = self.spot(&cx, span);
-        if let Some(omitted) = omitted.filter(|o| o.span != span) {
-            let message = format!("`{path}` is left out of `{name}`, so it cannot be {done} there");
-            let there = crate::diag::Spot {
-                item: omitted.env,
-                range: omitted.span,
-            };
-            let diag = Diag::error("E0606", spot, message).related(there, "left out here");
-            self.error(&cx, diag);
-            return;
-        }
-        let message = format!("there is no `{path}` in the environment `{name}`");
-        let mut diag = Diag::error("E0606", spot, message);
-        if let Some(near) = crate::suggest::nearest(path, names.iter().map(AsRef::as_ref)) {
-            diag = diag.help(format!("did you mean `{near}`?"));
-            if let Some(rest) = rest {
-                let written = format!("{}{rest}", written_path(near));
-                diag = diag.fix(format!("write `{written}`"), spot, written);
-            }
-        } else {
-            diag = diag.note("it stands in an `if` or a `for` that does not make it here");
-        }
-        self.error(&cx, diag);
-    }
-
     /// The target of the environment.
     pub fn target(&mut self, world: usize) -> Option<(ItemId, super::Entries<'db>, Val<'db>)> {
         let env = self.world(world)?.env;
@@ -772,30 +591,4 @@ impl<'db> Eval<'db> {
             _ => None,
         }
     }
-}
-
-/// What of a path in `set` lies below the declaration, as it is written. `None` if a step of it is
-/// computed.
-fn rest_of(assign: &crate::ir::Assign) -> Option<String> {
-    let mut rest = String::new();
-    for step in assign.path.iter().skip(assign.depth) {
-        match step {
-            crate::ir::Step::Name(name) if is_name(name) => {
-                rest.push('.');
-                rest.push_str(name);
-            }
-            crate::ir::Step::Name(name) => rest.push_str(&format!("[{name:?}]")),
-            crate::ir::Step::Key(_) => return None,
-        }
-    }
-    Some(rest)
-}
-
-fn is_name(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
-/// The path of a declaration with its keys in quotes: `background["default"].server`.
-fn written_path(path: &str) -> String {
-    path.replace('[', "[\"").replace(']', "\"]")
 }

@@ -45,6 +45,10 @@ impl<'db> Eval<'db> {
     /// Reports something, once. What is wrong inside of a kind is reported at its use: that is
     /// what its user wrote.
     pub fn error(&mut self, cx: &Cx, diag: Diag) {
+        // What is told of a circle and of too much depends on where it was begun.
+        if matches!(diag.code(), "E0501" | "E0504" | "E0505") && self.give_up() {
+            return;
+        }
         let diag = match self.outermost_use(cx) {
             Some((spot, path)) => {
                 let inner = diag.spot();

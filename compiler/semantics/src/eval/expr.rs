@@ -265,7 +265,7 @@ impl<'db> Eval<'db> {
             Some(owner) => format!("{}.{name}", self.path_of(owner)),
             None => name.to_owned(),
         };
-        let omitted = self.world(world)?.omitted.get(&path)?;
+        let omitted = self.world(world)?.overrides.omitted.get(&path)?;
         Some(Spot {
             item: omitted.env,
             range: omitted.span,

@@ -10,6 +10,7 @@
 //! counted and limited.
 
 mod access;
+mod bounds;
 mod branch;
 mod coerce;
 mod entries;
@@ -17,11 +18,14 @@ mod env;
 mod error;
 mod expr;
 mod ops;
+mod overrides;
+mod pieces;
 mod policy;
 mod questions;
 mod show;
 mod single;
 mod testing;
+mod unused;
 mod value;
 mod world;
 
@@ -36,8 +40,10 @@ use crate::diag::{Diag, Span};
 use crate::ir::{Condition, Expr, ExprKind, LocalId};
 use crate::types::{KindHead, NodeRef, TypeDef, type_def};
 
+pub use bounds::Bounds;
 pub use entries::Entries;
 pub use env::{Checked, EnvKey, Held, evaluate, graph, says_state, show_let, target_name};
+pub use pieces::{parts, piece};
 pub use policy::PolicyRun;
 pub use questions::LinkVal;
 pub use show::quantity_text;
@@ -145,6 +151,10 @@ pub struct Eval<'db> {
     /// What is being evaluated, for the story of a circle.
     demands: Vec<(CellKey, Cx, Span)>,
     stopped: bool,
+    /// What of an environment is looked at, where that is not all.
+    bounds: Option<Bounds<'db>>,
+    /// How many steps and things made there may be now.
+    most: u64,
     /// The patterns that were asked of texts, read.
     patterns: FxHashMap<Arc<str>, Pattern>,
     /// The defaults of fields, as they are written.
@@ -198,6 +208,8 @@ impl<'db> Eval<'db> {
             calls: Vec::new(),
             demands: Vec::new(),
             stopped: false,
+            bounds: None,
+            most: u64::MAX,
             patterns: FxHashMap::default(),
             default_exprs: FxHashMap::default(),
             conditions: FxHashMap::default(),
@@ -262,6 +274,7 @@ impl<'db> Eval<'db> {
             self.error(cx, Diag::error("E0504", self.spot(cx, span), message));
             return Self::poison(cx, span);
         }
+        let lends = self.is_others(&key) && self.lend();
         self.set_cell(cx.world, key.clone(), Cell::Busy);
         self.depth += 1;
         self.demands.push((key.clone(), *cx, span));
@@ -270,6 +283,9 @@ impl<'db> Eval<'db> {
         self.demands.pop();
         self.depth -= 1;
         self.set_cell(cx.world, key, Cell::Done(value.clone()));
+        if lends {
+            self.lent();
+        }
         value
     }
 
@@ -282,6 +298,9 @@ impl<'db> Eval<'db> {
     /// A step is taken; `false` once there were too many.
     fn step(&mut self, cx: &Cx, span: Span) -> bool {
         self.steps += 1;
+        if self.steps + self.made > self.most {
+            self.give_up();
+        }
         let most = MAX_STEPS + STEPS_FOR_A_THING * self.made;
         if self.steps > most && !self.stopped {
             self.stopped = true;
@@ -439,7 +458,11 @@ impl<'db> Eval<'db> {
             None => {}
         }
         let told = self.diags.len();
+        let lends = self.lend();
         let value = self.eval(expr, cx, &None);
+        if lends {
+            self.lent();
+        }
         let same = expr.reads().is_nothing() && told == self.diags.len() && !value.is_poison();
         if let Some(w) = self.worlds.get_mut(cx.world) {
             w.defaults.insert(at, same.then(|| value.clone()));

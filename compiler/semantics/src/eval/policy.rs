@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::value::Kind;
-use super::{Cx, Data, Eval, InstId, Val, bind};
-use crate::app::app;
+use super::{Cx, Data, Eval, InstId, Val, World, bind};
+use crate::app::{policies, waived};
 use crate::check::lower;
 use crate::db::{Db, ItemId};
 use crate::diag::Diag;
@@ -66,10 +66,7 @@ fn requires_of(db: &dyn Db, kind: ItemId) -> Requires<'_> {
 impl<'db> Eval<'db> {
     /// The `require`s of kinds.
     pub(super) fn check_requires(&mut self, world: usize) {
-        let ids: Vec<InstId> = self
-            .world(world)
-            .map(|w| w.ids().collect())
-            .unwrap_or_default();
+        let ids: Vec<InstId> = self.world(world).map(World::ids).unwrap_or_default();
         let mut of_kind: FxHashMap<ItemId, Requires<'db>> = FxHashMap::default();
         for inst in ids {
             let Some(kind) = self.kind_of(inst) else {
@@ -194,21 +191,7 @@ impl<'db> Eval<'db> {
     /// each with of how many things it was asked and what came of it.
     pub(super) fn check_policies(&mut self, world: usize) -> Vec<PolicyRun> {
         let mut runs = Vec::new();
-        let app = app(self.db);
-        let mut policies = app.policies.clone();
-        for env in self
-            .world(world)
-            .map(|w| w.chain.clone())
-            .into_iter()
-            .flatten()
-        {
-            for policy in lower(self.db, env).env.iter().flat_map(|e| &e.policies) {
-                if !policies.contains(policy) {
-                    policies.push(*policy);
-                }
-            }
-        }
-        for policy in policies {
+        for policy in self.policies(world) {
             let Some(body) = lower(self.db, policy).policy.as_deref() else {
                 continue;
             };
@@ -221,13 +204,13 @@ impl<'db> Eval<'db> {
             };
             let before = self.diags.len();
             match body.params.as_slice() {
-                [] => run.count(self.hold(world, policy, body, None)),
+                [] if self.looks_once() => run.count(self.hold(world, policy, body, None)),
                 [(local, subject)] => {
                     for value in self.subjects(world, subject, policy) {
                         run.count(self.hold(world, policy, body, Some(&(*local, value))));
                     }
                 }
-                // That it speaks of several has been reported.
+                // It is asked elsewhere, or speaks of several, which has been reported.
                 _ => {}
             }
             run.diags.extend(self.diags.iter().skip(before).cloned());
@@ -236,9 +219,21 @@ impl<'db> Eval<'db> {
         runs
     }
 
+    /// The policies that hold in a world.
+    pub(super) fn policies(&self, world: usize) -> Vec<ItemId> {
+        let mut all = policies(self.db).clone();
+        let bodies = self.world(world).into_iter().flat_map(|w| &w.bodies);
+        for policy in bodies.flatten().flat_map(|body| &body.policies) {
+            if !all.contains(policy) {
+                all.push(*policy);
+            }
+        }
+        all
+    }
+
     /// Is a policy waived for a declaration or what it stands in, or for this environment?
     fn is_waived(&self, world: usize, policy: ItemId, path: Option<&str>) -> bool {
-        let waivers = app(self.db).waived.iter();
+        let waivers = waived(self.db).iter();
         let mut bodies = waivers.filter_map(|item| lower(self.db, *item).waive.as_ref());
         bodies.any(|waive| {
             if waive.policy != policy {
@@ -265,7 +260,10 @@ impl<'db> Eval<'db> {
         let origin = cx.origin(name_spot(self.db, policy).range);
         let node = |id| Val::new(Data::Node(id), origin.clone());
         match subject {
-            Subject::Environment => vec![Val::new(Data::Here(world), origin)],
+            Subject::Environment if self.looks_once() => {
+                vec![Val::new(Data::Here(world), origin)]
+            }
+            Subject::Environment => Vec::new(),
             Subject::Link => {
                 self.need_links(world);
                 let count = self.world(world).map_or(0, |w| w.links.len());
@@ -275,13 +273,14 @@ impl<'db> Eval<'db> {
             }
             Subject::Any => self
                 .world(world)
-                .map(|w| w.ids().map(node).collect())
+                .map(|w| w.ids().into_iter().map(node).collect())
                 .unwrap_or_default(),
             Subject::Kind(kind) => {
                 let Some(w) = self.world(world) else {
                     return Vec::new();
                 };
                 w.ids()
+                    .into_iter()
                     .filter(|id| {
                         w.instance(*id).is_some_and(|i| {
                             i.kind == *kind || kind_head(self.db, i.kind).parents.contains(kind)

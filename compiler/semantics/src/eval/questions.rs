@@ -29,7 +29,7 @@ pub struct LinkVal {
 impl<'db> Eval<'db> {
     /// Makes sure that the links of a world are known.
     pub fn need_links(&mut self, world: usize) {
-        if self.world(world).is_none_or(|w| w.linked) {
+        if self.give_up() || self.world(world).is_none_or(|w| w.linked) {
             return;
         }
         self.fill(world);

@@ -161,7 +161,7 @@ impl<'db> Eval<'db> {
         cx: &Cx,
         locals: &Locals<'db>,
     ) -> (Vec<Arc<str>>, String) {
-        if !found.is_empty() {
+        if !found.is_empty() || self.give_up() {
             return (found.to_vec(), String::new());
         }
         // Apart from the rest: what fails here is no error there, and what failed there before

@@ -1,22 +1,23 @@
 //! The declarations of an app in one environment, and what overrides their fields.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::overrides::{Overrides, assign_of};
 use super::value::{InstId, Kind, SiteKey, Val};
 use super::{Cell, CellKey, Cx, Data, Eval, Locals, bind};
 use crate::check::lower;
 use crate::db::ItemId;
 use crate::diag::{Diag, Span, Spot};
-use crate::ir::{Assign, DeclStmt, Expr, Reads, Step, Stmt};
+use crate::ir::{Assign, DeclStmt, EnvBody, Expr, Reads, Step, Stmt};
 use crate::names::DeclRef;
 use crate::types::{KindHead, NodeRef, kind_head};
 
 /// How many declarations an environment may have.
-const MAX_INSTANCES: usize = 100_000;
+pub(super) const MAX_INSTANCES: usize = 100_000;
 /// How deep kinds may stand in kinds.
 const MAX_NESTING: usize = 32;
 
@@ -39,6 +40,8 @@ pub struct Instance<'db> {
     pub parent: Option<InstId>,
     /// How many declarations that one stands in, itself counted.
     pub depth: usize,
+    /// Is it, with what it stands in, one of those that are looked at?
+    pub own: bool,
     /// The variables around it.
     pub locals: Locals<'db>,
 }
@@ -76,39 +79,6 @@ impl Assignment<'_> {
             kind: self.cx.kind,
         }
     }
-}
-
-/// An entry of a `set`, by the path of the declaration that it reaches.
-#[derive(Clone, Debug)]
-pub struct Override<'db> {
-    /// The entry.
-    pub assign: &'db Assign,
-    /// The environment.
-    pub env: ItemId,
-    /// Has it reached anything?
-    pub used: bool,
-}
-
-/// An entry of `omit`, by the path that it leaves out.
-#[derive(Clone, Copy, Debug)]
-pub struct Omitted {
-    /// The environment.
-    pub env: ItemId,
-    /// Where it stands there.
-    pub span: Span,
-    /// Has it left anything out?
-    pub used: bool,
-}
-
-/// An entry of `leave`, by the path of the declaration.
-#[derive(Clone, Debug)]
-pub struct Left {
-    /// The environment.
-    pub env: ItemId,
-    /// Where it stands there.
-    pub span: Span,
-    /// The field, and what is below it.
-    pub field: String,
 }
 
 /// The links of each declaration, by their numbers: those that begin at it and those that end
@@ -181,16 +151,14 @@ pub struct World<'db> {
     fields: Vec<Box<[Cell<'db>]>>,
     /// Whatever else is evaluated.
     cells: FxHashMap<CellKey, Cell<'db>>,
-    /// `set`, nearest environment first, by the path of the declaration.
-    pub sets: FxHashMap<String, Vec<Override<'db>>>,
-    /// `set` of the app's inputs, nearest first.
-    pub inputs: BTreeMap<Arc<str>, Vec<Override<'db>>>,
+    /// What each of its chain says.
+    pub bodies: Vec<Option<&'db EnvBody>>,
+    /// `set`, `omit` and `leave`.
+    pub overrides: Arc<Overrides>,
+    /// The entries of `omit` that have left something out, by their paths.
+    pub left_out: BTreeSet<String>,
     /// `each`, nearest first.
     pub each: Vec<(ItemId, &'db [Assign], ItemId)>,
-    /// Paths left out.
-    pub omitted: BTreeMap<String, Omitted>,
-    /// Fields that are left to somebody else, nearest environment first.
-    pub left: BTreeMap<String, Vec<Left>>,
     found: FxHashMap<(Option<InstId>, DeclRef), Rc<Members>>,
     expanded: FxHashMap<(Option<InstId>, ItemId), bool>,
     /// The links, once all is evaluated.
@@ -225,11 +193,10 @@ impl<'db> World<'db> {
             met: FxHashSet::default(),
             fields: Vec::new(),
             cells: FxHashMap::default(),
-            sets: FxHashMap::default(),
-            inputs: BTreeMap::new(),
+            bodies: Vec::new(),
+            overrides: Arc::default(),
+            left_out: BTreeSet::new(),
             each: Vec::new(),
-            omitted: BTreeMap::new(),
-            left: BTreeMap::new(),
             found: FxHashMap::default(),
             expanded: FxHashMap::default(),
             links: Vec::new(),
@@ -244,14 +211,13 @@ impl<'db> World<'db> {
         keys_of(&self.chain, &self.members, env)
     }
 
-    /// What leaves a declaration out: its own path, or that of its whole family.
-    pub fn omitted_by(&mut self, path: &str) -> Option<&mut Omitted> {
-        let family = path.strip_suffix(']').and_then(|p| p.rsplit_once('['));
-        let found = match family {
-            Some((family, _)) if !self.omitted.contains_key(path) => family,
-            _ => path,
-        };
-        self.omitted.get_mut(found)
+    /// Each environment of the chain with what it says, by its number there.
+    pub fn chained(&self) -> Vec<(u32, ItemId, &'db EnvBody)> {
+        let chain = self.chain.iter().zip(&self.bodies);
+        (0u32..)
+            .zip(chain)
+            .filter_map(|(link, (env, body))| Some((link, *env, (*body)?)))
+            .collect()
     }
 
     /// A declaration by its number.
@@ -278,6 +244,18 @@ impl<'db> World<'db> {
         }
         all.sort_unstable();
         all
+    }
+
+    /// What stands directly in a declaration, in the order in which it was found.
+    pub fn directly_inside(&self, inst: InstId) -> Vec<InstId> {
+        let children = self.children.get(inst.number as usize);
+        let children = children.into_iter().flatten();
+        children
+            .map(|number| InstId {
+                number: *number,
+                ..inst
+            })
+            .collect()
     }
 
     /// The state of a cell; `None` where it has none yet.
@@ -333,11 +311,13 @@ impl<'db> World<'db> {
         }
     }
 
-    /// Their numbers, in the order in which they were found.
-    pub fn ids(&self) -> impl Iterator<Item = InstId> + use<> {
+    /// The numbers of those that are looked at, in the order in which they were found.
+    pub fn ids(&self) -> Vec<InstId> {
         let world = self.number;
-        let count = u32::try_from(self.instances.len()).unwrap_or(u32::MAX);
-        (0..count).map(move |number| InstId { world, number })
+        let all = (0..).zip(&self.instances);
+        all.filter(|(_, instance)| instance.own)
+            .map(|(number, _)| InstId { world, number })
+            .collect()
     }
 }
 
@@ -382,7 +362,12 @@ impl<'db> Eval<'db> {
         }
         let stmts: &'db [Stmt] = &lower(self.db, item).contents;
         let cx = self.cx(world, owner, item);
+        let own = owner.map_or_else(|| self.looks_at(item), |owner| self.is_own(owner));
+        let lends = !own && self.lend();
         self.stmts(stmts, &cx, owner, &None);
+        if lends {
+            self.lent();
+        }
         if let Some(w) = self.worlds.get_mut(world) {
             w.expanded.insert(key, true);
         }
@@ -457,6 +442,9 @@ impl<'db> Eval<'db> {
             .and_then(|o| self.world(cx.world)?.instance(o))
             .cloned();
         let depth = parent.as_ref().map_or(0, |p| p.depth + 1);
+        let own = parent
+            .as_ref()
+            .map_or_else(|| self.looks_at(cx.item), |p| p.own);
         let mut tokens = parent.as_ref().map_or_else(Vec::new, |p| p.tokens.clone());
         let mut path = parent.map_or_else(String::new, |p| format!("{}.", p.path));
         let path = &mut path;
@@ -473,9 +461,9 @@ impl<'db> Eval<'db> {
             return;
         }
         if let Some(w) = self.worlds.get_mut(cx.world)
-            && let Some(entry) = w.omitted_by(path)
+            && let Some((entry, _)) = w.overrides.omitted_by(path)
         {
-            entry.used = true;
+            w.left_out.insert(entry.clone());
             return;
         }
         let instance = Instance {
@@ -487,6 +475,7 @@ impl<'db> Eval<'db> {
             decl,
             parent: owner,
             depth,
+            own,
             locals: locals.clone(),
         };
         self.add_instance(instance, key, cx, decl);
@@ -509,6 +498,10 @@ impl<'db> Eval<'db> {
             });
         let spot = self.spot(cx, decl.name_span);
         if let Some(first) = first {
+            // Which of them is the first is known of the whole.
+            if self.give_up() {
+                return;
+            }
             let message = format!("there are two declarations `{path}`");
             let mut diag = Diag::error("E0507", spot, message);
             if first != spot {
@@ -594,16 +587,19 @@ impl<'db> Eval<'db> {
         name: &Arc<str>,
         found: &mut Vec<Assignment<'db>>,
     ) {
-        let Some(w) = self.worlds.get_mut(world) else {
+        let Some(w) = self.world(world) else {
             return;
         };
-        for entry in w.sets.get_mut(&*instance.path).into_iter().flatten() {
-            entry.used = true;
-            if let Some(path) = field_steps(entry.assign, name) {
+        let entries = w.overrides.sets.get(&*instance.path);
+        for entry in entries.into_iter().flatten() {
+            let Some(assign) = assign_of(&w.bodies, entry) else {
+                continue;
+            };
+            if let Some(path) = field_steps(assign, name) {
                 found.push(Assignment {
                     path,
-                    value: &entry.assign.value,
-                    in_map: entry.assign.in_map,
+                    value: &assign.value,
+                    in_map: assign.in_map,
                     cx: Cx {
                         world,
                         item: entry.env,
@@ -663,15 +659,14 @@ impl<'db> Eval<'db> {
         item: ItemId,
         name: &Arc<str>,
     ) -> Val<'db> {
-        let Some(w) = self.worlds.get_mut(cx.world) else {
+        let Some(w) = self.world(cx.world) else {
             return Self::poison(cx, span);
         };
         let env = w.env;
-        let mut entries = Vec::new();
-        for entry in w.inputs.get_mut(name).into_iter().flatten() {
-            entry.used = true;
-            entries.push((entry.assign, entry.env));
-        }
+        let set = w.overrides.inputs.get(name).into_iter().flatten();
+        let entries: Vec<(&'db Assign, ItemId)> = set
+            .filter_map(|entry| Some((assign_of(&w.bodies, entry)?, entry.env)))
+            .collect();
         let keys: Vec<Locals<'db>> = entries.iter().map(|(_, env)| w.keys_of(*env)).collect();
         let head = crate::types::app_head(self.db, item);
         let default = head

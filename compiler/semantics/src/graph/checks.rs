@@ -4,18 +4,54 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use salsa::plumbing::AsId as _;
 
 use super::links::nodes;
 use crate::check::lower;
 use crate::db::{Db, ItemId};
 use crate::diag::Diag;
-use crate::eval::{Cx, Data, Eval, InstId, Kind, Val};
+use crate::eval::{Cx, Data, Eval, InstId, Kind, Val, World};
 use crate::types::kind_head;
 
 /// Two declarations of one kind may not have one external name.
 pub(super) fn names_collide(eval: &mut Eval<'_>, world: usize) {
-    let mut seen: FxHashMap<(u64, Arc<str>), InstId> = FxHashMap::default();
+    let mut seen: FxHashMap<(ItemId, Arc<str>), InstId> = FxHashMap::default();
+    for (inst, kind, name) in names(eval, world) {
+        let Some(first) = seen.get(&(kind, name.clone())).copied() else {
+            seen.insert((kind, name), inst);
+            continue;
+        };
+        let Some(instance) = eval.world(world).and_then(|w| w.instance(inst)).cloned() else {
+            continue;
+        };
+        let cx = Cx {
+            world,
+            item: instance.item,
+            inst: instance.parent,
+            kind: Kind::Declared,
+        };
+        let other = eval.world(world).and_then(|w| w.instance(first)).cloned();
+        let other_path = other.as_ref().map_or("", |o| o.path.as_ref()).to_owned();
+        let message = format!(
+            "`{}` and `{other_path}` have the same external name, `{name}`",
+            instance.path
+        );
+        let spot = eval.spot(&cx, instance.decl.name_span);
+        let mut diag =
+            Diag::error("E0507", spot, message).help("give one of them another: `name = \"…\"`");
+        if let Some(other) = other {
+            let there = crate::diag::Spot {
+                item: other.item,
+                range: other.decl.name_span,
+            };
+            diag = diag.related(there, "the other one");
+        }
+        eval.error(&cx, diag);
+    }
+}
+
+/// The declarations with an external name, their kinds and these. What has an empty one is told.
+pub(super) fn names(eval: &mut Eval<'_>, world: usize) -> Vec<(InstId, ItemId, Arc<str>)> {
+    let mut all = Vec::new();
     let field = Arc::from("name");
     for inst in nodes(eval, world) {
         let Some(instance) = eval.world(world).and_then(|w| w.instance(inst)).cloned() else {
@@ -36,31 +72,9 @@ pub(super) fn names_collide(eval: &mut Eval<'_>, world: usize) {
             eval.error(&cx, Diag::error("E0507", spot, message));
             continue;
         }
-        let key = (instance.kind.as_id().as_bits(), name.clone());
-        match seen.get(&key) {
-            Some(first) => {
-                let other = eval.world(world).and_then(|w| w.instance(*first)).cloned();
-                let other_path = other.as_ref().map_or("", |o| o.path.as_ref()).to_owned();
-                let message = format!(
-                    "`{}` and `{other_path}` have the same external name, `{name}`",
-                    instance.path
-                );
-                let mut diag = Diag::error("E0507", spot, message)
-                    .help("give one of them another: `name = \"…\"`");
-                if let Some(other) = other {
-                    let there = crate::diag::Spot {
-                        item: other.item,
-                        range: other.decl.name_span,
-                    };
-                    diag = diag.related(there, "the other one");
-                }
-                eval.error(&cx, diag);
-            }
-            None => {
-                seen.insert(key, inst);
-            }
-        }
+        all.push((inst, instance.kind, name));
     }
+    all
 }
 
 /// The `let` of a kind that lists what one declaration has for itself alone: of two declarations of
@@ -69,64 +83,71 @@ const CLAIMS: &str = "claims";
 
 /// No two declarations may claim the same.
 pub(super) fn claims_collide(eval: &mut Eval<'_>, world: usize) {
-    let mut seen: FxHashMap<(u64, Arc<str>), InstId> = FxHashMap::default();
+    let mut seen: FxHashMap<(ItemId, Arc<str>), InstId> = FxHashMap::default();
+    for (inst, kind, claim) in claims(eval, world) {
+        let Some(first) = seen.insert((kind, claim.clone()), inst) else {
+            continue;
+        };
+        let instance = |inst| eval.world(world).and_then(|w| w.instance(inst)).cloned();
+        let (Some(instance), Some(other)) = (instance(inst), instance(first)) else {
+            continue;
+        };
+        let cx = Cx {
+            world,
+            item: instance.item,
+            inst: instance.parent,
+            kind: Kind::Declared,
+        };
+        let message = if first == inst {
+            format!("`{}` has `{claim}` twice", instance.path)
+        } else {
+            format!(
+                "`{claim}` is that of two `{}`s: `{}` and `{}`",
+                kind.name(eval.db),
+                other.path,
+                instance.path
+            )
+        };
+        let there = crate::diag::Spot {
+            item: other.item,
+            range: other.decl.name_span,
+        };
+        let spot = eval.spot(&cx, instance.decl.name_span);
+        let diag = Diag::error("E0516", spot, message);
+        let diag = if first == inst {
+            diag
+        } else {
+            diag.related(there, "the other one")
+        };
+        eval.error(&cx, diag);
+    }
+}
+
+/// What declarations claim, with their kinds, in their order.
+pub(super) fn claims(eval: &mut Eval<'_>, world: usize) -> Vec<(InstId, ItemId, Arc<str>)> {
+    let mut all = Vec::new();
     let claims_of = Arc::from(CLAIMS);
-    let all: Vec<InstId> = eval
-        .world(world)
-        .map(|w| w.ids().collect())
-        .unwrap_or_default();
-    for inst in all {
+    for inst in eval.world(world).map(World::ids).unwrap_or_default() {
         let Some(instance) = eval.world(world).and_then(|w| w.instance(inst)).cloned() else {
             continue;
         };
         if !lower(eval.db, instance.kind).lets.contains_key(CLAIMS) {
             continue;
         }
-        let span = instance.decl.name_span;
         let within = Cx {
             world,
             item: instance.item,
             inst: Some(inst),
             kind: Kind::Declared,
         };
-        let claims = eval.kind_let(&claims_of, &within, span);
+        let claims = eval.kind_let(&claims_of, &within, instance.decl.name_span);
         let Data::List(claims) = claims.data else {
             continue;
         };
-        for claim in claims.iter().filter_map(Val::text) {
-            let key = (instance.kind.as_id().as_bits(), claim.clone());
-            let Some(first) = seen.insert(key, inst) else {
-                continue;
-            };
-            let Some(other) = eval.world(world).and_then(|w| w.instance(first)).cloned() else {
-                continue;
-            };
-            let cx = Cx {
-                inst: instance.parent,
-                ..within
-            };
-            let kind = instance.kind.name(eval.db);
-            let message = if first == inst {
-                format!("`{}` has `{claim}` twice", instance.path)
-            } else {
-                format!(
-                    "`{claim}` is that of two `{kind}`s: `{}` and `{}`",
-                    other.path, instance.path
-                )
-            };
-            let there = crate::diag::Spot {
-                item: other.item,
-                range: other.decl.name_span,
-            };
-            let diag = Diag::error("E0516", eval.spot(&cx, span), message);
-            let diag = if first == inst {
-                diag
-            } else {
-                diag.related(there, "the other one")
-            };
-            eval.error(&cx, diag);
-        }
+        let claims = claims.iter().filter_map(Val::text);
+        all.extend(claims.map(|claim| (inst, instance.kind, claim)));
     }
+    all
 }
 
 /// What a target refuses, why, and what it offers instead.

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use salsa::plumbing::AsId as _;
 
 use super::links::nodes;
+use super::piece::{path, reached};
 use crate::check::lower;
 use crate::db::ItemId;
 use crate::diag::{Diag, Spot};
-use crate::eval::{Cx, Data, Eval, InstId, Kind, Val};
+use crate::eval::{Cx, Data, Eval, InstId, Kind, LinkVal, Val};
 use crate::types::{Ty, kind_head};
 
 /// The `let` of a kind that says what its declarations are known as.
@@ -48,23 +49,16 @@ pub(super) fn literal_hosts(eval: &mut Eval<'_>, world: usize) {
     let mut environments: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
     let mut suspects = Vec::new();
     for inst in all {
-        let Some(kind) = eval.kind_of(inst) else {
-            continue;
-        };
-        let holds_text = environments
-            .entry(kind.as_id().as_bits())
-            .or_insert_with(|| environment_fields(eval, kind));
-        for number in holds_text.iter() {
-            let Some(value) = field_of(eval, world, inst, *number) else {
-                continue;
-            };
-            literals(&value, &known, |value, host, to| {
-                suspects.push(Suspect {
-                    from: inst,
-                    value,
-                    host,
-                    to,
-                });
+        for value in environment_values(eval, world, inst, &mut environments) {
+            literals(&value, |value, host| {
+                if let Some(to) = known.get(&host).copied() {
+                    suspects.push(Suspect {
+                        from: inst,
+                        value: value.clone(),
+                        host,
+                        to,
+                    });
+                }
             });
         }
     }
@@ -149,23 +143,96 @@ fn field_of<'db>(
     Some(eval.field_at(&cx, span, inst, number))
 }
 
-fn literals<'db>(
-    value: &Val<'db>,
-    known: &BTreeMap<String, InstId>,
-    mut found: impl FnMut(Val<'db>, String, InstId),
-) {
+/// The addresses that are written out in an environment.
+fn literals<'db>(value: &Val<'db>, mut found: impl FnMut(&Val<'db>, String)) {
     let Data::Map(entries) = &value.data else {
         return;
     };
     for (_, value) in entries.iter() {
         let Some(text) = value.text() else { continue };
-        let Some(host) = host_of(&text).map(str::to_lowercase) else {
-            continue;
-        };
-        if let Some(to) = known.get(&host) {
-            found(value.clone(), host, *to);
+        if let Some(host) = host_of(&text).map(str::to_lowercase) {
+            found(value, host);
         }
     }
+}
+
+/// What the declarations of a piece are known as, and the addresses that they write out.
+#[derive(Clone, PartialEq, Eq, Debug, Default, salsa::SalsaValue)]
+pub(super) struct Addresses {
+    /// Hosts, and the paths of the declarations that are known as these.
+    pub known: Vec<(String, Arc<str>)>,
+    /// Those written out.
+    pub asked: Vec<Asked>,
+}
+
+/// An address that is written out by one that does not refer to what is everywhere.
+#[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
+pub(super) struct Asked {
+    /// Its host.
+    pub host: String,
+    /// The paths of the declaration and of those that it refers to.
+    pub permitted: BTreeSet<Arc<str>>,
+}
+
+/// Those of a piece whose links are these.
+pub(super) fn addresses(
+    eval: &mut Eval<'_>,
+    world: usize,
+    all: &[InstId],
+    links: &[LinkVal],
+) -> Addresses {
+    let mut addresses = Addresses::default();
+    let said = Arc::from(KNOWN_AS);
+    for inst in all {
+        for host in known_as(eval, world, *inst, &said) {
+            addresses.known.push((host, path(eval, *inst)));
+        }
+    }
+    let reached = reached(links);
+    let mut environments: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
+    for inst in all {
+        let mut hosts = Vec::new();
+        for value in environment_values(eval, world, *inst, &mut environments) {
+            literals(&value, |_, host| hosts.push(host));
+        }
+        if hosts.is_empty() {
+            continue;
+        }
+        let to = reached.get(inst).map(Vec::as_slice).unwrap_or_default();
+        let everywhere = |to: &InstId, eval: &mut Eval<'_>| {
+            let hosts = known_as(eval, world, *to, &said);
+            hosts.iter().any(|host| host == "*")
+        };
+        if to.iter().any(|to| everywhere(to, eval)) {
+            continue;
+        }
+        let to = to.iter().chain([inst]);
+        let permitted: BTreeSet<Arc<str>> = to.map(|to| path(eval, *to)).collect();
+        addresses.asked.extend(hosts.into_iter().map(|host| Asked {
+            host,
+            permitted: permitted.clone(),
+        }));
+    }
+    addresses
+}
+
+/// The environments of a declaration. What fields of a kind hold one is looked up once.
+fn environment_values<'db>(
+    eval: &mut Eval<'db>,
+    world: usize,
+    inst: InstId,
+    known: &mut BTreeMap<u64, Vec<u32>>,
+) -> Vec<Val<'db>> {
+    let Some(kind) = eval.kind_of(inst) else {
+        return Vec::new();
+    };
+    let fields = known
+        .entry(kind.as_id().as_bits())
+        .or_insert_with(|| environment_fields(eval, kind));
+    fields
+        .iter()
+        .filter_map(|number| field_of(eval, world, inst, *number))
+        .collect()
 }
 
 /// The host of an address: of `https://user@api.example.com:443/v1`, of `db:5432`, of

@@ -139,7 +139,9 @@ pub(super) fn nodes(eval: &Eval<'_>, world: usize) -> Vec<InstId> {
     let Some(w) = eval.world(world) else {
         return Vec::new();
     };
-    w.ids().filter(|id| is_external(w, *id)).collect()
+    let mut ids = w.ids();
+    ids.retain(|id| is_external(w, *id));
+    ids
 }
 
 fn is_external(world: &World<'_>, inst: InstId) -> bool {

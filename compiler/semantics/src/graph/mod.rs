@@ -4,6 +4,7 @@ mod checks;
 mod foreign;
 mod hosts;
 mod links;
+mod piece;
 mod place;
 mod value;
 
@@ -28,6 +29,7 @@ use checks::{Refusal, claims_collide, names_collide, refusals, supported};
 pub use links::link_vals;
 pub use links::within;
 use links::{field_of, nodes, ordered};
+pub use piece::{Found, inspect_piece};
 use place::Placed;
 
 /// The only field of a kind that the language itself gives a meaning: what it waits for.
@@ -341,7 +343,11 @@ impl Build {
         let path = eval.path(inst);
         let world = eval.world(inst.world);
         let mut left = BTreeMap::new();
-        for entry in world.and_then(|w| w.left.get(path)).into_iter().flatten() {
+        for entry in world
+            .and_then(|w| w.overrides.left.get(path))
+            .into_iter()
+            .flatten()
+        {
             // The nearest environment is the one that is spoken of.
             left.entry(FieldPath::new(&entry.field)).or_insert_with(|| {
                 self.single(SiteKey {

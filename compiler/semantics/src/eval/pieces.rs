@@ -1,0 +1,314 @@
+//! An environment piece by piece: the declarations of a few items at a time, each piece evaluated by
+//! itself and remembered, and put together in the end.
+//!
+//! An edit in a declaration then costs its own piece and those that read what changed, and the pieces
+//! are evaluated on as many threads as there are. What a piece reads of others it evaluates for
+//! itself (`bounds.rs`); what is wrong there is told by all who come upon it, and counts once.
+//!
+//! A piece says what is wrong in it, and what it has that could clash with what others have. Whatever
+//! only the whole can tell (a clash, a circle, a path that reaches nothing, too much of something,
+//! policies that ask for links, other environments) is left to the evaluation of the whole, which is
+//! what [`super::evaluate`] falls back to. So both say the same, by construction.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::env::Checked;
+use super::overrides::{Opened, Overrides, opened};
+use super::policy::PolicyRun;
+use super::world::MAX_INSTANCES;
+use super::{Bounds, EnvKey, Eval, MAX_MADE, MAX_STEPS, STEPS_FOR_A_THING};
+use crate::app::{holders, part_of};
+use crate::check::{final_name, renames};
+use crate::db::{Db, ItemId, SourceFile};
+use crate::diag::{Diag, Span};
+use crate::graph::Found;
+
+/// How many items of a file make a piece.
+const ITEMS: usize = 100;
+
+/// What is known of a piece of an environment.
+#[derive(Clone, PartialEq, Eq, Debug, Default, salsa::SalsaValue)]
+pub struct Piece {
+    /// What is wrong, but for policies.
+    diags: Vec<Diag>,
+    /// What came of the policies.
+    runs: Vec<PolicyRun>,
+    /// The paths of its outermost declarations.
+    roots: Vec<Arc<str>>,
+    /// How many declarations it has.
+    declarations: usize,
+    /// How many of the paths in the environment's own `set` it has, and how many of those in its `leave`.
+    set: usize,
+    left: usize,
+    /// Which entries of `omit` left something out.
+    left_out: BTreeSet<String>,
+    /// Which names of renames are there.
+    renamed: BTreeSet<Arc<str>>,
+    /// What may clash with what others have.
+    found: Found,
+    /// How many steps it took, those for others counted.
+    steps: u64,
+    /// How much it made, and how much of that is its own.
+    made: u64,
+    made_own: u64,
+}
+
+/// The pieces of an environment; none where it is looked at as a whole.
+pub fn parts(db: &dyn Db, key: EnvKey) -> Vec<(SourceFile, u32)> {
+    let all: Vec<(SourceFile, u32)> = holders(db)
+        .iter()
+        .flat_map(|(file, count)| {
+            let count = u32::try_from(count.div_ceil(ITEMS)).unwrap_or(u32::MAX);
+            (0..count).map(|number| (*file, number))
+        })
+        .collect();
+    if all.len() < 2 || opened(db, key).is_none() {
+        return Vec::new();
+    }
+    all
+}
+
+/// The piece of that number of what a file declares. `None` where it cannot be told by itself.
+#[salsa::tracked]
+pub fn piece(db: &dyn Db, key: EnvKey, file: SourceFile, number: u32) -> Option<Box<Piece>> {
+    let contents = &part_of(db, file).contents;
+    let own = contents.chunks(ITEMS).nth(number as usize)?;
+    evaluated(db, key, Bounds::of(own))
+}
+
+/// What there is once in an environment.
+#[salsa::tracked]
+fn once(db: &dyn Db, key: EnvKey) -> Option<Box<Piece>> {
+    evaluated(db, key, Bounds::once())
+}
+
+fn evaluated<'db>(db: &'db dyn Db, key: EnvKey, bounds: Bounds<'db>) -> Option<Box<Piece>> {
+    let Opened { overrides, .. } = opened(db, key).as_ref()?;
+    let mut eval = Eval::bounded(db, bounds);
+    let world = eval.open_with(key.item(db), key.keys(db), overrides)?;
+    eval.fill(world);
+    eval.check_requires(world);
+    let found = crate::graph::inspect_piece(&mut eval, world);
+    let told = eval.diags.len();
+    let runs = eval.check_policies(world);
+    // What they came upon is in their runs.
+    eval.diags.truncate(told);
+    eval.check_left_here(world);
+    if eval.has_given_up() {
+        return None;
+    }
+    let (steps, made) = eval.taken();
+    let made_own = eval.made_own();
+    let diags = std::mem::take(&mut eval.diags);
+    let w = eval.world(world)?;
+    let mut piece = Piece {
+        diags,
+        runs,
+        found,
+        steps,
+        made,
+        made_own,
+        left_out: w.left_out.clone(),
+        ..Piece::default()
+    };
+    let names: BTreeSet<Arc<str>> = renames(db)
+        .iter()
+        .flat_map(|rename| [rename.from.clone(), final_name(renames(db), &rename.to)])
+        .collect();
+    for instance in w.ids().into_iter().filter_map(|id| w.instance(id)) {
+        let path = &instance.path;
+        piece.declarations += 1;
+        if instance.parent.is_none() {
+            piece.roots.push(path.clone());
+        }
+        piece.set += usize::from(sets_own(overrides, w.env, path));
+        piece.left += usize::from(leaves_own(overrides, w.env, path));
+        if !names.is_empty() {
+            let key = instance
+                .tokens
+                .last()
+                .filter(|_| instance.decl.key.is_some());
+            let family = key.and_then(|key| path.strip_suffix(&format!("[{key}]")));
+            let said = [Some(path.as_ref()), family];
+            let there = said
+                .into_iter()
+                .flatten()
+                .filter_map(|name| names.get(name));
+            piece.renamed.extend(there.cloned());
+        }
+    }
+    Some(Box::new(piece))
+}
+
+/// Does the environment itself set something at a path?
+fn sets_own(overrides: &Overrides, env: ItemId, path: &str) -> bool {
+    let entries = overrides.sets.get(path).into_iter().flatten();
+    entries.into_iter().any(|entry| entry.env == env)
+}
+
+/// Does the environment itself leave something at a path to somebody else?
+fn leaves_own(overrides: &Overrides, env: ItemId, path: &str) -> bool {
+    let entries = overrides.left.get(path).into_iter().flatten();
+    entries.into_iter().any(|entry| entry.env == env)
+}
+
+/// What can be told of an environment from its pieces. `None` where only the whole can tell.
+pub fn joined(db: &dyn Db, key: EnvKey) -> Option<Checked> {
+    let parts = parts(db, key);
+    if parts.is_empty() {
+        return None;
+    }
+    let opened = opened(db, key).as_ref()?;
+    let mut pieces: Vec<&Piece> = vec![once(db, key).as_deref()?];
+    for (file, number) in parts {
+        pieces.push(piece(db, key, file, number).as_deref()?);
+    }
+    within_limits(opened, &pieces)?;
+    let told = Told::of(&pieces)?;
+    no_clash(&pieces)?;
+    nothing_missing(db, key, &opened.overrides, &pieces, &told)?;
+    Some(Checked {
+        diags: told.diags,
+        holds: Vec::new(),
+        policies: told.runs,
+    })
+}
+
+/// What each piece does for others is done once by the whole: it takes no more than all of them.
+fn within_limits(opened: &Opened, pieces: &[&Piece]) -> Option<()> {
+    let steps = opened.steps + pieces.iter().map(|p| p.steps).sum::<u64>();
+    let made = opened.made + pieces.iter().map(|p| p.made).sum::<u64>();
+    let own: u64 = pieces.iter().map(|p| p.made_own).sum();
+    let declarations: usize = pieces.iter().map(|p| p.declarations).sum();
+    let fits = steps <= MAX_STEPS + STEPS_FOR_A_THING * own
+        && made <= MAX_MADE
+        && declarations <= MAX_INSTANCES;
+    fits.then_some(())
+}
+
+/// What is wrong, each thing once.
+#[derive(Default)]
+struct Told {
+    diags: Vec<Diag>,
+    runs: Vec<PolicyRun>,
+    seen: FxHashMap<(&'static str, ItemId, Span, String), usize>,
+}
+
+impl Told {
+    fn of(pieces: &[&Piece]) -> Option<Self> {
+        let mut told = Self::default();
+        for diag in pieces.iter().flat_map(|piece| &piece.diags) {
+            told.add(diag)?;
+        }
+        let runs = pieces.first().map_or(0, |piece| piece.runs.len());
+        for number in 0..runs {
+            let each: Option<Vec<&PolicyRun>> =
+                pieces.iter().map(|piece| piece.runs.get(number)).collect();
+            let each = each?;
+            let mut sum = PolicyRun {
+                asked: 0,
+                waived: 0,
+                broken: 0,
+                diags: Vec::new(),
+                policy: each.first()?.policy,
+            };
+            for run in each {
+                sum.asked += run.asked;
+                sum.waived += run.waived;
+                sum.broken += run.broken;
+                for diag in &run.diags {
+                    if told.add(diag)? {
+                        sum.diags.push(diag.clone());
+                    }
+                }
+            }
+            told.runs.push(sum);
+        }
+        Some(told)
+    }
+
+    /// Was it not told yet? `None` where something else was told of it: which comes first, the
+    /// whole knows.
+    fn add(&mut self, diag: &Diag) -> Option<bool> {
+        let spot = diag.spot();
+        let key = (
+            diag.code(),
+            spot.item,
+            spot.range,
+            diag.message().to_owned(),
+        );
+        let next = self.diags.len();
+        let first = *self.seen.entry(key).or_insert(next);
+        if first == next {
+            self.diags.push(diag.clone());
+            return Some(true);
+        }
+        (self.diags.get(first) == Some(diag)).then_some(false)
+    }
+}
+
+/// No two declarations have one path, one name or one claim, no address is that of a declaration that
+/// is not referred to, and no order goes in a circle.
+fn no_clash(pieces: &[&Piece]) -> Option<()> {
+    let mut roots: FxHashSet<&str> = FxHashSet::default();
+    let mut names: FxHashSet<(ItemId, &str)> = FxHashSet::default();
+    let mut claims: FxHashSet<(ItemId, &str)> = FxHashSet::default();
+    for piece in pieces {
+        let differ = piece.roots.iter().all(|path| roots.insert(path))
+            && piece.found.names.iter().all(|(k, n)| names.insert((*k, n)))
+            && piece
+                .found
+                .claims
+                .iter()
+                .all(|(k, c)| claims.insert((*k, c)));
+        if !differ {
+            return None;
+        }
+    }
+    let found: Vec<&Found> = pieces.iter().map(|piece| &piece.found).collect();
+    (Found::no_address_is_others(&found) && Found::is_ordered(&found)).then_some(())
+}
+
+/// What the environment says of declarations is said of some that are there, and what was renamed
+/// is not there under its old name too.
+fn nothing_missing(
+    db: &dyn Db,
+    key: EnvKey,
+    overrides: &Overrides,
+    pieces: &[&Piece],
+    told: &Told,
+) -> Option<()> {
+    let all: BTreeSet<&str> = pieces
+        .iter()
+        .flat_map(|piece| &piece.renamed)
+        .map(AsRef::as_ref)
+        .collect();
+    let renames = renames(db);
+    let twice = renames.iter().any(|rename| {
+        let to = final_name(renames, &rename.to);
+        all.contains(rename.from.as_ref()) && all.contains(to.as_ref())
+    });
+    if twice {
+        return None;
+    }
+    // Something that could not be made may be what is missing: that has been told.
+    if !told.diags.is_empty() {
+        return Some(());
+    }
+    let env = key.item(db);
+    let paths = overrides.sets.keys();
+    let set = paths.filter(|path| sets_own(overrides, env, path)).count();
+    let paths = overrides.left.keys();
+    let left = paths
+        .filter(|path| leaves_own(overrides, env, path))
+        .count();
+    let omitted = overrides.omitted.iter().filter(|(_, o)| o.env == env);
+    let mut omitted = omitted.map(|(path, _)| path);
+    let reached = pieces.iter().map(|piece| piece.set).sum::<usize>() == set
+        && pieces.iter().map(|piece| piece.left).sum::<usize>() == left
+        && omitted.all(|path| pieces.iter().any(|piece| piece.left_out.contains(path)));
+    reached.then_some(())
+}
