@@ -292,6 +292,24 @@ fn a_rename_is_a_move() {
 }
 
 #[test]
+fn what_became_a_part_of_what_has_its_name_now_is_moved_into_it() {
+    run(async {
+        let bench = Bench::new();
+        bench.up("store db size=1GiB").await;
+        // A kind that is made of others stands around it now, and runs nowhere.
+        let within = "store db.main size=1GiB name=db\nmoved db to db.main";
+        bench.log();
+        let plan = bench.plan(within).await.unwrap();
+        assert_eq!(steps(&plan), [""; 0]);
+        assert!(bench.apply(&plan).await.unwrap().is_complete());
+        assert_eq!(bench.log(), [""; 0]);
+        // And not once more, into a part of the part.
+        let again = bench.plan(within).await.unwrap();
+        assert!(again.is_empty(), "{:#?}", again.changes);
+    });
+}
+
+#[test]
 fn what_runs_with_something_that_is_another_by_now_is_started_anew() {
     run(async {
         let bench = Bench::new();
