@@ -398,6 +398,31 @@ pub struct OpContext {
     pub stop: Interrupts,
     /// Takes what is worth showing while it runs.
     pub progress: ProgressSink,
+    /// Its turn among those that ask the target for something at once. It is given on when all is
+    /// asked for, and the thing is only waited for until it works.
+    pub turn: Turn,
+}
+
+/// The turn of an operation; cheap to clone. Only so many have theirs at once: one that is not given on
+/// ends with its operation.
+#[derive(Clone)]
+pub struct Turn(Arc<dyn Fn() + Send + Sync>);
+
+impl Turn {
+    /// One that calls `given` when it is given on.
+    pub fn new(given: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(given))
+    }
+
+    /// One that nobody waits for.
+    pub fn none() -> Self {
+        Self::new(|| {})
+    }
+
+    /// Another may have it: from now on the target is hardly asked for anything.
+    pub fn give_on(&self) {
+        (self.0)();
+    }
 }
 
 /// Takes progress of one operation; cheap to clone and to call.

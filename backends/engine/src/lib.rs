@@ -78,9 +78,12 @@
 //!     `schema::every_documented_field_is_one_that_plans_have`,
 //!     `markdown::a_comment_fits_however_large_the_plan_is`.
 //! 11. *Reads in bulk, writes in parallel*: `engine.rs` and `run.rs`; as many at once as the
-//!     target bears (`pace.rs`), and what begins or ends together shares one write of the journal.
+//!     target bears (`pace.rs`), where what only waits for its thing to work gives its [`Turn`] on.
+//!     What ends while the journal is written, and what may begin then, share the next write of it.
 //!     Tests: `plans::what_is_there_is_read_in_one_go`,
-//!     `runs::as_many_run_at_once_as_the_target_bears`, `runs::at_most_so_many_run_at_once`.
+//!     `runs::as_many_run_at_once_as_the_target_bears`, `runs::at_most_so_many_run_at_once`,
+//!     `runs::what_only_waits_holds_up_nothing_that_is_to_be_sent`,
+//!     `runs::what_ends_while_the_journal_is_written_shares_the_next_write`.
 //! 12. *Interrupts*: [`Interrupts`]. Before the first operation one interrupt ends whatever is waited
 //!     for, and an operation that has changed nothing yet may end by it too
 //!     ([`OpErrorKind::Interrupted`]). Tests: `runs::the_first_interrupt_lets_what_runs_end`,
@@ -160,7 +163,7 @@ pub use backend::{
     Backend, BackendError, Changed, Done, Facts, Health, HeldField, Inspect, LogLine, LogQuery,
     Lowered, Made, NodeStatus, Note, NoteKind, Observation, Observed, OpContext, OpError,
     OpErrorKind, Present, Problem, Progress, ProgressSink, Recalled, Refusal, RunState, SecretInfo,
-    SecretReturn, SecretStore, SecretValue,
+    SecretReturn, SecretStore, SecretValue, Turn,
 };
 pub use engine::Engine;
 pub use error::{EngineError, StateError};

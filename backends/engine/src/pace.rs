@@ -21,7 +21,13 @@ pub(crate) struct Pace {
     /// Calls up to this number were begun in a window that has been halved since.
     heeded: u64,
     under_way: BTreeMap<OpId, u64>,
+    /// Those that asked their target for all that they want, and wait until it works.
+    waiting: BTreeMap<OpId, u64>,
 }
+
+/// How many may wait for each that is under way. What waits costs little, and still its time runs: a
+/// target that takes up so much at once gets no more until it has.
+const WAITING: usize = 16;
 
 impl Pace {
     /// A window of `most`, which it never exceeds.
@@ -34,17 +40,21 @@ impl Pace {
             begun: 0,
             heeded: 0,
             under_way: BTreeMap::new(),
+            waiting: BTreeMap::new(),
         }
     }
 
     /// How many more may be begun now.
     pub(crate) fn room(&self) -> usize {
-        self.window.saturating_sub(self.under_way.len())
+        let waiting = (self.most * WAITING).saturating_sub(self.waiting.len());
+        self.window
+            .min(waiting)
+            .saturating_sub(self.under_way.len())
     }
 
     /// Whether a call for that operation is under way.
     pub(crate) fn is_under_way(&self, id: OpId) -> bool {
-        self.under_way.contains_key(&id)
+        self.under_way.contains_key(&id) || self.waiting.contains_key(&id)
     }
 
     /// A call is begun.
@@ -53,9 +63,22 @@ impl Pace {
         self.under_way.insert(id, self.begun);
     }
 
+    /// A call only waits from now on.
+    pub(crate) fn waits(&mut self, id: OpId) {
+        if let Some(number) = self.under_way.remove(&id) {
+            self.waiting.insert(id, number);
+        }
+    }
+
+    fn remove(&mut self, id: OpId) -> Option<u64> {
+        self.under_way
+            .remove(&id)
+            .or_else(|| self.waiting.remove(&id))
+    }
+
     /// A call ended, and its target did not complain of too many.
     pub(crate) fn ended(&mut self, id: OpId) {
-        self.under_way.remove(&id);
+        self.remove(id);
         self.well += 1;
         if self.well >= self.window && self.window < self.most {
             self.window += 1;
@@ -65,7 +88,7 @@ impl Pace {
 
     /// The target asked to be called less.
     pub(crate) fn throttled(&mut self, id: OpId) {
-        let Some(number) = self.under_way.remove(&id) else {
+        let Some(number) = self.remove(id) else {
             return;
         };
         if number > self.heeded {
@@ -135,5 +158,25 @@ mod tests {
         assert_eq!(pace.room(), 0);
         pace.ended(OpId(2));
         assert_eq!(pace.room(), 2);
+    }
+
+    #[test]
+    fn a_call_that_only_waits_makes_room_for_others_and_not_without_end() {
+        let mut pace = Pace::new(2);
+        let mut waiting = Vec::new();
+        for round in 0.. {
+            let ids = burst(&mut pace, round * 10);
+            if ids.is_empty() {
+                break;
+            }
+            for id in ids {
+                pace.waits(id);
+                assert!(pace.is_under_way(id));
+                waiting.push(id);
+            }
+        }
+        assert_eq!(waiting.len(), 2 * super::WAITING);
+        pace.ended(waiting[0]);
+        assert_eq!(pace.room(), 1);
     }
 }

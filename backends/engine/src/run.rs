@@ -1,30 +1,33 @@
 //! The run of a plan that has begun: the loop that starts operations, hears how they end, and
 //! writes what is true.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod beat;
+mod calls;
+mod end;
+mod queue;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{BoxFuture, FutureExt as _};
-use futures::stream::{FuturesUnordered, StreamExt as _};
-
+use futures::future::BoxFuture;
+use futures::stream::StreamExt as _;
 use tokio::time::Instant;
 
+pub(crate) use self::beat::Beat;
+use self::calls::{Calls, Ended, Trying};
+use self::queue::Queue;
 use crate::apply::{ASKED_TO_STOP, ApplyEvent, ApplyOptions, OnEvent, Outcome};
-use crate::backend::{Done, OpContext, OpError, OpErrorKind, ProgressSink};
+use crate::backend::{Done, OpContext, OpError, OpErrorKind, ProgressSink, Turn};
 use crate::engine::Engine;
 use crate::error::StateError;
 use crate::interrupt::Interrupts;
 use crate::journal::Event as Journalled;
-use crate::lease::Host;
-use crate::ledger::{Held, RELEASES, TTL};
+use crate::ledger::Held;
 use crate::object::ObjectId;
-use crate::pace::Pace;
-use crate::plan::{Action, Goal, OpId, Operation, Plan, Precondition};
+use crate::plan::{Action, OpId, Operation, Plan, Precondition};
 use crate::sabotage::{self, Flaw};
-use crate::state::{Release, ReleaseHead, State};
-
-type Running = FuturesUnordered<BoxFuture<'static, (OpId, Result<Done, OpError>)>>;
+use crate::state::State;
 
 /// An operation that is over, and how it ended.
 type Over = (Operation, Result<Done, OpError>);
@@ -45,42 +48,11 @@ pub(crate) struct Run<'a> {
     pub stop: Option<String>,
 }
 
-/// An operation that is under way: begun, and not ended.
-struct Trying {
-    /// It: as planned, or the way back from it.
-    operation: Operation,
-    /// How often its target was called for it.
-    calls: u32,
-    /// How long it rests before its target is called again.
-    pause: Duration,
-    /// When nobody waits for it any more.
-    until: Instant,
-    /// How its last call failed.
-    error: Option<OpError>,
-}
-
-/// What is under way.
-struct Calls {
-    pace: Pace,
-    trying: BTreeMap<OpId, Trying>,
-    running: Running,
-    /// Those that are tried again when their time has come.
-    resting: FuturesUnordered<BoxFuture<'static, OpId>>,
-    /// Those whose time has come.
-    rested: VecDeque<OpId>,
-}
-
 impl<'a> Run<'a> {
     /// Runs the plan to its end.
     pub(crate) async fn run(mut self) -> Outcome {
         let mut queue = Queue::new(self.plan);
-        let mut calls = Calls {
-            pace: Pace::new(self.options.parallel),
-            trying: BTreeMap::new(),
-            running: FuturesUnordered::new(),
-            resting: FuturesUnordered::new(),
-            rested: VecDeque::new(),
-        };
+        let mut calls = Calls::new(self.options.parallel);
         let mut heeded = 0;
         loop {
             let asked = self.interrupts.count();
@@ -95,27 +67,22 @@ impl<'a> Run<'a> {
             if self.stop.is_some() {
                 self.give_up_waiting(&mut calls).await;
             }
-            self.begin_what_may(&mut queue, &mut calls, heeded).await;
+            self.go_on(&mut queue, &mut calls, heeded).await;
             if calls.trying.is_empty() && self.interrupts.count() == heeded {
                 break;
             }
+            if !calls.over.is_empty() {
+                continue;
+            }
             tokio::select! {
-                Some(first) = calls.running.next() => {
-                    // All that ended by now share one write of the journal.
-                    let mut ended = vec![first];
-                    while let Some(Some(next)) = calls.running.next().now_or_never() {
-                        ended.push(next);
-                    }
-                    for done in self.ended(ended, &mut calls).await {
-                        queue.done(done);
-                    }
-                }
+                Some(ended) = calls.running.next() => calls.over.push(ended),
                 Some(id) = calls.resting.next() => calls.rested.push_back(id),
                 () = self.beat.due() => {
                     if let Err(error) = self.beat.give(&mut self.held, &*self.engine.host).await {
                         self.trouble(error);
                     }
                 }
+                Some(id) = calls.waiting.recv() => calls.pace.waits(id),
                 () = self.interrupts.beyond(heeded) => {}
             }
         }
@@ -127,9 +94,58 @@ impl<'a> Run<'a> {
         self.outcome
     }
 
-    /// Begins what the pace and the order allow. The intents of all of them are written at once,
-    /// and all before the first is begun.
-    async fn begin_what_may(&mut self, queue: &mut Queue, calls: &mut Calls, heeded: u8) {
+    /// Takes in what ended, and begins what the pace and the order allow by then. How the ones ended
+    /// and that the others are going to begin is one write of the journal, in this order, and nothing
+    /// is begun before it is there.
+    async fn go_on(&mut self, queue: &mut Queue, calls: &mut Calls, heeded: u8) {
+        calls.look();
+        let over = self.ended(calls);
+        let mut records = self.results(&over);
+        for (operation, result) in &over {
+            if result.is_ok() && !self.is_way_back(operation) {
+                queue.done(operation.id);
+            }
+        }
+        let begun = self.what_may_begin(queue, calls, heeded);
+        if !sabotage::has(Flaw::IntentUnwritten) {
+            records.extend(begun.iter().map(|operation| Journalled::Intent {
+                operation: Box::new((*operation).clone()),
+            }));
+        }
+        let written = self.write(records, calls).await;
+        self.take_in(over, calls).await;
+        if !written {
+            return;
+        }
+        for operation in begun {
+            (self.on_event)(ApplyEvent::Started {
+                operation: operation.id,
+            });
+            self.first_call(operation.clone(), calls);
+        }
+    }
+
+    /// Writes to the journal; whether it is there.
+    async fn write(&mut self, records: Vec<Journalled>, calls: &mut Calls) -> bool {
+        if records.is_empty() {
+            return true;
+        }
+        match calls.write(&mut self.held, records).await {
+            Ok(()) => true,
+            Err(error) => {
+                self.trouble(error);
+                false
+            }
+        }
+    }
+
+    /// What the pace and the order allow to begin. What rested is called again: its intent is written.
+    fn what_may_begin(
+        &mut self,
+        queue: &mut Queue,
+        calls: &mut Calls,
+        heeded: u8,
+    ) -> Vec<&'a Operation> {
         let mut begun: Vec<&'a Operation> = Vec::new();
         while self.stop.is_none()
             && begun.len() < calls.pace.room()
@@ -138,7 +154,8 @@ impl<'a> Run<'a> {
             if let Some(id) = calls.rested.pop_front() {
                 if let Some(trying) = calls.trying.get(&id) {
                     calls.pace.begin(id);
-                    calls.running.push(self.call(trying.operation.clone()));
+                    let call = self.call(trying.operation.clone(), calls.turn(id));
+                    calls.running.push(call);
                 }
                 continue;
             }
@@ -152,33 +169,21 @@ impl<'a> Run<'a> {
                 begun.push(operation);
             }
         }
-        if begun.is_empty() {
-            return;
-        }
-        let intents = begun.iter().map(|operation| Journalled::Intent {
-            operation: Box::new((*operation).clone()),
-        });
-        let mut intents: Vec<Journalled> = intents.collect();
-        if sabotage::has(Flaw::IntentUnwritten) {
-            intents.clear();
-        }
-        if let Err(error) = self.held.record(intents).await {
-            self.trouble(error);
-            return;
-        }
-        for operation in begun {
-            (self.on_event)(ApplyEvent::Started {
-                operation: operation.id,
-            });
-            self.first_call(operation.clone(), calls);
-        }
+        begun
+    }
+
+    /// Whether it is no operation of the plan, but the way back from one.
+    fn is_way_back(&self, operation: &Operation) -> bool {
+        let planned = self.plan.operation(operation.id).map(|o| &o.token);
+        planned != Some(&operation.token)
     }
 
     /// Calls the target for an operation whose intent is written.
     fn first_call(&self, operation: Operation, calls: &mut Calls) {
         let id = operation.id;
         calls.pace.begin(id);
-        calls.running.push(self.call(operation.clone()));
+        let call = self.call(operation.clone(), calls.turn(id));
+        calls.running.push(call);
         let trying = Trying {
             operation,
             calls: 0,
@@ -204,9 +209,8 @@ impl<'a> Run<'a> {
     }
 
     /// One call of the target for an operation.
-    fn call(&self, operation: Operation) -> BoxFuture<'static, (OpId, Result<Done, OpError>)> {
+    fn call(&self, operation: Operation, turn: Turn) -> BoxFuture<'static, Ended> {
         let id = operation.id;
-        let planned = self.plan.operation(id).map(|o| &o.token);
         let sink = Arc::clone(&self.on_event);
         let context = OpContext {
             scope: self.plan.scope.clone(),
@@ -214,11 +218,12 @@ impl<'a> Run<'a> {
             deadline: self.options.deadline,
             outs: Arc::clone(&self.outs),
             // A way back belongs to what was begun: it goes its whole way.
-            stop: if planned == Some(&operation.token) {
-                self.interrupts.clone()
-            } else {
+            stop: if self.is_way_back(&operation) {
                 Interrupts::default()
+            } else {
+                self.interrupts.clone()
             },
+            turn,
             progress: ProgressSink::new(move |progress| {
                 sink(ApplyEvent::Progress {
                     operation: id,
@@ -244,15 +249,10 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Takes in how calls ended; the operations that are done, so that what waits for them may
-    /// begin.
-    async fn ended(
-        &mut self,
-        results: Vec<(OpId, Result<Done, OpError>)>,
-        calls: &mut Calls,
-    ) -> Vec<OpId> {
+    /// The operations that are over, of the calls that ended.
+    fn ended(&self, calls: &mut Calls) -> Vec<Over> {
         let mut over = Vec::new();
-        for (id, result) in results {
+        for (id, result) in std::mem::take(&mut calls.over) {
             match &result {
                 Err(error) if matches!(error.kind, OpErrorKind::Throttled { .. }) => {
                     calls.pace.throttled(id);
@@ -277,7 +277,7 @@ impl<'a> Run<'a> {
                 }
             }
         }
-        self.take_in(over, calls).await
+        over
     }
 
     /// Whether a call that failed is made again; then it rests for a while.
@@ -332,14 +332,15 @@ impl<'a> Run<'a> {
                 over.push((trying.operation, Err(error)));
             }
         }
+        let records = self.results(&over);
+        self.write(records, calls).await;
         self.take_in(over, calls).await;
     }
 
-    /// Writes how operations ended, all at once; those that are done. What did not become ready
-    /// begins its way back, where there is one.
-    async fn take_in(&mut self, over: Vec<Over>, calls: &mut Calls) -> Vec<OpId> {
+    /// How operations ended, for the state and for the journal.
+    fn results(&mut self, over: &[Over]) -> Vec<Journalled> {
         let mut records = Vec::new();
-        for (operation, result) in &over {
+        for (operation, result) in over {
             let token = operation.token.clone();
             records.push(match result {
                 Ok(done) => {
@@ -354,17 +355,16 @@ impl<'a> Run<'a> {
                 }
             });
         }
-        if records.is_empty() {
-            return Vec::new();
-        }
-        if let Err(error) = self.held.record(records).await {
-            self.trouble(error);
-        }
-        let (mut done, mut back) = (Vec::new(), Vec::new());
+        records
+    }
+
+    /// Tells how operations ended, once that is written. What did not become ready begins its way
+    /// back, where there is one.
+    async fn take_in(&mut self, over: Vec<Over>, calls: &mut Calls) {
+        let mut back = Vec::new();
         for (operation, result) in over {
             let id = operation.id;
-            let planned = self.plan.operation(id).map(|o| &o.token);
-            let is_way_back = planned != Some(&operation.token);
+            let is_way_back = self.is_way_back(&operation);
             match result {
                 Ok(end) => {
                     self.heard(id, end);
@@ -374,7 +374,6 @@ impl<'a> Run<'a> {
                     } else {
                         self.outcome.done.push(id);
                         (self.on_event)(ApplyEvent::Done { operation: id });
-                        done.push(id);
                     }
                 }
                 Err(error) if is_way_back => {
@@ -397,7 +396,6 @@ impl<'a> Run<'a> {
             }
         }
         self.go_back(back, calls).await;
-        done
     }
 
     fn returned(&self, operation: OpId, error: Option<OpError>) {
@@ -434,8 +432,7 @@ impl<'a> Run<'a> {
         let intents = back.iter().map(|operation| Journalled::Intent {
             operation: Box::new(operation.clone()),
         });
-        if let Err(error) = self.held.record(intents.collect()).await {
-            self.trouble(error);
+        if !self.write(intents.collect(), calls).await {
             return;
         }
         for operation in back {
@@ -477,226 +474,9 @@ impl<'a> Run<'a> {
         self.stop.get_or_insert_with(|| error.to_string());
         self.outcome.trouble.get_or_insert(error);
     }
-
-    /// What was under way when somebody asked twice to stop is looked after by the next apply.
-    fn leave(&mut self, under_way: &BTreeSet<OpId>) {
-        for operation in under_way.iter().filter_map(|id| self.plan.operation(*id)) {
-            let failed = self
-                .outcome
-                .failed
-                .iter()
-                .any(|(id, _)| *id == operation.id);
-            // A way back that is left is on record as the attempt that failed, not yet settled.
-            if !failed {
-                self.state.pend(operation);
-                self.outcome.left.push(operation.id);
-            }
-        }
-    }
-
-    fn skip_the_rest(&mut self) {
-        let mut begun: BTreeSet<OpId> = self.outcome.done.iter().copied().collect();
-        begun.extend(self.outcome.left.iter().copied());
-        begun.extend(self.outcome.skipped.iter().map(|(id, _)| *id));
-        let mut failed: BTreeMap<OpId, &Operation> = BTreeMap::new();
-        for (id, _) in &self.outcome.failed {
-            begun.insert(*id);
-            if let Some(operation) = self.plan.operation(*id) {
-                failed.insert(*id, operation);
-            }
-        }
-        for operation in &self.plan.operations {
-            if begun.contains(&operation.id) {
-                continue;
-            }
-            // What failed comes before what it holds up, so the first cause is handed on.
-            let cause = operation
-                .after
-                .iter()
-                .find_map(|id| failed.get(id))
-                .copied();
-            let because = match (cause, &self.stop) {
-                (Some(cause), _) => {
-                    failed.insert(operation.id, cause);
-                    format!("{} failed", cause.label)
-                }
-                (None, Some(stop)) => stop.clone(),
-                (None, None) => "what it waits for was not done".to_owned(),
-            };
-            self.skip(operation.id, because);
-        }
-    }
-
-    fn skip(&mut self, operation: OpId, because: String) {
-        (self.on_event)(ApplyEvent::Skipped {
-            operation,
-            because: because.clone(),
-        });
-        self.outcome.skipped.push((operation, because));
-    }
-
-    /// Writes what is true now: the state, and the release.
-    async fn record(&mut self) {
-        if self.outcome.trouble == Some(StateError::LeaseLost) {
-            return;
-        }
-        self.state.looked();
-        if self.plan.goal == Goal::Adopt {
-            // Nothing was applied: what is on record now is what others applied before.
-            if let Err(error) = self.held.commit(&self.state).await {
-                self.trouble(error);
-            }
-            if let Err(error) = self.held.release(&*self.engine.host).await {
-                self.trouble(error);
-            }
-            return;
-        }
-        self.refresh();
-        let number = self.state.last_release().map_or(0, |r| r.number) + 1;
-        let head = ReleaseHead {
-            number,
-            at: self.engine.host.now(),
-            plan: self.plan.digest.clone(),
-            graph: self.plan.made_from.graph.clone(),
-            complete: self.outcome.is_complete(),
-            by: self.options.by.clone(),
-            command: self.options.command.clone(),
-            returned_to: self.plan.returns_to,
-        };
-        let release = Release {
-            head,
-            graph: self.plan.graph.clone(),
-            facts: self.plan.facts.clone(),
-        };
-        let written = async {
-            self.held.keep_release(&release).await?;
-            let heads = &mut self.state.releases;
-            heads.push(release.head.clone());
-            let old = heads.len().saturating_sub(RELEASES);
-            let old: Vec<u64> = heads.drain(..old).map(|head| head.number).collect();
-            self.held.commit(&self.state).await?;
-            self.held.drop_releases(&old).await;
-            Ok(())
-        };
-        match written.await {
-            Ok(()) => self.outcome.release = Some(number),
-            Err(error) => self.trouble(error),
-        }
-        if let Err(error) = self.held.release(&*self.engine.host).await {
-            self.trouble(error);
-        }
-    }
-
-    /// What changed of the objects beside their specs: labels, order, whose they are.
-    fn refresh(&mut self) {
-        for (id, object) in &self.plan.desired {
-            let Some(recorded) = self.state.inventory.get_mut(id) else {
-                continue;
-            };
-            if recorded.digest == object.digest() {
-                recorded.object = object.clone();
-                recorded.anew.retain(|id| object.after.contains(id));
-            }
-            let graph = self.plan.graph.as_ref();
-            let node = graph.zip(object.node.as_ref());
-            recorded.protect = node.is_some_and(|(graph, path)| graph.protects(path));
-        }
-    }
 }
 
 /// How often a target is called for an operation that fails for a reason that may pass.
 const ATTEMPTS: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How often a sign of life is given: some may be lost before the lease counts as given up.
-const BEAT: Duration = Duration::from_millis(TTL / 6);
-
-/// The signs of life of whoever holds a lease, for as long as what it does takes.
-pub(crate) struct Beat {
-    ticks: tokio::time::Interval,
-    renewed: Instant,
-}
-
-impl Beat {
-    /// That of a lease that was taken just now.
-    pub(crate) fn new() -> Self {
-        let now = Instant::now();
-        let mut ticks = tokio::time::interval_at(now + BEAT, BEAT);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        Self {
-            ticks,
-            renewed: now,
-        }
-    }
-
-    /// Waits until the next sign is due. Safe to drop.
-    pub(crate) async fn due(&mut self) {
-        self.ticks.tick().await;
-    }
-
-    /// Gives a sign of life. One that fails is given again, as long as the last one counts.
-    ///
-    /// # Errors
-    /// Another has the lease, or may have it by now.
-    pub(crate) async fn give(
-        &mut self,
-        held: &mut Held,
-        host: &dyn Host,
-    ) -> Result<(), StateError> {
-        match held.renew(host).await {
-            Ok(()) => self.renewed = Instant::now(),
-            Err(error)
-                if error != StateError::LeaseLost
-                    && self.renewed.elapsed() + BEAT < Duration::from_millis(TTL) => {}
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-}
-
-/// The operations that may begin, in the plan's order.
-struct Queue {
-    ready: BTreeSet<OpId>,
-    missing: BTreeMap<OpId, usize>,
-    followers: BTreeMap<OpId, Vec<OpId>>,
-}
-
-impl Queue {
-    fn new(plan: &Plan) -> Self {
-        let mut queue = Self {
-            ready: BTreeSet::new(),
-            missing: BTreeMap::new(),
-            followers: BTreeMap::new(),
-        };
-        for operation in &plan.operations {
-            if operation.after.is_empty() {
-                queue.ready.insert(operation.id);
-            } else {
-                queue.missing.insert(operation.id, operation.after.len());
-            }
-            for before in &operation.after {
-                queue
-                    .followers
-                    .entry(*before)
-                    .or_default()
-                    .push(operation.id);
-            }
-        }
-        queue
-    }
-
-    fn next(&mut self) -> Option<OpId> {
-        self.ready.pop_first()
-    }
-
-    fn done(&mut self, id: OpId) {
-        for follower in self.followers.remove(&id).unwrap_or_default() {
-            if let Some(missing) = self.missing.get_mut(&follower) {
-                *missing -= 1;
-                if *missing == 0 {
-                    self.ready.insert(follower);
-                }
-            }
-        }
-    }
-}

@@ -19,6 +19,8 @@ use crate::place::Place;
 const READ: [&str; 2] = ["get", "list"];
 /// What an apply does to objects: server-side apply is `patch`, and `create` where there is none.
 const WRITE: [&str; 3] = ["create", "delete", "patch"];
+/// The kinds that do not work as soon as they are there.
+const WAITED: [&str; 4] = ["Deployment", "StatefulSet", "DaemonSet", "Job"];
 /// Its own RBAC API.
 const API: &str = "rbac.authorization.k8s.io";
 
@@ -169,6 +171,13 @@ fn applying(kinds: &BTreeMap<String, BTreeSet<String>>) -> Vec<Json> {
             .iter()
             .map(|(group, plurals)| rule(group, plurals.iter().cloned(), &WRITE)),
     );
+    // What is waited for tells itself how far it is.
+    rules.extend(kinds.iter().filter_map(|(group, plurals)| {
+        let waited = WAITED.iter().filter_map(|name| crate::cluster::kind(name));
+        let of = waited.filter(|kind| kind.group() == group && plurals.contains(&*kind.plural));
+        let of: Vec<String> = of.map(|kind| kind.plural.to_string()).collect();
+        (!of.is_empty()).then(|| rule(group, of, &["watch"]))
+    }));
     // The state is written over as a whole.
     rules.push(rule("", ["secrets".into()], &["update"]));
     let lease = ["create", "delete", "update"];

@@ -41,6 +41,8 @@ pub struct Memory {
     pub spoiled: Arc<Mutex<VecDeque<Spoiled>>>,
     /// What was asked for, and what was told.
     pub calls: Arc<Mutex<Vec<(Call, Answer)>>>,
+    /// How long it takes to add to a file, in milliseconds.
+    pub adding: Arc<AtomicU64>,
 }
 
 impl Memory {
@@ -51,6 +53,7 @@ impl Memory {
             room: Arc::default(),
             spoiled: Arc::default(),
             calls: Arc::default(),
+            adding: Arc::default(),
         }
     }
 
@@ -174,6 +177,10 @@ impl Store for Memory {
         bytes: &[u8],
     ) -> Result<(), StoreError> {
         self.crash.point().await;
+        match self.adding.load(Ordering::SeqCst) {
+            0 => {}
+            millis => tokio::time::sleep(std::time::Duration::from_millis(millis)).await,
+        }
         let written = self.spoilt(name, || {
             let mut files = self.files.lock().unwrap();
             let file = files.entry(name.into()).or_default();

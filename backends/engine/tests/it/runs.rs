@@ -357,6 +357,56 @@ fn at_most_so_many_run_at_once() {
     });
 }
 
+/// Each works when all are there: one that waits in its turn would wait for ever.
+#[test]
+fn what_only_waits_holds_up_nothing_that_is_to_be_sent() {
+    run(async {
+        let bench = Bench::new();
+        let all: String = (0..5).map(|i| format!("thing t{i}\n")).collect();
+        for i in 0..5 {
+            let waits = vec![Fault::WaitsFor(5)];
+            bench.fake.with(|w| {
+                w.faults
+                    .insert(format!("thing/t{i}").as_str().into(), waits)
+            });
+        }
+        let plan = bench.plan(&all).await.unwrap();
+        let one_at_a_time = ApplyOptions {
+            parallel: 1,
+            ..ApplyOptions::default()
+        };
+        let never = Interrupts::default();
+        let engine = bench.engine();
+        let outcome = engine.apply(&plan, &one_at_a_time, &never, |_| {}).await;
+        assert!(outcome.unwrap().is_complete());
+    });
+}
+
+#[test]
+fn what_ends_while_the_journal_is_written_shares_the_next_write() {
+    run(async {
+        let bench = Bench::new();
+        let all: String = (0..48).map(|i| format!("thing t{i}\n")).collect();
+        for i in 0..48 {
+            let takes = vec![Fault::Takes(10 + i % 16)];
+            bench.fake.with(|w| {
+                w.faults
+                    .insert(format!("thing/t{i}").as_str().into(), takes)
+            });
+        }
+        let plan = bench.plan(&all).await.unwrap();
+        bench.memory.adding.store(50, Ordering::SeqCst);
+        let outcome = bench.apply(&plan).await.unwrap();
+        assert!(outcome.is_complete());
+        let calls = bench.memory.calls.lock().unwrap().clone();
+        let added = calls
+            .iter()
+            .filter(|(call, _)| *call == ("append", "journal"));
+        // Sixteen begin; the first ends, then all others during the write that tells so; and so on.
+        assert_eq!(added.count(), 7);
+    });
+}
+
 #[test]
 fn of_two_applies_one_waits_or_is_refused() {
     run(async {

@@ -127,6 +127,8 @@ pub enum Fault {
     Conflicts,
     /// It takes so many milliseconds.
     Takes(u16),
+    /// It is made, and works when so many things are there: from when it is made it only waits.
+    WaitsFor(usize),
     /// It gets ready, and has changed nothing yet, until it is asked to stop.
     GetsReady,
     /// It fails for good.
@@ -595,6 +597,12 @@ impl Fake {
         self.crash.point().await;
         if fault == Some(Fault::LosesAnswer) {
             return error(OpErrorKind::Transient, "the connection was closed");
+        }
+        if let Some(Fault::WaitsFor(all)) = fault {
+            context.turn.give_on();
+            while self.with(|w| w.things.len()) < all {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
         }
         let made = self.with(|w| {
             let thing = w.things.get(&op.object)?;

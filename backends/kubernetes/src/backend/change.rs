@@ -21,6 +21,9 @@ use crate::names;
 const RUNS: usize = 3;
 /// How often a write is tried again that met a change of something else of the object.
 const TRIES: usize = 5;
+/// How long after an object is deleted it is looked whether it is gone; then twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 impl Kubernetes {
     /// Makes an object what is asked, in the place of what the operation expects to find.
@@ -219,14 +222,26 @@ impl Kubernetes {
         context: &OpContext,
         what: &str,
     ) -> Result<Done, OpError> {
-        let name = text(made, "/metadata/name");
         let result = |live: &Json| Made {
             uid: text(live, "/metadata/uid").to_owned(),
             version: present(live).version,
             outs: BTreeMap::new(),
         };
-        let within = context.deadline;
-        let waited = cluster::wait(&self.cluster, kind, name, within, &context.progress).await;
+        // Most kinds work as soon as they are there, and nobody has to look again.
+        if health(made) == Health::Well && kind.name != "Job" {
+            return Ok(Done::There(result(made)));
+        }
+        context.turn.give_on();
+        let (within, labels) = (context.deadline, owned(&context.scope));
+        let waited = cluster::wait(
+            &self.cluster,
+            kind,
+            made,
+            &labels,
+            within,
+            &context.progress,
+        )
+        .await;
         match waited {
             Ok(Waited::Works(live)) => {
                 if kind.name == "Job" {
@@ -359,6 +374,7 @@ impl Kubernetes {
             .await
             .map_err(failed)?;
         let end = Instant::now() + context.deadline;
+        let mut pause = FIRST_PAUSE;
         loop {
             let there = self.cluster.get(kind, name).await.map_err(failed)?;
             let Some(there) = there.filter(|there| text(there, "/metadata/uid") == uid) else {
@@ -369,7 +385,8 @@ impl Kubernetes {
                 let why = format!("it does not go: {} hold it", held.unwrap_or_default());
                 return Err(OpError::new(OpErrorKind::NotReady, what, why));
             }
-            sleep(Duration::from_millis(200)).await;
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The cluster's API: reading, server-side apply, and what people are told of its errors.
 
+mod heard;
 mod held;
 mod kinds;
 mod live;
@@ -48,6 +49,7 @@ pub struct Cluster {
     client: OnceCell<Client>,
     /// The kinds that were asked for, by name and group; none where the cluster has none.
     found: Mutex<BTreeMap<(String, String), Option<Kind>>>,
+    watches: heard::Watches,
 }
 
 /// What the API server said.
@@ -147,6 +149,7 @@ impl Cluster {
             namespace: namespace.into(),
             client: OnceCell::new(),
             found: Mutex::default(),
+            watches: heard::Watches::default(),
         }
     }
 

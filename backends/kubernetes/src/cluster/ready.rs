@@ -7,17 +7,19 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
 use kube::api::{ListParams, LogParams};
 use plat_engine::{Health, ProgressSink};
 use serde_json::Value as Json;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 
 use super::live::health;
 use super::{ApiError, Cluster, Kind};
 
-/// How often the cluster is asked how far it is.
-const POLL: Duration = Duration::from_millis(400);
+/// How often whoever waits looks for himself; a watch tells sooner what can be heard.
+const LOOK: Duration = Duration::from_secs(1);
+/// How much later that is for each who waits: all together ask so often and no more.
+const SHARE: Duration = Duration::from_millis(10);
 /// How long a pod may be in a state that hardly ends by itself before it is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How many lines of a log are shown.
-const LINES: i64 = 10;
+const LINES: i64 = 40;
 /// States of a container that hardly end by themselves.
 const STUCK: [&str; 8] = [
     "CrashLoopBackOff",
@@ -40,22 +42,29 @@ pub(crate) enum Waited {
     Gone,
 }
 
-/// Waits until an object works, at most for `within`.
+/// Waits until an object works, as it was `made` or as it is by then: at most for `within`. `labels` are
+/// some that it has, and that others have which are waited for.
 ///
 /// # Errors
 /// The cluster gives no answer.
 pub(crate) async fn wait(
     cluster: &Cluster,
     kind: &Kind,
-    name: &str,
+    made: &Json,
+    labels: &str,
     within: Duration,
     progress: &ProgressSink,
 ) -> Result<Waited, ApiError> {
     let end = Instant::now() + within;
+    let name = super::text(made, "/metadata/name").unwrap_or_default();
+    let mut ear = cluster.hear(kind, labels, name).await?;
     let mut stuck_since: Option<Instant> = None;
     let mut told = String::new();
+    // What changed before it was listened for is not heard.
+    let mut seen = cluster.get(kind, name).await?;
+    let mut look = Instant::now() + LOOK;
     loop {
-        let Some(live) = cluster.get(kind, name).await? else {
+        let Some(live) = seen else {
             return Ok(Waited::Gone);
         };
         let why = match health(&live) {
@@ -74,17 +83,34 @@ pub(crate) async fn wait(
             told.clone_from(&why);
         }
         let now = Instant::now();
-        let trouble = trouble(cluster, kind, &live).await?;
-        stuck_since = trouble.stuck.then(|| stuck_since.unwrap_or(now));
-        let stuck = stuck_since.is_some_and(|since| now - since >= PATIENCE);
-        if stuck || now >= end {
-            return Ok(Waited::Not {
-                why: trouble.why.map_or(why.clone(), |t| format!("{why}: {t}")),
-                log: trouble.log,
-            });
+        if now >= look || now >= end {
+            let trouble = trouble(cluster, kind, &live).await?;
+            stuck_since = trouble.stuck.then(|| stuck_since.unwrap_or(now));
+            let stuck = stuck_since.is_some_and(|since| now - since >= PATIENCE);
+            if stuck || now >= end {
+                return Ok(Waited::Not {
+                    why: trouble.why.map_or(why.clone(), |t| format!("{why}: {t}")),
+                    log: trouble.log,
+                });
+            }
+            let share = SHARE * u32::try_from(ear.of()).unwrap_or(u32::MAX);
+            look = Instant::now() + LOOK.max(share);
         }
-        sleep(POLL).await;
+        seen = tokio::select! {
+            heard = ear.hears() => match heard.filter(|heard| is_of(heard, made)) {
+                Some(heard) => Some(heard),
+                None => cluster.get(kind, name).await?,
+            },
+            () = sleep_until(look.min(end)) => cluster.get(kind, name).await?,
+        };
     }
+}
+
+/// Whether what is heard of an object is of what was made, and not of what was there before.
+fn is_of(heard: &Json, made: &Json) -> bool {
+    let generation = |of: &Json| of.pointer("/metadata/generation").and_then(Json::as_i64);
+    let uid = |of: &Json| super::text(of, "/metadata/uid").map(str::to_owned);
+    generation(heard) >= generation(made) && uid(heard) == uid(made)
 }
 
 /// What is wrong with the pods of an object.
@@ -280,6 +306,15 @@ mod tests {
             "containerStatuses": [container("api", runs)],
         }});
         serde_json::from_value(pod).unwrap()
+    }
+
+    #[test]
+    fn what_was_there_before_is_not_heard() {
+        let at = |uid: &str, generation: i64| json!({ "metadata": { "uid": uid, "generation": generation } });
+        assert!(is_of(&at("a", 2), &at("a", 2)));
+        assert!(is_of(&at("a", 3), &at("a", 2)));
+        assert!(!is_of(&at("a", 1), &at("a", 2)));
+        assert!(!is_of(&at("b", 2), &at("a", 2)));
     }
 
     #[test]

@@ -132,6 +132,9 @@ impl SecretStore {
             if let Some(pieces) = pieces.into_iter().collect::<Option<Vec<_>>>() {
                 let mut bytes = pieces.concat();
                 bytes.extend(unpacked(&index.end).ok_or_else(|| damaged("it is damaged"))?);
+                if bytes.len() as u64 != index.length {
+                    return Err(damaged("a part of it is missing"));
+                }
                 return Ok(Some((index, bytes)));
             }
         }
@@ -221,6 +224,7 @@ impl SecretStore {
             length: bytes.len() as u64,
             pieces: Vec::new(),
             end,
+            last: Vec::new(),
         };
         if index.end.len() > END {
             index.pieces = self.make_pieces(file, bytes).await?;
@@ -239,30 +243,38 @@ impl SecretStore {
             return Err(Trouble::Moved);
         }
         let mut index = there.unwrap_or_else(Index::empty);
-        let mut end = unpacked(&index.end).ok_or_else(|| damaged("it is damaged"))?;
-        let follows = if last.len() <= end.len() {
-            end.ends_with(last)
-        } else {
-            // A piece was cut there.
-            match self.whole(file).await? {
-                Some((read, whole)) => read.version == index.version && whole.ends_with(last),
-                None => last.is_empty(),
-            }
-        };
-        if !follows {
+        if !self.ends_with(file, &index, last).await? {
             return Err(Trouble::Moved);
         }
-        end.extend_from_slice(bytes);
         index.length = at + bytes.len() as u64;
         index.mark = pieces::mark();
         index.tag = None;
-        index.end = packed(&end);
+        // By itself: what stands there is not compressed anew with each record.
+        index.end.extend(packed(bytes));
+        index.last = bytes.to_vec();
         if index.end.len() > END {
+            let end = unpacked(&index.end).ok_or_else(|| damaged("it is damaged"))?;
             let more = self.make_pieces(file, &end).await?;
             index.pieces.extend(more);
             index.end = packed(b"");
         }
         self.swap_to(file, index, &[]).await
+    }
+
+    /// Whether a file of this index ends with `last`.
+    async fn ends_with(&self, file: &str, index: &Index, last: &[u8]) -> Result<bool, Trouble> {
+        if index.last.ends_with(last) {
+            return Ok(true);
+        }
+        let end = unpacked(&index.end).ok_or_else(|| damaged("it is damaged"))?;
+        if last.len() <= end.len() {
+            return Ok(end.ends_with(last));
+        }
+        // A piece was cut there.
+        Ok(match self.whole(file).await? {
+            Some((read, whole)) => read.version == index.version && whole.ends_with(last),
+            None => last.is_empty(),
+        })
     }
 
     /// Moves a file to an index whose pieces are there, away from the pieces it had.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use plat_engine::{
     Action, Backend, DataFate, Done, Inspect, LogQuery, NodeStatus, Object, ObjectId, Observed,
-    OpContext, OpError, OpId, Operation, Precondition, ProgressSink, Scope, Token,
+    OpContext, OpError, OpId, Operation, Precondition, ProgressSink, Scope, Token, Turn,
 };
 use plat_metal::Local;
 use plat_metal::agent;
@@ -150,6 +150,7 @@ impl World {
             outs: Default::default(),
             stop: Default::default(),
             progress: ProgressSink::none(),
+            turn: Turn::none(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
-use flate2::read::ZlibDecoder;
+use flate2::bufread::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use futures::stream::{self, StreamExt as _};
 use plat_model::Digest;
@@ -46,9 +46,12 @@ pub(super) struct Index {
     pub length: u64,
     /// What stands before its end, in order.
     pub pieces: Vec<Piece>,
-    /// Its end, compressed.
+    /// Its end, compressed: what was added at once by itself.
     #[serde(skip)]
     pub end: Vec<u8>,
+    /// What was added last, where it was added here.
+    #[serde(skip)]
+    pub last: Vec<u8>,
 }
 
 /// A piece of a file.
@@ -88,11 +91,18 @@ pub(super) fn packed(bytes: &[u8]) -> Vec<u8> {
     out.finish().unwrap_or_default()
 }
 
-/// `None` for what `packed` did not make.
+/// What was packed, or several such one after the other; `None` for what `packed` did not make.
 pub(super) fn unpacked(packed: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::new();
-    ZlibDecoder::new(packed).read_to_end(&mut out).ok()?;
-    Some(out)
+    let mut left = packed;
+    loop {
+        let mut one = ZlibDecoder::new(left);
+        one.read_to_end(&mut out).ok()?;
+        left = one.into_inner();
+        if left.is_empty() {
+            return Some(out);
+        }
+    }
 }
 
 /// Cuts a file into parts of which each fits into a Secret, compressed.
@@ -289,5 +299,9 @@ mod tests {
         assert!(back == file);
         assert!(cut(b"").is_empty());
         assert_eq!(unpacked(b"nonsense"), None);
+        let several = [packed(b"one, "), packed(b""), packed(b"two")].concat();
+        assert_eq!(unpacked(&several).unwrap(), b"one, two");
+        assert_eq!(unpacked(several.get(..several.len() - 2).unwrap()), None);
+        assert_eq!(unpacked(&[several, b"more".to_vec()].concat()), None);
     }
 }
