@@ -107,10 +107,7 @@ fn main() {
     println!("\nplan / LIST            {:.1}", ratio(plan.wall, list));
     println!("kubectl diff / plan    {:.0}", ratio(diff, plan.wall));
     println!("apply / bare loop      {:.1}", ratio(apply.wall, patched));
-    println!(
-        "apply / that, taken up {:.1}",
-        ratio(apply.wall, taken_up)
-    );
+    println!("apply / that, taken up {:.1}", ratio(apply.wall, taken_up));
 }
 
 fn row(what: &str, cost: &Cost) {

@@ -264,6 +264,21 @@ pub enum Observed {
         /// Why.
         why: String,
     },
+    /// It is there and somebody else made it, whose place may be taken.
+    Others(Box<Others>),
+}
+
+/// A thing that somebody else made under a name that is asked for. Nothing is done about it until its
+/// own word is said ([`Conflict::word`](crate::Conflict::word)).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Others {
+    /// Who made it, for people: `Helm (release `shop`)`.
+    pub by: String,
+    /// Why it is not ours, where nobody may take it.
+    pub why: String,
+    /// It, as it is there. Its `object` is what they asked of it: what of that the source does not say
+    /// goes when it is taken over.
+    pub present: Present,
 }
 
 impl Observed {

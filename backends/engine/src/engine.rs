@@ -398,12 +398,24 @@ fn conflicting(plan: &Plan) -> impl Iterator<Item = crate::Problem> {
                 .desired
                 .get(&conflict.object)
                 .and_then(|o| o.place.clone()),
-            message: format!(
-                "`{}` of {} is held by {}, with another value than the source says",
-                conflict.path, conflict.label, conflict.by
-            ),
+            message: if conflict.is_whole() {
+                format!(
+                    "{} is there already: {} made it",
+                    conflict.label, conflict.by
+                )
+            } else {
+                format!(
+                    "`{}` of {} is held by {}, with another value than the source says",
+                    conflict.path, conflict.label, conflict.by
+                )
+            },
             next: Some(format!(
-                "take over this one field: `--take {}`",
+                "take over this one {}: `--take {}`",
+                if conflict.is_whole() {
+                    "object"
+                } else {
+                    "field"
+                },
                 conflict.word()
             )),
         })

@@ -54,8 +54,10 @@
 //! 7. *Ownership is explicit*: [`Scope`] and the label that [`Backend::observe`] goes by. What
 //!    another manager holds is a [`Conflict`], with who holds it; nothing is applied until each
 //!    field has its word ([`Words::take`]), and a backend takes over no other ([`Operation::take`]).
+//!    A whole thing that others made is taken over in the same way ([`Observed::Others`]).
 //!    What other environments use of this one ([`plat_model::Hold`]) stays. Tests:
 //!    `plans::what_others_hold_is_taken_over_field_by_field`,
+//!    `plans::what_others_made_is_taken_over_by_its_own_word`,
 //!    `releases::what_another_environment_uses_stays`.
 //! 8. *A failed read is unknown*: [`Observed::Unknown`] blocks an object and all that waits for
 //!    it ([`Blocked`]). Tests: `plans::what_cannot_be_read_is_neither_absent_nor_unchanged`,
@@ -162,8 +164,8 @@ pub use attach::{Attach, Attached, Connection, Here, Size, There, Wanted, main_f
 pub use backend::{
     Backend, BackendError, Changed, Done, Facts, Health, HeldField, Inspect, LogLine, LogQuery,
     Lowered, Made, NodeStatus, Note, NoteKind, Observation, Observed, OpContext, OpError,
-    OpErrorKind, Present, Problem, Progress, ProgressSink, Recalled, Refusal, RunState, SecretInfo,
-    SecretReturn, SecretStore, SecretValue, Turn,
+    OpErrorKind, Others, Present, Problem, Progress, ProgressSink, Recalled, Refusal, RunState,
+    SecretInfo, SecretReturn, SecretStore, SecretValue, Turn,
 };
 pub use engine::Engine;
 pub use error::{EngineError, StateError};

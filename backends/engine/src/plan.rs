@@ -189,7 +189,8 @@ pub struct Operation {
     /// made, also to whoever finds no more than the intent of it.
     #[serde(default)]
     pub protect: bool,
-    /// The parts of the spec that are taken over from whoever holds them; no others are.
+    /// The parts of the spec that are taken over from whoever holds them; no others are. An empty one
+    /// is the object as a whole, which somebody else made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub take: Vec<String>,
     /// What becomes of the data that the object holds.
@@ -336,26 +337,36 @@ pub struct Conflict {
     pub node: Option<NodePath>,
     /// What it is, for people.
     pub label: String,
-    /// Which part of its spec.
+    /// Which part of its spec; empty where all of it is somebody else's, who made it.
     pub path: String,
     /// Who holds it.
     pub by: String,
-    /// What it is there.
+    /// What it is there. Of a whole object what changes of it: by path, what they say.
     pub theirs: Option<serde_json::Value>,
-    /// What the source says.
+    /// What the source says. Of a whole object by path too; what has none goes.
     pub ours: serde_json::Value,
     /// Whether the word for it was given: then it is taken over.
     pub taken: bool,
 }
 
 impl Conflict {
-    /// The word by which it is taken over: `api:spec.replicas`.
+    /// Whether all of the object is somebody else's.
+    pub fn is_whole(&self) -> bool {
+        self.path.is_empty()
+    }
+
+    /// The word by which it is taken over: `api:spec.replicas`; `api:Service/api` for a whole object.
     pub fn word(&self) -> String {
         let whose = self
             .node
             .as_ref()
             .map_or(self.object.as_str(), NodePath::as_str);
-        format!("{whose}:{}", self.path)
+        let what = if self.is_whole() {
+            self.object.as_str()
+        } else {
+            &self.path
+        };
+        format!("{whose}:{what}")
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) fn settle(state: &mut State, seen: &Observation) {
             continue;
         };
         match (operation.action, found) {
-            (_, Observed::Unknown { .. }) => {}
+            (_, Observed::Unknown { .. } | Observed::Others(_)) => {}
             (Action::Delete | Action::Forget, Observed::Absent) => gone(state, &operation),
             (Action::Delete | Action::Forget, Observed::Present(_)) => {
                 state.drop_pending(&operation);

@@ -109,6 +109,15 @@ pub(crate) fn moved(plan: &Plan, state: &State, seen: &Observation) -> Vec<Strin
             (Precondition::Be { .. }, Observed::Absent | Observed::Unknown { .. }) => {
                 moved.push(format!("{label}: it is gone"));
             }
+            (Precondition::Be { uid, version }, Observed::Others(others))
+                if others.present.uid == *uid && others.present.version == *version => {}
+            (_, Observed::Others(others)) => {
+                moved.push(format!(
+                    "{label}: {} made it{}",
+                    others.by,
+                    by(&others.present)
+                ));
+            }
             (Precondition::Be { uid, version }, Observed::Present(present)) => {
                 if present.uid != *uid {
                     moved.push(format!(

@@ -5,6 +5,7 @@
 //! that lost its lease can still finish the one write it is in.
 
 mod change;
+mod others;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -508,13 +509,17 @@ impl Kubernetes {
             },
             // Kept for us by an earlier destroy, or set before the first apply.
             Ok(Some(live)) if is_owned(&live, scope) || is_kept(&live, scope) => Observed::Absent,
-            Ok(Some(live)) => Observed::Unknown {
-                why: format!(
+            Ok(Some(live)) => {
+                let why = format!(
                     "there is a {} `{name}` already, which belongs to {}: give this environment a `namespace` or a `prefix` of its own",
                     kind.name,
                     whose(&live)
-                ),
-            },
+                );
+                match others::others(kind, &live, why.clone()) {
+                    Some(others) => Observed::Others(Box::new(others)),
+                    None => Observed::Unknown { why },
+                }
+            }
         }
     }
 }

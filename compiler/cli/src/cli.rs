@@ -585,7 +585,7 @@ pub struct Words {
     /// So many declarations may go, where that is most of the environment
     #[arg(long, value_name = "N")]
     pub deletes: Option<usize>,
-    /// This one field is taken over from whoever else holds it; may be given again
+    /// This field or object is taken over from whoever has it; may be given again
     #[arg(long, value_name = "NODE:FIELD")]
     pub take: Vec<String>,
 }

@@ -13,6 +13,7 @@ mod permissions;
 mod relay;
 mod rules;
 mod shop;
+mod taken;
 mod trouble;
 
 use fleet::{Fleet, KINDS, SOURCE, given};

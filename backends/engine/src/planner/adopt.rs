@@ -55,7 +55,7 @@ pub(crate) fn adopt(
     };
     for (id, observed) in &seen.objects {
         let present = match observed {
-            Observed::Absent => continue,
+            Observed::Absent | Observed::Others(_) => continue,
             Observed::Unknown { why } => {
                 let known = state.inventory.get(id).map(|r| &r.object);
                 plan.blocked.push(Blocked {

@@ -164,6 +164,10 @@ pub(crate) fn digest_of(seen: &Observation) -> Digest {
         match observed {
             Observed::Absent => d.text("absent"),
             Observed::Unknown { why } => d.text("unknown").text(why),
+            Observed::Others(others) => {
+                let crate::Present { uid, version, .. } = &others.present;
+                d.text("others").text(&others.by).text(uid).text(version)
+            }
             Observed::Present(p) => {
                 let health = match p.health {
                     crate::Health::Well => "well",

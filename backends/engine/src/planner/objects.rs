@@ -1,5 +1,7 @@
 //! What is to be done with each object, for itself.
 
+mod others;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use plat_model::{Digest, Hold, NodePath, Place};
@@ -145,6 +147,10 @@ impl Decider<'_, '_> {
                 );
                 return;
             }
+            Observed::Others(others) => {
+                self.of_others(id, object, others);
+                return;
+            }
             Observed::Present(present) => present,
         };
         let digest = object.digest();
@@ -170,7 +176,8 @@ impl Decider<'_, '_> {
             _ => None,
         };
         if present.spec != digest {
-            self.changed(object, recorded, present, digest);
+            let before = (&recorded.object, recorded.protect);
+            self.changed(object, before, present, digest);
         } else if recorded.anew.iter().any(|id| object.after.contains(id)) {
             let how = "gone over again: what it stands on was made anew".to_owned();
             self.draft(
@@ -206,42 +213,6 @@ impl Decider<'_, '_> {
             );
         } else {
             self.out.unchanged += 1;
-        }
-    }
-
-    /// What others hold of it, where the source says something else.
-    fn held_by_others(&mut self, id: &ObjectId, object: &Object, seen: &Observed) {
-        let Observed::Present(Present {
-            changed: Some(changed),
-            ..
-        }) = seen
-        else {
-            return;
-        };
-        for held in &changed.held {
-            let left = is_left(object, &held.path);
-            let Some(ours) = specdiff::part(&object.spec, &held.path).filter(|_| !left) else {
-                // What the source does not say is nobody's business.
-                continue;
-            };
-            if held.value.as_ref() == Some(ours) {
-                continue;
-            }
-            let mut conflict = Conflict {
-                object: id.clone(),
-                node: object.node.clone(),
-                label: object.label.clone(),
-                path: held.path.clone(),
-                by: held.by.clone(),
-                theirs: held.value.clone(),
-                ours: ours.clone(),
-                taken: false,
-            };
-            conflict.taken = self.inputs.words.take.contains(&conflict.word());
-            if let Some(draft) = self.out.drafts.get_mut(id).filter(|_| conflict.taken) {
-                draft.take.push(held.path.clone());
-            }
-            self.out.conflicts.push(conflict);
         }
     }
 
@@ -320,11 +291,11 @@ impl Decider<'_, '_> {
     fn changed(
         &mut self,
         object: &Shared<Object>,
-        recorded: &Recorded,
+        (before, protect): (&Shared<Object>, bool),
         present: &Present,
         digest: Digest,
     ) {
-        let mut changes = specdiff::changes(&recorded.object.spec, &object.spec);
+        let mut changes = specdiff::changes(&before.spec, &object.spec);
         changes.retain(|change| !is_left(object, &change.path));
         let mut replaced_by = Vec::new();
         let mut restart = None;
@@ -349,7 +320,7 @@ impl Decider<'_, '_> {
             id: object.id.clone(),
             desired: Some(object.clone()),
             digest: Some(digest),
-            previous: Some(recorded.object.clone()),
+            previous: Some(before.clone()),
             precondition: be(present),
             data: DataFate::Untouched,
             again: false,
@@ -358,7 +329,7 @@ impl Decider<'_, '_> {
             changes,
         };
         if draft.changes.is_empty() {
-            draft.how = Some(if recorded.object.leave == object.leave {
+            draft.how = Some(if before.leave == object.leave {
                 "put back as it was".to_owned()
             } else {
                 "what is left to others changes".to_owned()
@@ -372,14 +343,11 @@ impl Decider<'_, '_> {
                 "`{}` can't change in place",
                 replaced_by.join("`, `")
             ));
-            if recorded.protect {
-                self.refuse_protected(&recorded.object, "made anew");
+            if protect {
+                self.refuse_protected(before, "made anew");
                 return;
             }
-            let held = present
-                .holds_data
-                .as_ref()
-                .or(recorded.object.holds_data.as_ref());
+            let held = present.holds_data.as_ref().or(before.holds_data.as_ref());
             if let Some(held) = held {
                 if !self.word_for(object) {
                     let message = format!(
@@ -460,6 +428,10 @@ impl Decider<'_, '_> {
         let present = match &*seen {
             Observed::Unknown { why } => {
                 self.out.blocked.insert(id.clone(), why.clone());
+                return;
+            }
+            Observed::Others(others) => {
+                self.out.blocked.insert(id.clone(), others.why.clone());
                 return;
             }
             Observed::Absent => {
@@ -593,7 +565,7 @@ impl Decider<'_, '_> {
                 Observed::Unknown { why } => {
                     self.out.blocked.insert(id.clone(), why.clone());
                 }
-                Observed::Present(_) => {}
+                Observed::Present(_) | Observed::Others(_) => {}
                 Observed::Absent => {
                     let draft = Draft {
                         action: Action::Delete,

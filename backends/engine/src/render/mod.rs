@@ -463,6 +463,23 @@ pub(crate) fn conflict_text(conflict: &Conflict) -> String {
     } else {
         "it is left, and nothing is applied"
     };
+    if conflict.is_whole() {
+        let begins = format!("{}: {} made it; {then}", conflict.label, conflict.by);
+        let fields = conflict.theirs.as_ref().and_then(|all| all.as_object());
+        let of: Vec<String> = fields
+            .into_iter()
+            .flatten()
+            .map(|(path, theirs)| {
+                let ours = conflict.ours.get(path);
+                let ours = ours.map_or_else(|| "none".to_owned(), ToString::to_string);
+                format!("{path} {theirs} → {ours}")
+            })
+            .collect();
+        return match of.as_slice() {
+            [] => begins,
+            of => format!("{begins}: {}", of.join(", ")),
+        };
+    }
     format!(
         "{} {}: {} has it at {theirs}, the source says {}; {then}",
         conflict.label, conflict.path, conflict.by, conflict.ours

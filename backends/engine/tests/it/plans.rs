@@ -5,8 +5,10 @@ use plat_engine::{
     plan_to_bytes,
 };
 
+use plat_model::TargetId;
+
 use crate::app::graph;
-use crate::world::Fault;
+use crate::world::{Fault, Thing};
 use crate::{Bench, run};
 
 const SHOP: &str = "
@@ -609,6 +611,75 @@ fn what_others_hold_is_taken_over_field_by_field() {
             .unwrap();
         assert_eq!(plan.stoppers().count(), 0);
         assert_eq!(plan.operations[0].take, ["scale"]);
+    });
+}
+
+#[test]
+fn what_others_made_is_taken_over_by_its_own_word() {
+    run(async {
+        let bench = Bench::new();
+        let source = "thing api scale=2 env.A=one\nthing web";
+        let spec = serde_json::json!({ "scale": 5, "env": { "A": "\"one\"" }, "old": "x" });
+        let id: plat_engine::ObjectId = "thing/api".into();
+        bench.fake.with(|w| {
+            let asked = plat_engine::Object::new(id.as_str(), TargetId::main(), spec.clone());
+            let thing = Thing {
+                uid: "theirs".into(),
+                version: 1,
+                spec,
+                token: None,
+                holds: None,
+                data: None,
+                stopped: false,
+                asked: Some(asked.into()),
+            };
+            w.things.insert(id.clone(), thing);
+            w.others.insert(id.clone(), "Helm".into());
+        });
+        let plan = bench.plan(source).await.unwrap();
+        insta::assert_snapshot!(
+            plan.stoppers().next().unwrap(),
+            @"
+        shop.plat:9: thing api is there already: Helm made it
+          take over this one object: `--take api:thing/api`
+        "
+        );
+        assert_eq!(steps(&plan), ["create thing/web"]);
+
+        let words = Words {
+            take: ["api:thing/api".to_owned()].into(),
+            ..Words::default()
+        };
+        let engine = bench.engine();
+        let plan = engine.plan(&graph(source), &words).await.unwrap();
+        assert_eq!(plan.stoppers().count(), 0);
+        assert_eq!(steps(&plan), ["update thing/api", "create thing/web"]);
+        assert_eq!(plan.operations[0].take, [""]);
+        let conflict = &plan.conflicts[0];
+        assert!(conflict.is_whole() && conflict.taken);
+        // Each part that changes or goes is said.
+        let theirs = serde_json::json!({ "old": "x", "scale": 5 });
+        assert_eq!(conflict.theirs, Some(theirs));
+        assert_eq!(conflict.ours, serde_json::json!({ "scale": 2 }));
+        let view = plat_engine::PlanView::of(&plan);
+        let style = plat_engine::Style {
+            color: false,
+            width: 100,
+            kept: true,
+        };
+        let text = plat_engine::render_text(&view, &style);
+        let said = "thing api: Helm made it; it is taken over: old \"x\" → none, scale 5 → 2";
+        assert!(text.contains(said), "{text}");
+        // By the word it was planned with, it is the same plan when it is looked at again.
+        assert!(bench.apply(&plan).await.unwrap().is_complete());
+        assert_eq!(bench.fake.things()["thing/api"]["scale"], 2);
+        assert!(bench.plan(source).await.unwrap().is_empty());
+
+        // What is on record and became somebody else's is not taken away.
+        bench.fake.with(|w| w.others.insert(id, "Helm".into()));
+        let plan = bench.plan("thing web").await.unwrap();
+        assert!(plan.operations.is_empty(), "{:?}", plan.operations);
+        assert_eq!(plan.blocked.len(), 1);
     });
 }
 

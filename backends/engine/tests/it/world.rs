@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use plat_engine::{
     Action, Backend, BackendError, Changed, DataFate, Done, Facts, Health, HeldData, Lowered, Made,
     Note, NoteKind, Object, ObjectId, Observation, Observed, OnChange, OpContext, OpError,
-    OpErrorKind, Operation, Precondition, Present, Problem, ProgressSink, Refusal, Scope,
+    OpErrorKind, Operation, Others, Precondition, Present, Problem, ProgressSink, Refusal, Scope,
     SecretInfo, SecretStore, SecretValue, Shared, Store, Token,
 };
 use plat_model::{Data, FieldPath, Graph, TargetId, Value};
@@ -190,6 +190,8 @@ pub struct World {
     pub prepares: Duration,
     /// Who changed a thing, where this target knows.
     pub touched: BTreeMap<ObjectId, Changed>,
+    /// What somebody else made, and who.
+    pub others: BTreeMap<ObjectId, String>,
     /// What others may read of a thing once it is there.
     pub outs: Outs,
     /// What a thing was told of those it needs, when it was made or changed.
@@ -451,6 +453,14 @@ impl Backend for Fake {
                         changed: world.touched.get(id).cloned().map(Box::new),
                     }),
                 };
+                let observed = match (world.others.get(id), observed) {
+                    (Some(by), Observed::Present(present)) => Observed::Others(Box::new(Others {
+                        by: by.clone(),
+                        why: format!("{by} made it"),
+                        present,
+                    })),
+                    (_, observed) => observed,
+                };
                 seen.objects.insert(id.clone(), observed);
             }
             seen
@@ -586,6 +596,9 @@ impl Fake {
             self.with(|w| {
                 w.in_order(op);
                 w.put(op, self.tokens);
+                if op.take.iter().any(String::is_empty) {
+                    w.others.remove(&op.object);
+                }
             });
         }
         if let Some(object) = &op.desired {

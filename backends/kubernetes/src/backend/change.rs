@@ -10,7 +10,7 @@ use plat_engine::{
 use serde_json::{Map, Value as Json};
 use tokio::time::{Instant, sleep};
 
-use super::{KEPT, Kubernetes, is_kept, is_owned, owned, present, text, whose};
+use super::{KEPT, Kubernetes, is_kept, is_owned, others, owned, present, text, whose};
 use crate::cluster::{
     self, ApiError, FENCE, ID, Kind, LEAVE, TOKEN, Waited, annotation, applied, health, used,
 };
@@ -81,6 +81,16 @@ impl Kubernetes {
                 }
                 self.expect(kind, live, operation, context, what)?;
                 set(&mut manifest, "uid", text(live, "/metadata/uid").into());
+                let inherited = if is_taken_whole(operation, live, context) {
+                    match self.inherit(kind, name, live).await {
+                        // Looked at again: it may have been changed in between.
+                        Err(e) if e.code == 409 => continue,
+                        inherited => Some(inherited.map_err(failed)?),
+                    }
+                } else {
+                    None
+                };
+                let live = inherited.as_ref().unwrap_or(live);
                 let version = text(live, "/metadata/resourceVersion");
                 set(&mut manifest, "resourceVersion", version.into());
             }
@@ -104,6 +114,9 @@ impl Kubernetes {
                     let patch = serde_json::json!({ "metadata": { "labels": { KEPT: null } } });
                     let merged = self.cluster.merge(kind, name, &patch).await;
                     return merged.map_err(failed);
+                }
+                Ok(made) if is_whole(operation) => {
+                    return self.disown(kind, name, made).await.map_err(failed);
                 }
                 Ok(made) => return Ok(made),
                 // A status that moved on in between is no reason to stop; another manager is.
@@ -172,7 +185,12 @@ impl Kubernetes {
             Precondition::Be { uid, version } => {
                 let is = present(live);
                 let anew = operation.action == Action::Replace;
-                if anew || (is.uid == *uid && is.version == *version) {
+                let now = if is_taken_whole(operation, live, context) {
+                    others::version(live)
+                } else {
+                    is.version
+                };
+                if anew || (is.uid == *uid && now == *version) {
                     return Ok(());
                 }
                 conflict("somebody changed it since the plan was made".into())
@@ -324,7 +342,8 @@ impl Kubernetes {
         let Some(live) = self.cluster.get(kind, name).await.map_err(failed)? else {
             return gone(None);
         };
-        if !is_owned(&live, &context.scope) {
+        let whole = is_taken_whole(operation, &live, context);
+        if !is_owned(&live, &context.scope) && !whole {
             let why = format!("it belongs to {}", whose(&live));
             return Err(OpError::new(OpErrorKind::Conflict, what, why));
         }
@@ -389,6 +408,16 @@ impl Kubernetes {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
+}
+
+/// Whether an operation takes the whole object over from who made it.
+fn is_whole(operation: &Operation) -> bool {
+    operation.take.iter().any(String::is_empty)
+}
+
+/// The same of an object that is not ours yet.
+fn is_taken_whole(operation: &Operation, live: &Json, context: &OpContext) -> bool {
+    is_whole(operation) && !is_owned(live, &context.scope)
 }
 
 /// What is applied over what is there: what is left to others is as they have it. What somebody else

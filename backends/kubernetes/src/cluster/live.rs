@@ -40,7 +40,12 @@ pub(super) fn applied_version(live: &Json) -> Option<&str> {
 
 /// What of a live object we applied; `None` where we never applied anything to it.
 pub fn applied(live: &Json) -> Option<Json> {
-    let mut object = extract(live, our_fields(live)?);
+    said(live, our_fields(live)?)
+}
+
+/// A live object as far as a set of fields goes, without what it is run with.
+pub(crate) fn said(live: &Json, fields: &Map<String, Json>) -> Option<Json> {
+    let mut object = extract(live, fields);
     if let (Json::Object(ours), Some(kind)) = (&mut object, live.get("kind")) {
         ours.insert("kind".into(), kind.clone());
         used::unmark(&mut object);

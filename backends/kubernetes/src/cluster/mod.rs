@@ -14,7 +14,7 @@ pub(crate) use held::{held, path_of};
 pub(crate) use kinds::read as read_kind;
 pub use kinds::{KINDS, Kind, kind, written};
 pub(crate) use live::changed;
-pub(crate) use live::{FENCE, ID, LEAVE, TOKEN};
+pub(crate) use live::{FENCE, ID, LEAVE, TOKEN, said};
 pub use live::{applied, health, summary};
 pub(crate) use ready::{Waited, pod_trouble, wait};
 pub use schema::{Mistake, Schemas};
@@ -29,17 +29,27 @@ use kube::api::{
     Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions,
 };
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::{ListMeta, Request};
 use kube::discovery::Scope;
 use kube::error::DiscoveryError;
 use kube::{Client, Config};
 use plat_engine::{BackendError, OpErrorKind};
-use serde_json::Value as Json;
+use serde::Deserialize;
+use serde_json::{Map, Value as Json};
 use tokio::sync::OnceCell;
 
 use crate::names;
 
 /// How many objects one page of a list has.
 const PAGE: u32 = 500;
+
+/// A part of a list, as the API server writes it.
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    metadata: ListMeta,
+    items: Vec<Map<String, Json>>,
+}
 
 /// A cluster and a namespace in it. Nothing is asked before it is needed.
 pub struct Cluster {
@@ -298,22 +308,25 @@ impl Cluster {
     /// # Errors
     /// They can't be read.
     pub async fn list(&self, kind: &Kind, labels: &str) -> Result<Vec<Json>, ApiError> {
-        let api = self.api(kind).await?;
+        // As JSON at once: there are many, and each would be taken apart and put together again.
+        let client = self.client().await?;
+        let at = Request::new(self.api(kind).await?.resource_url());
         let mut params = ListParams::default().labels(labels).limit(PAGE);
         let mut all = Vec::new();
         loop {
-            let page = match api.list(&params).await {
+            let request = at.list(&params);
+            let request =
+                request.map_err(|e| ApiError::other(format!("asking for {}: {e}", kind.plural)))?;
+            let page: Page = match client.request(request).await {
                 Ok(page) => page,
                 Err(kube::Error::Api(status)) if status.code == 404 => return Ok(all),
                 Err(e) => return Err(ApiError::of(&e)),
             };
             for mut object in page.items {
                 // A list does not repeat what each of its items is.
-                object.types = Some(kube::core::TypeMeta {
-                    api_version: kind.version.clone().into_owned(),
-                    kind: kind.name.clone().into_owned(),
-                });
-                all.push(json(&object)?);
+                object.insert("apiVersion".to_owned(), kind.version.as_ref().into());
+                object.insert("kind".to_owned(), kind.name.as_ref().into());
+                all.push(Json::Object(object));
             }
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => params = params.continue_token(&token),
