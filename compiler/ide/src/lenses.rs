@@ -25,6 +25,8 @@ pub enum LensKind {
     Plan,
     /// To show who names it.
     References,
+    /// To show where the values of a declaration come from.
+    Why,
 }
 
 /// The lenses of a file, in its order.
@@ -32,6 +34,16 @@ pub fn lenses(db: &Database, file: FileId) -> Vec<Lens> {
     let mut out = Vec::new();
     for symbol in symbols(db, file) {
         add(&symbol, &mut out);
+        let stands = db.name_at(file, symbol.name_range.start);
+        if symbol.kind == SymbolKind::Declaration
+            && stands.is_some_and(|stands| db.runs_by_itself(&stands.symbol))
+        {
+            out.push(Lens {
+                range: symbol.name_range,
+                name: symbol.name,
+                kind: LensKind::Why,
+            });
+        }
     }
     out
 }

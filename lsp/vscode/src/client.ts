@@ -60,7 +60,7 @@ export class Server implements vscode.Disposable {
             diagnosticCollectionName: 'plat',
             initializationOptions: {
                 status: true,
-                commands: ['plat.planEnvironment', 'plat.runTest', 'plat.showReferences'],
+                commands: ['plat.planEnvironment', 'plat.runTest', 'plat.showReferences', 'plat.why'],
             },
         };
         const client = new LanguageClient('plat', 'plat', server, options);

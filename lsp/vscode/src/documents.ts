@@ -52,6 +52,11 @@ export class Documents implements vscode.TextDocumentContentProvider, vscode.Dis
         await show(`render/${environment}.yaml`, { root: root.fsPath, words: ['render', environment] });
     }
 
+    /** Shows where the values of a declaration come from, in an environment. */
+    async why(root: vscode.Uri, environment: string, declaration: string): Promise<void> {
+        await show(`why/${declaration}.txt`, { root: root.fsPath, words: ['why', environment, declaration] });
+    }
+
     /** Shows what a diagnostic means. */
     async explain(root: vscode.Uri, code: string): Promise<void> {
         await show(`explain/${code}.md`, { root: root.fsPath, words: ['explain', code] });

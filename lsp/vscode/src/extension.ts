@@ -58,6 +58,12 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     // What stands above declarations calls these, with the file and the name.
     command('plat.planEnvironment', (uri: string, environment: string) => views.plan(uri, environment));
     command('plat.runTest', (uri: string, name: string) => tests.runOne(vscode.Uri.parse(uri), name));
+    command('plat.why', async (_: string, declaration: string) => {
+        const chosen = await choose(packages, undefined);
+        if (chosen !== undefined) {
+            await documents.why(chosen.pkg.root, chosen.environment, declaration);
+        }
+    });
     command('plat.open', (root: vscode.Uri, place: Place) => open(root, place));
     command('plat.refresh', () => packages.refresh());
     command('plat.restartServer', () => server.restart());

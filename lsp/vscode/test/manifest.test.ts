@@ -19,7 +19,7 @@ function source(): string {
 test('every command of the manifest is registered, and every other is only called by the extension', () => {
     const registered = [...source().matchAll(/\bcommand\('(plat\.\w+)'/g)].map((match) => match[1]);
     // These take places, which no one can type.
-    const inner = ['plat.open', 'plat.planEnvironment', 'plat.runTest', 'plat.showReferences'];
+    const inner = ['plat.open', 'plat.planEnvironment', 'plat.runTest', 'plat.showReferences', 'plat.why'];
     const told = contributes.commands.map((command) => command.command);
     assert.deepEqual(new Set(registered), new Set([...told, ...inner]));
 });
@@ -28,7 +28,7 @@ test('what the server is told that this client can run, it can', () => {
     const text = source();
     const [, list] = /commands: \[([^\]]*)\]/.exec(text) ?? [];
     const offered = [...(list ?? '').matchAll(/'(plat\.\w+)'/g)].map((match) => match[1]);
-    assert.deepEqual(offered, ['plat.planEnvironment', 'plat.runTest', 'plat.showReferences']);
+    assert.deepEqual(offered, ['plat.planEnvironment', 'plat.runTest', 'plat.showReferences', 'plat.why']);
     for (const name of offered) {
         assert.ok(text.includes(`command('${name}'`), `${name} is not registered`);
     }

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::FileId;
 use crate::api::{Database, STACK};
+use crate::check::decl_type;
 use crate::check::notes::{Symbol, notes};
 use crate::db::{Db, ItemId, Space, file_range, items, parsed, tree};
 use crate::diag::Span;
@@ -324,6 +325,19 @@ impl Database {
                     .is_some_and(|main| main.name == *decl.item.file(self).package(self))
                 && head.is_some_and(|head| !head.family)
         })
+    }
+
+    /// Is it something that a target makes under a path of its own: deployed, and of no kind that is
+    /// made of others?
+    pub fn runs_by_itself(&self, symbol: &Symbol) -> bool {
+        let Symbol::Decl(decl) = symbol else {
+            return false;
+        };
+        self.is_deployed(symbol)
+            && stacker::grow(STACK, || match decl_type(self, *decl, &[]) {
+                Ty::Instance(kind) => kind_head(self, kind).external,
+                _ => false,
+            })
     }
 
     /// Is it something that the program or a package of its source tree defines?

@@ -17,6 +17,9 @@ const RUN_TEST: &str = "plat.runTest";
 /// Shows the plan of an environment: its document's address, its name.
 const PLAN: &str = "plat.planEnvironment";
 
+/// Shows where the values of a declaration come from: its document's address, its path.
+const WHY: &str = "plat.why";
+
 /// Shows places: the address of where they are asked for, the position there, the places.
 const REFERENCES: &str = "plat.showReferences";
 
@@ -106,6 +109,7 @@ pub fn lenses(asked: &Asked, params: Value) -> Result<Value, Refusal> {
             LensKind::RunTest => RUN_TEST,
             LensKind::Plan => PLAN,
             LensKind::References => REFERENCES,
+            LensKind::Why => WHY,
         };
         if !asked.client.commands.iter().any(|known| known == name) {
             continue;
@@ -115,6 +119,7 @@ pub fn lenses(asked: &Asked, params: Value) -> Result<Value, Refusal> {
         let (command, data) = match lens.kind {
             LensKind::RunTest => (Some(command("Run test", name, to())), None),
             LensKind::Plan => (Some(command("Plan", name, to())), None),
+            LensKind::Why => (Some(command("Why", name, to())), None),
             // Counted when it is seen.
             LensKind::References => {
                 let document = json!({ "uri": uri });

@@ -39,7 +39,7 @@ const PATH: &str = "/w/app/shop.plat";
 
 fn client(capabilities: Value) -> Client {
     let disk = Disk::of(FILES);
-    let commands = ["plat.runTest", "plat.showReferences"];
+    let commands = ["plat.runTest", "plat.showReferences", "plat.why"];
     let options = json!({ "status": true, "commands": commands });
     let mut client = Client::with(&disk, capabilities, options);
     client.open(PATH, &disk.read(PATH.as_ref()).unwrap());
