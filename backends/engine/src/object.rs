@@ -128,6 +128,11 @@ pub struct Object {
     /// then, and never again ([`Object::spec_over`]). What they are is neither drift nor a conflict.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leave: Vec<String>,
+    /// The parts of [`Object::leave`] that another object of the same app decides, as an autoscaler
+    /// the number of copies, and which one does. Once that is gone, what it made of them is taken back
+    /// without a word of anybody.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lent: BTreeMap<String, ObjectId>,
     /// Where it does not become ready as it is to be, it goes back to what it was by itself.
     #[serde(default, skip_serializing_if = "is_false")]
     pub goes_back: bool,
@@ -157,6 +162,7 @@ impl Object {
             place: None,
             is_run: false,
             leave: Vec::new(),
+            lent: BTreeMap::new(),
             goes_back: false,
         }
     }

@@ -79,7 +79,7 @@ pub(super) fn decide(
     for (id, object) in inputs.desired {
         let seen = seen.at(id).unwrap_or(&unanswered);
         decider.wanted(id, object, recorded.at(id), seen);
-        decider.held_by_others(id, object, seen);
+        decider.held_by_others(id, object, recorded.at(id), seen);
     }
     decider.on_new_ground();
     let staying = decider.staying();

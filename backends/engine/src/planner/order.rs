@@ -246,9 +246,23 @@ impl<'a> Waits<'a> {
         if draft.goes() {
             let node = draft.object().and_then(|o| o.node.as_ref());
             let replacing = node.and_then(|node| self.made_for.get(node));
-            found.extend(replacing.into_iter().flatten().map(|id| (*id).clone()));
+            let replacing = replacing.into_iter().flatten();
+            let replacing =
+                replacing.filter(|id| !self.deciders(id).any(|lent_to| lent_to == &draft.id));
+            found.extend(replacing.map(|id| (*id).clone()));
+        } else {
+            // Who decided a part of it until now would else decide it once more.
+            let deciders = self.deciders(&draft.id);
+            let going = deciders.filter(|id| self.drafts.get(*id).is_some_and(Draft::goes));
+            found.extend(going.cloned());
         }
         found
+    }
+
+    /// The objects that decided parts of this one until now.
+    fn deciders(&self, id: &ObjectId) -> impl Iterator<Item = &'a ObjectId> + use<'a> {
+        let recorded = self.inputs.state.inventory.get(id);
+        recorded.into_iter().flat_map(|r| r.object.lent.values())
     }
 
     fn next(&self, id: &ObjectId, going: bool) -> Vec<&'a ObjectId> {

@@ -684,6 +684,60 @@ fn what_others_made_is_taken_over_by_its_own_word() {
 }
 
 #[test]
+fn what_an_object_of_ours_decided_is_taken_back_once_it_is_gone() {
+    run(async {
+        let bench = Bench::new();
+        let plan = bench.up("thing api scale=2 image=one lent=scale").await;
+        assert_eq!(plan.operations.len(), 2);
+        let scaled = |bench: &Bench| {
+            bench.fake.with(|w| {
+                let api = w.things.get_mut(&"thing/api".into()).unwrap();
+                api.spec["scale"] = 7.into();
+                api.version += 1;
+                let held = vec![plat_engine::HeldField {
+                    path: "scale".into(),
+                    by: "the scaler".into(),
+                    value: Some(7.into()),
+                }];
+                let changed = plat_engine::Changed {
+                    by: Some("the scaler".into()),
+                    at: None,
+                    held,
+                };
+                w.touched.insert("thing/api".into(), changed);
+            });
+        };
+        scaled(&bench);
+        let again = "thing api scale=2 image=one lent=scale";
+        assert!(bench.plan(again).await.unwrap().is_empty());
+
+        // First it goes: it would else decide once more.
+        let plan = bench.plan("thing api scale=3 image=one").await.unwrap();
+        assert_eq!(plan.stoppers().count(), 0);
+        let operations: Vec<_> = plan
+            .operations
+            .iter()
+            .map(|o| (o.object.as_str(), o.action, o.after.len(), o.take.len()))
+            .collect();
+        assert_eq!(
+            operations,
+            [
+                ("scaler/api", Action::Delete, 0, 0),
+                ("thing/api", Action::Update, 1, 1),
+            ]
+        );
+        assert!(bench.apply(&plan).await.unwrap().is_complete());
+        let now = bench.fake.things()["thing/api"].clone();
+        assert_eq!(now, serde_json::json!({"scale": 3, "image": "one"}));
+
+        // From then on it is held by whoever holds it.
+        scaled(&bench);
+        let plan = bench.plan("thing api scale=3 image=one").await.unwrap();
+        assert_eq!(plan.conflicts.len(), 1);
+    });
+}
+
+#[test]
 fn a_recent_plan_is_found_by_its_short_digest() {
     run(async {
         let bench = Bench::new();

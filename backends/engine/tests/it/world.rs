@@ -348,7 +348,7 @@ impl Backend for Fake {
                             .collect();
                         spec.insert(name.to_string(), entries.into());
                     }
-                    _ if ["protect", "name", "back"].contains(&name.as_str()) => {}
+                    _ if ["protect", "name", "back", "lent"].contains(&name.as_str()) => {}
                     _ => {
                         let text = match int(Some(value)) {
                             Some(n) => json!(n),
@@ -369,6 +369,17 @@ impl Backend for Fake {
             object.is_run = node.kind.name == "job";
             object.goes_back = node.fields.contains_key("back");
             object.leave = node.leave.keys().map(ToString::to_string).collect();
+            // What another object of the node decides.
+            if let Some(part) = node.fields.get("lent").and_then(Value::as_str) {
+                let id = format!("scaler/{}", node.name);
+                let mut scaler =
+                    Object::new(id.as_str(), target.clone(), json!({ "of": node.name }));
+                scaler.node = Some(path.clone());
+                scaler.after = vec![object.id.clone()];
+                lowered.objects.push(scaler);
+                object.leave.push(part.to_owned());
+                object.lent.insert(part.to_owned(), ObjectId::new(id));
+            }
             object.label = format!("{} {path}", node.kind.name);
             object.after = after;
             object.place = graph.origins.place(node.origin).cloned();

@@ -8,6 +8,7 @@ use crate::object::{Object, ObjectId};
 use crate::plan::Conflict;
 use crate::shared::Shared;
 use crate::specdiff;
+use crate::state::Recorded;
 
 impl Decider<'_, '_> {
     /// An object that is there and that somebody else made: it is left, or taken over as a whole.
@@ -57,7 +58,13 @@ impl Decider<'_, '_> {
     }
 
     /// What others hold of it, where the source says something else.
-    pub(super) fn held_by_others(&mut self, id: &ObjectId, object: &Object, seen: &Observed) {
+    pub(super) fn held_by_others(
+        &mut self,
+        id: &ObjectId,
+        object: &Object,
+        recorded: Option<&Recorded>,
+        seen: &Observed,
+    ) {
         let present = match seen {
             Observed::Present(present) => present,
             Observed::Others(others) => &others.present,
@@ -73,6 +80,13 @@ impl Decider<'_, '_> {
                 continue;
             };
             if held.value.as_ref() == Some(ours) {
+                continue;
+            }
+            let lent_to = recorded.and_then(|r| r.object.lent.get(&held.path));
+            if lent_to.is_some_and(|lent_to| !self.inputs.desired.contains_key(lent_to)) {
+                if let Some(draft) = self.out.drafts.get_mut(id) {
+                    draft.take.push(held.path.clone());
+                }
                 continue;
             }
             let mut conflict = Conflict {
