@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 pub use app::{answers, apps, edit, gated_and_changed, install, pids};
 pub use cluster::{Cluster, cluster};
 pub use cut::Way;
-pub use http::{Reply, get, request};
+pub use http::{Reply, ask, get, request};
 pub use life::{Example, Here, Place, There};
 pub use permissions::{PERMISSIONS, permissions};
 pub use process::{environment_of, is_alive, kill, processes_holding, processes_naming};

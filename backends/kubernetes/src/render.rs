@@ -55,7 +55,7 @@ pub fn render(
     facts: &Facts,
     wanted: impl Fn(Option<&NodePath>) -> bool + Sync,
 ) -> Result<Rendered, Unrendered> {
-    let made = all(target, graph, facts, |made| manifest(&made, &wanted));
+    let made = all(target, graph, facts, |made| manifest(made, &wanted));
     let (manifests, notes) = made.map_err(Unrendered::Refused)?;
     let mut rendered = Rendered {
         notes,
@@ -76,7 +76,7 @@ pub fn render(
     Ok(rendered)
 }
 
-fn manifest(made: &Made, wanted: &impl Fn(Option<&NodePath>) -> bool) -> Manifest {
+fn manifest(mut made: Made, wanted: &impl Fn(Option<&NodePath>) -> bool) -> Manifest {
     if !wanted(made.node.as_ref()) {
         return Manifest::Left;
     }
@@ -85,6 +85,10 @@ fn manifest(made: &Made, wanted: &impl Fn(Option<&NodePath>) -> bool) -> Manifes
         let name = made.spec.pointer("/metadata/name").and_then(Json::as_str);
         let keys = serde_json::from_str(keys).unwrap_or_default();
         return Manifest::Secret(name.unwrap_or_default().to_owned(), keys);
+    }
+    // Who applies the file again and again would take it back from whoever has it.
+    for left in &made.leave {
+        made.spec.remove(left);
     }
     match yaml::text(&made.spec) {
         Ok(text) => Manifest::File(file_name(&made.id), text),

@@ -12,6 +12,7 @@ mod images;
 mod permissions;
 mod relay;
 mod rules;
+mod scale;
 mod shop;
 mod taken;
 mod trouble;

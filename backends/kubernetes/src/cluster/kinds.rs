@@ -19,7 +19,7 @@ pub struct Kind {
 }
 
 /// Those that declarations become.
-pub static KINDS: [Kind; 16] = [
+pub static KINDS: [Kind; 17] = [
     Kind {
         name: Cow::Borrowed("Namespace"),
         version: Cow::Borrowed("v1"),
@@ -45,10 +45,12 @@ pub static KINDS: [Kind; 16] = [
     of("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies"),
     of("Ingress", "networking.k8s.io/v1", "ingresses"),
     of(ROUTE, "gateway.networking.k8s.io/v1", "httproutes"),
+    of(SCALED, "keda.sh/v1alpha1", "scaledobjects"),
 ];
 
-/// The one of [`KINDS`] that not every cluster has.
+/// Those of [`KINDS`] that not every cluster has: the Gateway API's, and KEDA's.
 const ROUTE: &str = "HTTPRoute";
+const SCALED: &str = "ScaledObject";
 
 pub(in crate::cluster) const fn of(
     name: &'static str,
@@ -71,7 +73,8 @@ impl Kind {
 
     /// Whether every cluster has it.
     pub fn is_everywhere(&self) -> bool {
-        self.name != ROUTE && kind(&self.name).is_some_and(|known| known.group() == self.group())
+        ![ROUTE, SCALED].contains(&self.name.as_ref())
+            && kind(&self.name).is_some_and(|known| known.group() == self.group())
     }
 
     /// The same in a version of its group, `apps/v1`.

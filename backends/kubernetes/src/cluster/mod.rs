@@ -299,8 +299,12 @@ impl Cluster {
     /// It can't be read: never taken for "there is none".
     pub async fn get(&self, kind: &Kind, name: &str) -> Result<Option<Json>, ApiError> {
         let api = self.api(kind).await?;
-        let found = api.get_opt(name).await.map_err(|e| ApiError::of(&e))?;
-        found.map(|object| json(&object)).transpose()
+        match api.get(name).await {
+            Ok(object) => json(&object).map(Some),
+            // Of a kind that the cluster does not have, the answer is not even a `Status`.
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(e) => Err(ApiError::of(&e)),
+        }
     }
 
     /// All objects with these labels, page by page. A kind that the cluster does not have has none.

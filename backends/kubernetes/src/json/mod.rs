@@ -258,6 +258,18 @@ impl Json {
         }
     }
 
+    /// Takes what a path like `spec.replicas` names out of it.
+    pub(crate) fn remove(&mut self, path: &str) {
+        let (above, last) = path.rsplit_once('.').unwrap_or(("", path));
+        let pointer = match above {
+            "" => String::new(),
+            above => format!("/{}", above.replace('.', "/")),
+        };
+        if let Some(Self::Object(map)) = self.pointer_mut(&pointer) {
+            map.retain(|name, _| name != last);
+        }
+    }
+
     /// Takes away what says nothing: the API server keeps neither a field that is null nor an empty
     /// list.
     pub(crate) fn without_null(&mut self) {

@@ -52,6 +52,7 @@ impl<'a> Lowering<'a> {
                 path: Some(fields.path),
                 label: format!("S3 for {path}"),
                 port: S3,
+                monitor: None,
                 user: USER,
                 container,
                 volumes: vec![

@@ -109,7 +109,9 @@ pub(crate) struct Made {
     label: String,
     after: Vec<String>,
     on_change: Vec<(&'static str, OnChange)>,
-    leave: Vec<&'static str>,
+    /// Which parts of it are somebody else's once it is made.
+    pub(crate) leave: Vec<&'static str>,
+    lent: Option<(&'static str, String)>,
     holds: Option<HeldData>,
     place: Option<Place>,
     goes_back: bool,
@@ -129,6 +131,10 @@ impl Made {
         object.goes_back = self.goes_back;
         object.is_run = self.is_run;
         object.leave = self.leave.into_iter().map(str::to_owned).collect();
+        let lent = self.lent.into_iter();
+        object.lent = lent
+            .map(|(part, to)| (part.to_owned(), ObjectId::new(to)))
+            .collect();
         let on_change = self.on_change.into_iter();
         object.on_change = on_change.map(|(part, c)| (part.to_owned(), c)).collect();
         object
@@ -158,6 +164,8 @@ struct Put<'a> {
     on_change: Vec<(&'static str, OnChange)>,
     /// Which parts of it are somebody else's once it is made.
     leave: Vec<&'static str>,
+    /// Which of these another object of ours decides, and which.
+    lent: Option<(&'static str, String)>,
     holds: Option<HeldData>,
     /// It is a job of the app, which no way back runs again.
     is_run: bool,
@@ -178,6 +186,7 @@ impl<'a> Put<'a> {
             after: Vec::new(),
             on_change: Vec::new(),
             leave: Vec::new(),
+            lent: None,
             holds: None,
             is_run: false,
         }
@@ -205,6 +214,11 @@ impl<'a> Put<'a> {
 
     fn leave(mut self, parts: &[&'static str]) -> Self {
         self.leave.extend(parts);
+        self
+    }
+
+    fn lend(mut self, part: &'static str, to: Option<String>) -> Self {
+        self.lent = to.map(|to| (part, to));
         self
     }
 
@@ -364,6 +378,7 @@ impl<'a> Lowering<'a> {
             after,
             on_change: put.on_change,
             leave: put.leave,
+            lent: put.lent,
             holds: put.holds,
             place: origin.and_then(|origin| self.graph.origins.place(origin).cloned()),
             goes_back: put.node.is_some() && matches!(put.kind, "Deployment" | "DaemonSet"),

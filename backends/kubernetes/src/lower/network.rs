@@ -44,6 +44,8 @@ pub(super) struct Network<'a> {
     inward: BTreeMap<Pods<'a>, BTreeSet<Port>>,
     /// From what collects metrics.
     collected: BTreeMap<Pods<'a>, BTreeSet<Port>>,
+    /// From what scales by how much waits.
+    scalers: BTreeMap<Pods<'a>, BTreeSet<Port>>,
     /// To externals: addresses and ports.
     outward: BTreeMap<Pods<'a>, BTreeSet<(Outside, BTreeSet<u16>)>>,
 }
@@ -57,6 +59,9 @@ impl Network<'_> {
         }
         for (pods, ports) in other.collected {
             self.collected.entry(pods).or_default().extend(ports);
+        }
+        for (pods, ports) in other.scalers {
+            self.scalers.entry(pods).or_default().extend(ports);
         }
         for (pods, outside) in other.outward {
             self.outward.entry(pods).or_default().extend(outside);
@@ -73,6 +78,7 @@ pub(super) struct Policy<'a> {
     to: Vec<(Pods<'a>, BTreeSet<Port>)>,
     inward: BTreeSet<Port>,
     collected: BTreeSet<Port>,
+    scalers: BTreeSet<Port>,
     outward: BTreeSet<(Outside, BTreeSet<u16>)>,
 }
 
@@ -84,6 +90,7 @@ impl<'a> Policy<'a> {
             to: Vec::new(),
             inward: BTreeSet::new(),
             collected: BTreeSet::new(),
+            scalers: BTreeSet::new(),
             outward: BTreeSet::new(),
         }
     }
@@ -167,6 +174,18 @@ impl<'a> Lowering<'a> {
         ports.insert((port, "TCP"));
     }
 
+    /// Lets what scales by how much waits ask the queues' server for it.
+    pub(super) fn scaler_asks(&mut self, server: &str, port: u16) {
+        let name = Text::from(server.to_owned());
+        let pods = Pods {
+            part: name.clone(),
+            name,
+            path: None,
+        };
+        let ports = self.network.scalers.entry(pods).or_default();
+        ports.insert((port, "TCP"));
+    }
+
     /// Notes how far an external is held to.
     pub(super) fn external(&mut self, fields: &mut Fields<'a>) {
         let (outside, ports) = outside(fields.node);
@@ -197,6 +216,7 @@ impl<'a> Lowering<'a> {
             mut within,
             inward,
             collected,
+            scalers,
             outward,
         } = std::mem::take(&mut self.network);
         let mut all: BTreeMap<Pods<'a>, Policy<'a>> = BTreeMap::new();
@@ -223,6 +243,9 @@ impl<'a> Lowering<'a> {
         for (pods, ports) in collected {
             all.entry(pods).or_insert_with_key(policy).collected = ports;
         }
+        for (pods, ports) in scalers {
+            all.entry(pods).or_insert_with_key(policy).scalers = ports;
+        }
         for (pods, outside) in outward {
             all.entry(pods).or_insert_with_key(policy).outward = outside;
         }
@@ -244,6 +267,10 @@ impl<'a> Lowering<'a> {
         if !policy.collected.is_empty() {
             let from = self.settings.metrics_namespace.as_deref().map(in_namespace);
             rules_in.push(json!({ "from": from, "ports": port_list(&policy.collected) }));
+        }
+        if !policy.scalers.is_empty() {
+            let from = self.settings.keda_namespace.as_deref().map(in_namespace);
+            rules_in.push(json!({ "from": from, "ports": port_list(&policy.scalers) }));
         }
         let mut rules_out: Vec<Json> = policy
             .to

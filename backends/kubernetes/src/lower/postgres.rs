@@ -74,6 +74,7 @@ impl<'a> Lowering<'a> {
                 path: Some(fields.path),
                 label: format!("PostgreSQL {version} for {path}"),
                 port: POSTGRES,
+                monitor: None,
                 user: USER,
                 container,
                 volumes: vec![

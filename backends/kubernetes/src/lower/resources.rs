@@ -17,6 +17,10 @@ use plat_engine::fields::Fields;
 pub(super) const SERVER: &str = "server";
 /// The part of what brings a data service to what was asked for.
 pub(super) const SETUP: &str = "setup";
+/// The account of the queues' server that has their streams.
+pub(super) const STREAMS: &str = "plat";
+/// The port on which that server tells of itself, without asking who asks.
+pub(super) const MONITOR: u16 = 8222;
 /// The name of the server that all queues of an environment share.
 pub(super) const QUEUES: &str = "queues";
 /// The annotation of a Secret that says where each of its keys comes from: `random(32)` is made
@@ -32,6 +36,8 @@ pub(super) struct Server<'s> {
     pub(super) path: Option<&'s NodePath>,
     pub(super) label: String,
     pub(super) port: u16,
+    /// The port on which who scales by it may ask how much waits; none where nobody does.
+    pub(super) monitor: Option<u16>,
     pub(super) user: i64,
     pub(super) container: Json,
     pub(super) volumes: Vec<Json>,
@@ -201,6 +207,7 @@ impl<'a> Lowering<'a> {
                 path: Some(fields.path),
                 label: format!("Redis for {path}"),
                 port: REDIS,
+                monitor: None,
                 user: 999,
                 container,
                 volumes: vec![
@@ -262,12 +269,13 @@ impl<'a> Lowering<'a> {
             .on_change("spec.serviceName", OnChange::Replace);
         put.node = owner;
         self.put(put);
+        let port = |name: &str, port: u16| json!({ "name": name, "port": port, "targetPort": port, "protocol": "TCP" });
+        let mut ports = vec![port("main", server.port)];
+        ports.extend(server.monitor.map(|monitor| port("monitor", monitor)));
         let body = json!({ "spec": {
             "type": "ClusterIP",
             "selector": selector,
-            "ports": [{
-                "name": "main", "port": server.port, "targetPort": server.port, "protocol": "TCP",
-            }],
+            "ports": ports,
         }});
         let mut put = Put::new("Service", "v1", server.name, body);
         put.node = owner;
@@ -446,7 +454,7 @@ impl<'a> Lowering<'a> {
         ));
         let health = |path: &str, period: u32, failures: u32| {
             json!({
-                "httpGet": { "path": path, "port": 8222 },
+                "httpGet": { "path": path, "port": MONITOR },
                 "periodSeconds": period, "timeoutSeconds": 3, "failureThreshold": failures,
             })
         };
@@ -470,6 +478,10 @@ impl<'a> Lowering<'a> {
                 { "name": "tmp", "mountPath": "/tmp" },
             ],
         });
+        let monitor = self.settings.keda_namespace.as_ref().map(|_| MONITOR);
+        if let Some(monitor) = monitor {
+            self.scaler_asks(&name, monitor);
+        }
         self.server(
             None,
             Server {
@@ -477,6 +489,7 @@ impl<'a> Lowering<'a> {
                 path: None,
                 label: "NATS for the queues".into(),
                 port: NATS,
+                monitor,
                 user: 1000,
                 container,
                 volumes: vec![
@@ -528,11 +541,11 @@ fn variable(path: &NodePath, right: &str) -> String {
 fn nats_config(queues: &[(&NodePath, &plat_model::Node)]) -> String {
     let mut text = format!(
         "listen: 0.0.0.0:{NATS}\n\
-         http: 0.0.0.0:8222\n\
+         http: 0.0.0.0:{MONITOR}\n\
          server_name: plat\n\
          pid_file: /tmp/nats.pid\n\
          jetstream {{ store_dir: /data }}\n\
-         accounts {{\n  plat {{\n    jetstream: enabled\n    users: [{{ user: plat, password: $NATS_PASSWORD }}]\n    exports: [\n"
+         accounts {{\n  {STREAMS} {{\n    jetstream: enabled\n    users: [{{ user: plat, password: $NATS_PASSWORD }}]\n    exports: [\n"
     );
     for (_, node) in queues {
         let queue = &node.name;
@@ -554,7 +567,7 @@ fn nats_config(queues: &[(&NodePath, &plat_model::Node)]) -> String {
             let publish: Vec<String> = publish.iter().map(|s| format!("\"{s}\"")).collect();
             let _ = writeln!(
                 text,
-                "  link-{queue}-{right} {{\n    users: [{{ user: {queue}-{right}, password: ${}, permissions: {{ publish: [{}], subscribe: [\"_INBOX.>\"] }} }}]\n    imports: [{{ service: {{ account: plat, subject: \"{own}\" }} }}, {{ service: {{ account: plat, subject: \"$JS.API.>\" }} }}]\n  }}",
+                "  link-{queue}-{right} {{\n    users: [{{ user: {queue}-{right}, password: ${}, permissions: {{ publish: [{}], subscribe: [\"_INBOX.>\"] }} }}]\n    imports: [{{ service: {{ account: {STREAMS}, subject: \"{own}\" }} }}, {{ service: {{ account: {STREAMS}, subject: \"$JS.API.>\" }} }}]\n  }}",
                 variable(path, right),
                 publish.join(", "),
             );

@@ -27,6 +27,8 @@ pub(super) struct Settings {
     pub pull_secret: Option<String>,
     /// The namespace of what collects metrics.
     pub metrics_namespace: Option<String>,
+    /// The namespace of KEDA.
+    pub keda_namespace: Option<String>,
     /// Whether the source says that programs run without the shim.
     pub shim_is_off: bool,
     /// Images of the data services by name, instead of the usual ones.
@@ -69,6 +71,7 @@ impl Settings {
             storage_class: text("storage_class"),
             pull_secret: text("pull_secret"),
             metrics_namespace: text("metrics_namespace"),
+            keda_namespace: text("keda_namespace"),
             shim_is_off: text("shim").as_deref() == Some("off"),
             images,
         }

@@ -13,7 +13,7 @@ const HISTORY: u32 = 3;
 
 impl<'a> Lowering<'a> {
     pub(super) fn workload(&mut self, fields: &mut Fields<'a>) {
-        let copies = Copies::of(fields);
+        let copies = Copies::of(fields, self.settings.keda_namespace.is_some());
         let Some(mut pod) = self.pod(fields, "Always") else {
             return;
         };
@@ -24,18 +24,21 @@ impl<'a> Lowering<'a> {
             pod.spec.insert("topologySpreadConstraints".into(), spread);
         }
         let body = json!({ "spec": {
-            // What moves is the autoscaler's: to say a number here would take it back each time.
-            "replicas": if copies.moves() { Json::Null } else { copies.least.into() },
+            "replicas": copies.at_first(),
             "revisionHistoryLimit": HISTORY,
             "selector": { "matchLabels": self.selector(Some(fields.path), MAIN) },
             "strategy": strategy,
             "template": self.template(fields, MAIN, &pod),
         }});
-        let left: &[_] = if copies.left { &["spec.replicas"] } else { &[] };
+        // What moves is the autoscaler's. To say a number each time would take it back; to say none
+        // would have the API server put one copy there, where there were as many as a source said.
+        let is_others = copies.left || copies.moves();
+        let left: &[_] = if is_others { &["spec.replicas"] } else { &[] };
         let kind = &fields.node.kind.name;
         let put = Put::new("Deployment", "apps/v1", &name, body)
             .of(fields)
             .leave(left)
+            .lend("spec.replicas", copies.scaler(&name))
             .label(format!("{kind} {}", fields.path))
             .after(pod.after)
             .on_change("spec.template", change)

@@ -14,6 +14,7 @@ mod pins;
 mod policies;
 mod program;
 mod properties;
+mod scale;
 mod schema;
 mod shim;
 mod support;
