@@ -178,6 +178,11 @@ fn what_goes_across_pieces_is_told_once() {
         // What is put elsewhere, and what is another environment's.
         "app shop\npostgres db {}\nservice a { run = image(\"a:1\"), env = { DB = db.url } }\n\
          env prod { target = local {} }\nenv dev { target = local {}, place = { db = in(prod, db) } }\n",
+        // What is put on hosts and targets, and what is not there to be.
+        "app shop\nredis a {}\nservice b { run = image(\"a:1\"), env = { A = a.url } }\nredis c[\"x\"] {}\nredis d {}\n\
+         let far = kubernetes { context = \"far\" }\n\
+         env dev { target = metal { hosts = [\"one\", \"two\"] }, place = { a = on(\"two\"), d = on(\"three\"), c[\"x\"] = on(\"one\") } }\n\
+         env prod { target = kubernetes { context = \"near\" }, place = { b = far, c[\"y\"] = far } }\n",
         // Inputs that are missing, and those of a base.
         "app shop { size: Int }\nservice a { run = image(\"a:1\"), scale = size }\nservice b { run = image(\"a:1\"), scale = size }\n\
          env dev { target = local {} }\nenv prod { target = local {}, set = { size = 3 } }\n\

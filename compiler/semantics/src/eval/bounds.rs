@@ -59,6 +59,11 @@ impl<'db> Eval<'db> {
         }
     }
 
+    /// Does it look at a part alone?
+    pub(crate) fn is_part(&self) -> bool {
+        self.bounds.is_some()
+    }
+
     /// The items whose declarations it looks at.
     pub(super) fn contents(&self) -> &'db [ItemId] {
         match &self.bounds {

@@ -1,7 +1,7 @@
 //! What an environment, and those that it extends, say of declarations and inputs: `set`, `omit` and
 //! `leave`, by the paths that they reach.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -11,7 +11,7 @@ use super::{Cx, EnvKey, Eval, Locals};
 use crate::check::lower;
 use crate::db::{Db, ItemId};
 use crate::diag::Span;
-use crate::ir::{Assign, EnvBody, ExprKind, Leave, SetRoot, Step, Subject};
+use crate::ir::{Assign, EnvBody, ExprKind, Leave, Place, SetRoot, Step, Subject};
 use crate::library::Builtin;
 use crate::names::decls;
 
@@ -57,6 +57,8 @@ pub struct Overrides {
     pub omitted: BTreeMap<String, Omitted>,
     /// Fields that are left to somebody else, by the path of the declaration.
     pub left: BTreeMap<String, Vec<Left>>,
+    /// The paths that the environment itself puts elsewhere.
+    pub placed: BTreeSet<String>,
 }
 
 impl Overrides {
@@ -81,19 +83,23 @@ pub struct Opened {
 }
 
 /// Opens an environment for all its pieces. `None` where it is to be looked at as a whole: where
-/// opening it goes wrong or reads declarations, where it puts them elsewhere, and where its policies
-/// ask for links.
+/// opening it goes wrong or reads declarations, where these are said to be another environment's, and
+/// where its policies ask for links.
 #[salsa::tracked]
 pub fn opened(db: &dyn Db, key: EnvKey) -> Option<Opened> {
     let mut eval = Eval::new(db);
     let world = eval.open(key.item(db), key.keys(db))?;
     let w = eval.world(world)?;
-    let by_itself = eval.diags.is_empty() && eval.worlds.len() == 1 && w.instances.is_empty();
-    let places = w.bodies.iter().flatten().any(|body| !body.place.is_empty());
-    if !by_itself || places || asks_for_links(&eval, world) {
+    let mut places = w.bodies.iter().flatten().flat_map(|body| &body.place);
+    let owned = places.any(|entry| matches!(entry.place, Place::Owned(..)));
+    if owned || asks_for_links(&eval, world) {
         return None;
     }
-    let overrides = w.overrides.clone();
+    let overrides = eval.placed(world)?;
+    let found = eval.world(world)?.instances.is_empty();
+    if !eval.diags.is_empty() || eval.worlds.len() > 1 || !found {
+        return None;
+    }
     let (steps, made) = eval.taken();
     Some(Opened {
         overrides,
@@ -170,6 +176,24 @@ impl<'db> Eval<'db> {
             // What is wrong with its path has been reported.
             let _ = self.left(leave, &cx, &locals);
         }
+    }
+
+    /// What is overridden in a world, with what its environment puts elsewhere.
+    fn placed(&mut self, world: usize) -> Option<Arc<Overrides>> {
+        let w = self.world(world)?;
+        let (env, body) = (w.env, (*w.bodies.first()?)?);
+        let cx = Cx {
+            world,
+            item: env,
+            inst: None,
+            kind: Kind::Set,
+        };
+        let locals = w.keys_of(env);
+        for entry in &body.place {
+            let path = self.decl_path(entry.root, &entry.path, &cx, &locals)?;
+            self.found(world)?.placed.insert(path);
+        }
+        Some(self.world(world)?.overrides.clone())
     }
 
     fn found(&mut self, world: usize) -> Option<&mut Overrides> {

@@ -294,6 +294,11 @@ fn nothing_missing(
     if twice {
         return None;
     }
+    let mut placed = overrides.placed.iter();
+    if !placed.all(|path| pieces.iter().any(|piece| piece.found.placed.contains(path))) {
+        // Where there is no target, nothing is placed.
+        return None;
+    }
     // Something that could not be made may be what is missing: that has been told.
     if !told.diags.is_empty() {
         return Some(());

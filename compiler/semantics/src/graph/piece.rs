@@ -1,15 +1,15 @@
 //! What can be wrong with the graph of an environment, told of a piece of its declarations: what is
 //! wrong with each of them, and what they have that may clash with what others have.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::Build;
 use super::checks::{claims, names};
 use super::hosts::{Addresses, addresses};
 use super::links::nodes;
-use super::{Build, Ground};
 use crate::db::ItemId;
 use crate::eval::{Data, Eval, InstId, LinkVal, Val};
 
@@ -24,9 +24,11 @@ pub struct Found {
     waits: Vec<(Arc<str>, Arc<str>)>,
     /// What they are known as, and which addresses they write out.
     addresses: Addresses,
+    /// The paths of what is put elsewhere.
+    pub placed: BTreeSet<String>,
 }
 
-/// Looks at a piece: as [`super::inspect`] does at a whole environment, where nothing is placed.
+/// Looks at a piece: as [`super::inspect`] does at a whole environment.
 pub fn inspect_piece(eval: &mut Eval<'_>, world: usize) -> Found {
     // What could not even be begun has been reported.
     look(eval, world).unwrap_or_default()
@@ -34,7 +36,7 @@ pub fn inspect_piece(eval: &mut Eval<'_>, world: usize) -> Found {
 
 fn look(eval: &mut Eval<'_>, world: usize) -> Option<Found> {
     let mut build = Build::new(world);
-    let (target, ..) = eval.target(world)?;
+    let ground = build.ground(eval)?;
     let all = nodes(eval, world);
     for inst in &all {
         let _ = build.name(eval, *inst);
@@ -47,11 +49,6 @@ fn look(eval: &mut Eval<'_>, world: usize) -> Option<Found> {
         .into_iter()
         .map(|(_, kind, claim)| (kind, claim))
         .collect();
-    let ground = Ground {
-        target,
-        targets: BTreeMap::new(),
-        places: BTreeMap::new(),
-    };
     build.check_support(eval, &ground);
     reach(eval, &all);
     let links = super::links::link_vals(eval, world);
@@ -69,6 +66,7 @@ fn look(eval: &mut Eval<'_>, world: usize) -> Option<Found> {
         claims,
         waits,
         addresses,
+        placed: ground.places.into_keys().collect(),
     })
 }
 

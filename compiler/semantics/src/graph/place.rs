@@ -92,8 +92,9 @@ impl Build {
                         || member.is_some_and(|(found, _)| found.starts_with(&family))
                 });
                 if !there {
-                    // What is taken over from others may speak of what is not there here.
-                    if item == env {
+                    // What is taken over from others may speak of what is not there here, and what is
+                    // not in a part is in another one.
+                    if item == env && !eval.is_part() {
                         let left_out = (entry.span, Some(String::new()));
                         eval.not_there(number, &path, left_out, "placed");
                     }
