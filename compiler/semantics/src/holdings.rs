@@ -14,8 +14,10 @@ use crate::eval::{Checked, EnvKey, evaluate};
 fn may_speak_of_others(db: &dyn Db, file: SourceFile) -> bool {
     let text = file.text(db);
     text.match_indices("in").any(|(at, _)| {
+        let before = text.get(..at).unwrap_or_default();
         let rest = text.get(at + 2..).unwrap_or_default();
-        rest.trim_start().starts_with('(')
+        let in_a_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        !before.ends_with(in_a_word) && rest.trim_start().starts_with('(')
     })
 }
 

@@ -257,3 +257,55 @@ fn an_edit_evaluates_the_pieces_that_read_it_and_no_others() {
     assert_eq!(again("part2.plat", "66MiB", "0MiB").3, vec!["E0511"]);
     assert_eq!(again("part2.plat", "0MiB", "66MiB").3, Vec::<&str>::new());
 }
+
+/// What a piece reads first may be large, where much more follows; and what many pieces read is not
+/// taken for more than the whole would take.
+#[test]
+fn a_table_that_declarations_are_made_from_is_no_reason_to_look_at_the_whole() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let rows =
+        "let rows = [for n in 1..700: { name = \"r${n}\", port = 1000 + n, image = \"a:${n}\" }]\n";
+    let table = format!(
+        "app shop\n{rows}for row in rows {{\n    service s[row.name] {{ run = image(row.image), port = row.port }}\n}}\n"
+    );
+    let mut files = vec![
+        ("table.plat".to_owned(), table),
+        (
+            "env.plat".to_owned(),
+            "app shop\nenv dev { target = local {} }\n".to_owned(),
+        ),
+    ];
+    for n in 0..40 {
+        let text = format!("app shop\nredis c{n} {{ memory = rows[{n}].port * 1MiB }}\n");
+        files.push((format!("part{n}.plat"), text));
+    }
+    let mut db = Database::with_log(Arc::clone(&log));
+    with(&mut db, files);
+    assert_eq!(db.diagnostics(), Vec::new());
+    log.lock().unwrap().clear();
+    let edited = "app shop\nredis c7 { memory = rows[8].port * 1MiB }\n";
+    assert!(db.set_file("app", "part7.plat", edited));
+    assert_eq!(db.diagnostics(), Vec::new());
+    let log = log.lock().unwrap();
+    let count = |query: &str| log.iter().filter(|e| e.starts_with(query)).count();
+    assert_eq!((count("piece("), count("evaluate(")), (1, 0));
+}
+
+/// What is made late pays for no step that was taken before.
+#[test]
+fn too_many_steps_are_too_many_in_whichever_file_they_are_taken() {
+    let sum = vec!["n"; 60].join(" + ");
+    let mut text = String::from("app shop\nkind at { to: Int }\n");
+    for name in ["a", "b"] {
+        text.push_str(&format!(
+            "at {name} {{ to = [for n in 1..20000: {sum}].length() }}\n"
+        ));
+    }
+    text.push_str(
+        "at c { to = [for n in 1..200000: n].length() }\nenv dev { target = local {} }\n",
+    );
+    let mut db = Database::default();
+    assert!(same(&mut db, &text, "steps"));
+    let found = told(&mut db, vec![("main.plat".to_owned(), text)]).0;
+    assert!(found.iter().any(|d| d.starts_with("E0504")), "{found:?}");
+}

@@ -4,13 +4,28 @@
 //! What is not its own is evaluated as it is asked for, as everything is, and each part that asks
 //! does it again. That is cheap where others are referred to, and not where long chains of values go
 //! from part to part: such an environment is evaluated as a whole, and a part gives up as soon as it
-//! takes more for others than for itself.
+//! takes much more for others than for itself.
+//!
+//! What the whole evaluation would take is no more than what all parts take for themselves, and what
+//! they take for what is nobody's own: such a thing the whole does once, whoever asks for it.
 
-use super::{CellKey, Eval, InstId};
+use super::{CellKey, Eval, InstId, STEPS_FOR_A_THING};
+use crate::app::part_of;
 use crate::db::ItemId;
 
-/// How many steps and things made a part may take for others, beside as many as it takes for itself.
-const FOR_OTHERS: u64 = 10_000;
+/// How many steps and things made a part may take for others, beside so many times what it takes for
+/// itself. While it goes on it may take twice as much: what it reads first it may need all the more.
+const FOR_OTHERS: u64 = 20_000;
+const FOR_OTHERS_BESIDE: u64 = 2;
+
+/// Whose is what a part does, where it is not its own?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Another part's own: that part does it as well.
+    Others,
+    /// No part's own: all who ask do it, and nobody else.
+    Nobodys,
+}
 
 /// Of what an evaluation speaks that does not speak of a whole environment.
 #[derive(Debug)]
@@ -22,8 +37,12 @@ pub struct Bounds<'db> {
     /// How many steps it took for others, and how much it made for them.
     steps: u64,
     made: u64,
-    /// The steps and the things made when something of others was begun.
-    since: Option<(u64, u64)>,
+    /// How much of that is nobody's own.
+    nobodys: (u64, u64),
+    /// How far its own steps were ahead of what the things that it had made until then allow.
+    ahead: u64,
+    /// The steps and the things made when something of others was begun, and whose it is.
+    since: Option<(u64, u64, Whose)>,
     /// Can it not be told from a part?
     given_up: bool,
 }
@@ -36,6 +55,8 @@ impl<'db> Bounds<'db> {
             once: false,
             steps: 0,
             made: 0,
+            nobodys: (0, 0),
+            ahead: 0,
             since: None,
             given_up: false,
         }
@@ -94,39 +115,69 @@ impl<'db> Eval<'db> {
         true
     }
 
-    /// Has it given up?
+    /// Has it given up, or taken too much for others in the end?
     pub(super) fn has_given_up(&self) -> bool {
-        self.bounds.as_ref().is_some_and(|bounds| bounds.given_up)
+        self.bounds.as_ref().is_some_and(|bounds| {
+            let others = bounds.steps + bounds.made;
+            let own = (self.steps + self.made).saturating_sub(others);
+            bounds.given_up || others > FOR_OTHERS + FOR_OTHERS_BESIDE * own
+        })
     }
 
-    /// How many steps it took, and how much it made, for others and for itself.
-    pub(super) fn taken(&self) -> (u64, u64) {
-        (self.steps, self.made)
+    /// How much it made for itself and for nobody, and how far its steps were ahead of what that allows
+    /// at most: those that it took for itself at any moment, and all that it took for nobody.
+    pub(super) fn taken(&mut self) -> (u64, u64) {
+        self.is_ahead();
+        match &self.bounds {
+            Some(bounds) => (
+                self.made.saturating_sub(bounds.made) + bounds.nobodys.1,
+                bounds.ahead + bounds.nobodys.0,
+            ),
+            None => (self.made, self.steps),
+        }
     }
 
-    /// How much it made for itself.
-    pub(super) fn made_own(&self) -> u64 {
-        let others = self.bounds.as_ref().map_or(0, |bounds| bounds.made);
-        self.made.saturating_sub(others)
+    /// Notes how far its own steps are ahead, before it makes something: what is made later pays for no
+    /// step that was taken before.
+    pub(super) fn is_ahead(&mut self) {
+        if let Some(bounds) = &mut self.bounds
+            && bounds.since.is_none()
+        {
+            let steps = self.steps.saturating_sub(bounds.steps);
+            let made = self.made.saturating_sub(bounds.made);
+            let ahead = steps.saturating_sub(made.saturating_mul(STEPS_FOR_A_THING));
+            bounds.ahead = bounds.ahead.max(ahead);
+        }
     }
 
-    /// Is a cell of a declaration that is not this part's own?
-    pub(super) fn is_others(&self, key: &CellKey) -> bool {
-        let Some(bounds) = &self.bounds else {
-            return false;
-        };
-        if bounds.since.is_some() {
-            return false;
+    /// Whose a cell is; none where it is this part's own, or all is.
+    pub(super) fn whose(&self, key: &CellKey) -> Option<Whose> {
+        let bounds = self.bounds.as_ref()?;
+        if bounds.since.is_some() || bounds.once {
+            return None;
         }
         match key {
-            CellKey::Field(inst, _) | CellKey::KindLet(inst, _) | CellKey::Out(inst, _) => {
-                !self.is_own(*inst)
+            CellKey::Field(inst, _) => (!self.is_own(*inst)).then_some(Whose::Others),
+            // Only who asks for one evaluates it.
+            CellKey::KindLet(inst, _) | CellKey::Out(inst, _) => {
+                (!self.is_own(*inst)).then_some(Whose::Nobodys)
             }
-            CellKey::Let(_)
-            | CellKey::AppInput(_)
-            | CellKey::Default(..)
-            | CellKey::Condition(..) => true,
+            CellKey::AppInput(_) => Some(Whose::Others),
+            CellKey::Let(item) => {
+                let lets = &part_of(self.db, item.file(self.db)).lets;
+                Some(match lets.contains(item) && self.is_main(*item) {
+                    true => Whose::Others,
+                    false => Whose::Nobodys,
+                })
+            }
+            CellKey::Default(..) | CellKey::Condition(..) => Some(Whose::Nobodys),
         }
+    }
+
+    /// Does an item stand in the main package?
+    fn is_main(&self, item: ItemId) -> bool {
+        let main = crate::db::main_package(self.db);
+        main.is_some_and(|main| *item.file(self.db).package(self.db) == main.name)
     }
 
     /// Is it a declaration that is looked at?
@@ -138,7 +189,7 @@ impl<'db> Eval<'db> {
     }
 
     /// Begins something that is done for others; `false` where that is no matter.
-    pub(super) fn lend(&mut self) -> bool {
+    pub(super) fn lend(&mut self, whose: Whose) -> bool {
         let now = (self.steps, self.made);
         let Some(bounds) = &mut self.bounds else {
             return false;
@@ -146,11 +197,12 @@ impl<'db> Eval<'db> {
         if bounds.since.is_some() || bounds.once {
             return false;
         }
-        bounds.since = Some(now);
+        bounds.since = Some((now.0, now.1, whose));
         let all = now.0 + now.1;
         let others = bounds.steps + bounds.made;
         let own = all.saturating_sub(others);
-        self.most = all + (FOR_OTHERS + own).saturating_sub(others);
+        let most = 2 * (FOR_OTHERS + FOR_OTHERS_BESIDE * own);
+        self.most = all + most.saturating_sub(others);
         true
     }
 
@@ -160,8 +212,13 @@ impl<'db> Eval<'db> {
         if let Some(bounds) = &mut self.bounds
             && let Some(since) = bounds.since.take()
         {
-            bounds.steps += now.0.saturating_sub(since.0);
-            bounds.made += now.1.saturating_sub(since.1);
+            let (steps, made) = (now.0.saturating_sub(since.0), now.1.saturating_sub(since.1));
+            bounds.steps += steps;
+            bounds.made += made;
+            if since.2 == Whose::Nobodys {
+                bounds.nobodys.0 += steps;
+                bounds.nobodys.1 += made;
+            }
             self.most = u64::MAX;
         }
     }

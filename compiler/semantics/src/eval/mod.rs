@@ -41,6 +41,7 @@ use crate::ir::{Condition, Expr, ExprKind, LocalId};
 use crate::types::{KindHead, NodeRef, TypeDef, type_def};
 
 pub use bounds::Bounds;
+use bounds::Whose;
 pub use entries::Entries;
 pub use env::{Checked, EnvKey, Held, evaluate, graph, says_state, show_let, target_name};
 pub use pieces::{parts, piece};
@@ -274,7 +275,7 @@ impl<'db> Eval<'db> {
             self.error(cx, Diag::error("E0504", self.spot(cx, span), message));
             return Self::poison(cx, span);
         }
-        let lends = self.is_others(&key) && self.lend();
+        let lends = self.whose(&key).is_some_and(|whose| self.lend(whose));
         self.set_cell(cx.world, key.clone(), Cell::Busy);
         self.depth += 1;
         self.demands.push((key.clone(), *cx, span));
@@ -312,6 +313,7 @@ impl<'db> Eval<'db> {
 
     /// So much is made; `false` once it was too much.
     pub fn make(&mut self, cx: &Cx, span: Span, amount: usize) -> bool {
+        self.is_ahead();
         self.made = self.made.saturating_add(amount as u64);
         if self.made > MAX_MADE && !self.stopped {
             self.stopped = true;
@@ -458,7 +460,7 @@ impl<'db> Eval<'db> {
             None => {}
         }
         let told = self.diags.len();
-        let lends = self.lend();
+        let lends = self.lend(Whose::Nobodys);
         let value = self.eval(expr, cx, &None);
         if lends {
             self.lent();

@@ -10,7 +10,7 @@
 //! policies that ask for links, other environments) is left to the evaluation of the whole, which is
 //! what [`super::evaluate`] falls back to. So both say the same, by construction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -19,7 +19,7 @@ use super::env::Checked;
 use super::overrides::{Opened, Overrides, opened};
 use super::policy::PolicyRun;
 use super::world::MAX_INSTANCES;
-use super::{Bounds, EnvKey, Eval, MAX_MADE, MAX_STEPS, STEPS_FOR_A_THING};
+use super::{Bounds, EnvKey, Eval, MAX_MADE, MAX_STEPS};
 use crate::app::{holders, part_of};
 use crate::check::{final_name, renames};
 use crate::db::{Db, ItemId, SourceFile};
@@ -49,11 +49,10 @@ pub struct Piece {
     renamed: BTreeSet<Arc<str>>,
     /// What may clash with what others have.
     found: Found,
-    /// How many steps it took, those for others counted.
-    steps: u64,
-    /// How much it made, and how much of that is its own.
+    /// How much it made, what is another piece's own not counted, and how far its steps were ahead of
+    /// that.
     made: u64,
-    made_own: u64,
+    ahead: u64,
 }
 
 /// The pieces of an environment; none where it is looked at as a whole.
@@ -100,24 +99,23 @@ fn evaluated<'db>(db: &'db dyn Db, key: EnvKey, bounds: Bounds<'db>) -> Option<B
     if eval.has_given_up() {
         return None;
     }
-    let (steps, made) = eval.taken();
-    let made_own = eval.made_own();
+    let (made, ahead) = eval.taken();
     let diags = std::mem::take(&mut eval.diags);
     let w = eval.world(world)?;
     let mut piece = Piece {
         diags,
         runs,
         found,
-        steps,
         made,
-        made_own,
+        ahead,
         left_out: w.left_out.clone(),
         ..Piece::default()
     };
-    let names: BTreeSet<Arc<str>> = renames(db)
+    let moves: BTreeMap<Arc<str>, Arc<str>> = renames(db)
         .iter()
-        .flat_map(|rename| [rename.from.clone(), final_name(renames(db), &rename.to)])
+        .map(|rename| (rename.from.clone(), final_name(renames(db), &rename.to)))
         .collect();
+    let names: BTreeSet<&Arc<str>> = moves.iter().flat_map(|(from, to)| [from, to]).collect();
     for instance in w.ids().into_iter().filter_map(|id| w.instance(id)) {
         let path = &instance.path;
         piece.declarations += 1;
@@ -133,10 +131,12 @@ fn evaluated<'db>(db: &'db dyn Db, key: EnvKey, bounds: Bounds<'db>) -> Option<B
                 .filter(|_| instance.decl.key.is_some());
             let family = key.and_then(|key| path.strip_suffix(&format!("[{key}]")));
             let said = [Some(path.as_ref()), family];
-            let there = said
-                .into_iter()
-                .flatten()
-                .filter_map(|name| names.get(name));
+            // The kind around what was by itself has its name, and runs nowhere.
+            let to = moves.get(path).filter(|_| !instance.head.external);
+            let into = to.and_then(|to| to.strip_prefix(path.as_ref()));
+            let into_itself = into.is_some_and(|into| into.starts_with('.'));
+            let there = said.into_iter().flatten().filter(|_| !into_itself);
+            let there = there.filter_map(|name| names.get(&Arc::from(name)).copied());
             piece.renamed.extend(there.cloned());
         }
     }
@@ -177,15 +177,13 @@ pub fn joined(db: &dyn Db, key: EnvKey) -> Option<Checked> {
     })
 }
 
-/// What each piece does for others is done once by the whole: it takes no more than all of them.
+/// In whichever order the whole goes over the pieces, its steps are never more ahead than those of all
+/// pieces together: it does what is a piece's own once, and what is nobody's no more often than they.
 fn within_limits(opened: &Opened, pieces: &[&Piece]) -> Option<()> {
-    let steps = opened.steps + pieces.iter().map(|p| p.steps).sum::<u64>();
+    let ahead = opened.steps + pieces.iter().map(|p| p.ahead).sum::<u64>();
     let made = opened.made + pieces.iter().map(|p| p.made).sum::<u64>();
-    let own: u64 = pieces.iter().map(|p| p.made_own).sum();
     let declarations: usize = pieces.iter().map(|p| p.declarations).sum();
-    let fits = steps <= MAX_STEPS + STEPS_FOR_A_THING * own
-        && made <= MAX_MADE
-        && declarations <= MAX_INSTANCES;
+    let fits = ahead <= MAX_STEPS && made <= MAX_MADE && declarations <= MAX_INSTANCES;
     fits.then_some(())
 }
 

@@ -363,7 +363,7 @@ impl<'db> Eval<'db> {
         let stmts: &'db [Stmt] = &lower(self.db, item).contents;
         let cx = self.cx(world, owner, item);
         let own = owner.map_or_else(|| self.looks_at(item), |owner| self.is_own(owner));
-        let lends = !own && self.lend();
+        let lends = !own && self.lend(super::bounds::Whose::Others);
         self.stmts(stmts, &cx, owner, &None);
         if lends {
             self.lent();
