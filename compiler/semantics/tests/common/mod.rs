@@ -14,6 +14,8 @@ pub fn project(text: &str) -> Project {
         if let Some((path, text)) = file {
             let last = packages.last_mut().unwrap();
             if path.ends_with(".plat") {
+                // There is one of each path.
+                last.files.retain(|(other, _)| *other != path);
                 last.files.push((path, text));
             } else {
                 last.listing.push(path);
