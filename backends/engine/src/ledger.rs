@@ -353,6 +353,11 @@ impl Held {
         self.lease.fence
     }
 
+    /// Where it is written, for people.
+    pub(crate) fn place(&self) -> String {
+        self.ledger.place()
+    }
+
     async fn claim(&mut self) -> Result<(Digest, State), StateError> {
         let ledger = self.ledger.clone();
         // A slower writer may still get a write in before the claim: look again, as often as it

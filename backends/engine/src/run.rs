@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::StreamExt as _;
 use tokio::time::Instant;
 
@@ -55,6 +55,11 @@ impl<'a> Run<'a> {
         let mut calls = Calls::new(self.options.parallel);
         let mut heeded = 0;
         loop {
+            // While what ends meets a journal that is written, nothing below comes to wait: a sign
+            // of life that is due does not wait for that.
+            if self.beat.due().now_or_never().is_some() {
+                self.give_sign_of_life().await;
+            }
             let asked = self.interrupts.count();
             if asked > heeded {
                 heeded = asked;
@@ -77,15 +82,17 @@ impl<'a> Run<'a> {
             tokio::select! {
                 Some(ended) = calls.running.next() => calls.over.push(ended),
                 Some(id) = calls.resting.next() => calls.rested.push_back(id),
-                () = self.beat.due() => {
-                    if let Err(error) = self.beat.give(&mut self.held, &*self.engine.host).await {
-                        self.trouble(error);
-                    }
-                }
+                () = self.beat.due() => self.give_sign_of_life().await,
                 Some(id) = calls.waiting.recv() => calls.pace.waits(id),
                 () = self.interrupts.beyond(heeded) => {}
             }
         }
+        // What ended by now is not left, though nobody waits for the others: it is written with the
+        // state.
+        calls.look();
+        let over = self.ended(&mut calls);
+        self.results(&over);
+        self.take_in(over);
         let under_way: BTreeSet<OpId> = calls.trying.keys().copied().collect();
         drop(calls);
         self.leave(&under_way);
@@ -94,9 +101,15 @@ impl<'a> Run<'a> {
         self.outcome
     }
 
-    /// Takes in what ended, and begins what the pace and the order allow by then. How the ones ended
-    /// and that the others are going to begin is one write of the journal, in this order, and nothing
-    /// is begun before it is there.
+    async fn give_sign_of_life(&mut self) {
+        if let Err(error) = self.beat.give(&mut self.held, &*self.engine.host).await {
+            self.trouble(error);
+        }
+    }
+
+    /// Takes in what ended, and begins the ways back from what did not become ready and what the pace
+    /// and the order allow by then. How the ones ended and that the others are going to begin is one
+    /// write of the journal, in this order, and nothing is begun before it is there.
     async fn go_on(&mut self, queue: &mut Queue, calls: &mut Calls, heeded: u8) {
         calls.look();
         let over = self.ended(calls);
@@ -106,23 +119,49 @@ impl<'a> Run<'a> {
                 queue.done(operation.id);
             }
         }
+        let back = self.ways_back(&over);
         let begun = self.what_may_begin(queue, calls, heeded);
+        let intents = back.iter().chain(begun.iter().copied());
         if !sabotage::has(Flaw::IntentUnwritten) {
-            records.extend(begun.iter().map(|operation| Journalled::Intent {
-                operation: Box::new((*operation).clone()),
+            records.extend(intents.map(|operation| Journalled::Intent {
+                operation: Box::new(operation.clone()),
             }));
         }
         let written = self.write(records, calls).await;
-        self.take_in(over, calls).await;
+        self.take_in(over);
         if !written {
             return;
         }
-        for operation in begun {
-            (self.on_event)(ApplyEvent::Started {
-                operation: operation.id,
-            });
-            self.first_call(operation.clone(), calls);
+        // The write may have taken long. What is not begun now is on record as such at the end: what
+        // the journal says of it is older.
+        for operation in back {
+            if self.may_go_back() {
+                (self.on_event)(ApplyEvent::Returning {
+                    operation: operation.id,
+                });
+                self.first_call(operation, calls);
+            }
         }
+        for operation in begun {
+            if self.may_begin(heeded) {
+                (self.on_event)(ApplyEvent::Started {
+                    operation: operation.id,
+                });
+                self.first_call(operation.clone(), calls);
+            }
+        }
+    }
+
+    /// Whether anything more may be begun.
+    fn may_begin(&self, heeded: u8) -> bool {
+        self.stop.is_none() && self.interrupts.count() == heeded
+    }
+
+    /// Whether ways back may be begun. They belong to what was begun, so that the first interrupt
+    /// waits for them; after a second one what is there is left, and without the state nothing is
+    /// begun.
+    fn may_go_back(&self) -> bool {
+        self.interrupts.count() <= 1 && self.outcome.trouble.is_none()
     }
 
     /// Writes to the journal; whether it is there.
@@ -147,10 +186,7 @@ impl<'a> Run<'a> {
         heeded: u8,
     ) -> Vec<&'a Operation> {
         let mut begun: Vec<&'a Operation> = Vec::new();
-        while self.stop.is_none()
-            && begun.len() < calls.pace.room()
-            && self.interrupts.count() == heeded
-        {
+        while self.may_begin(heeded) && begun.len() < calls.pace.room() {
             if let Some(id) = calls.rested.pop_front() {
                 if let Some(trying) = calls.trying.get(&id) {
                     calls.pace.begin(id);
@@ -334,7 +370,7 @@ impl<'a> Run<'a> {
         }
         let records = self.results(&over);
         self.write(records, calls).await;
-        self.take_in(over, calls).await;
+        self.take_in(over);
     }
 
     /// How operations ended, for the state and for the journal.
@@ -358,10 +394,8 @@ impl<'a> Run<'a> {
         records
     }
 
-    /// Tells how operations ended, once that is written. What did not become ready begins its way
-    /// back, where there is one.
-    async fn take_in(&mut self, over: Vec<Over>, calls: &mut Calls) {
-        let mut back = Vec::new();
+    /// Tells how operations ended.
+    fn take_in(&mut self, over: Vec<Over>) {
         for (operation, result) in over {
             let id = operation.id;
             let is_way_back = self.is_way_back(&operation);
@@ -391,56 +425,37 @@ impl<'a> Run<'a> {
                         operation: id,
                         error: error.clone(),
                     });
-                    back.extend(self.back(&operation, &error));
+                    if error.back {
+                        // The target did it already.
+                        self.outcome.returned.push(id);
+                        self.returned(id, None);
+                    }
                 }
             }
         }
-        self.go_back(back, calls).await;
     }
 
     fn returned(&self, operation: OpId, error: Option<OpError>) {
         (self.on_event)(ApplyEvent::Returned { operation, error });
     }
 
-    /// The way back of an operation that did not become ready, where there is one.
-    fn back(&mut self, operation: &Operation, error: &OpError) -> Option<Operation> {
-        if error.back {
-            // The target did it already.
-            self.outcome.returned.push(operation.id);
-            self.returned(operation.id, None);
-            return None;
+    /// The ways back of operations that did not become ready, where there are some.
+    fn ways_back(&self, over: &[Over]) -> Vec<Operation> {
+        if !self.may_go_back() {
+            return Vec::new();
         }
-        let left = match (&error.kind, &error.made) {
-            (OpErrorKind::NotReady, Some(made)) => Precondition::Be {
+        let way_back = |(operation, result): &Over| {
+            let error = result.as_ref().err()?;
+            let made = error.made.as_ref()?;
+            if error.kind != OpErrorKind::NotReady || error.back || self.is_way_back(operation) {
+                return None;
+            }
+            operation.way_back(&Precondition::Be {
                 uid: made.uid.clone(),
                 version: made.version.clone(),
-            },
-            _ => return None,
+            })
         };
-        // After a second interrupt what is there is left; without the state nothing is begun.
-        if self.interrupts.count() > 1 || self.outcome.trouble.is_some() {
-            return None;
-        }
-        operation.way_back(&left)
-    }
-
-    /// Begins ways back. They belong to what was begun, so that the first interrupt waits for them.
-    async fn go_back(&mut self, back: Vec<Operation>, calls: &mut Calls) {
-        if back.is_empty() {
-            return;
-        }
-        let intents = back.iter().map(|operation| Journalled::Intent {
-            operation: Box::new(operation.clone()),
-        });
-        if !self.write(intents.collect(), calls).await {
-            return;
-        }
-        for operation in back {
-            (self.on_event)(ApplyEvent::Returning {
-                operation: operation.id,
-            });
-            self.first_call(operation, calls);
-        }
+        over.iter().filter_map(way_back).collect()
     }
 
     /// What others read of an operation that is done, and where it left data.

@@ -8,6 +8,7 @@ use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::beat::{ANSWER, in_time};
 use crate::backend::{Done, OpError, Turn};
 use crate::error::StateError;
 use crate::journal::Event;
@@ -72,13 +73,17 @@ impl Calls {
         })
     }
 
-    /// Takes in what ended, and what only waits, by now.
+    /// Takes in what ended, what only waits, and whose time to be tried again has come, by now.
     pub(super) fn look(&mut self) {
+        while let Some(Some(ended)) = self.running.next().now_or_never() {
+            self.over.push(ended);
+        }
+        // After them: they may just have told so.
         while let Ok(id) = self.waiting.try_recv() {
             self.pace.waits(id);
         }
-        while let Some(Some(ended)) = self.running.next().now_or_never() {
-            self.over.push(ended);
+        while let Some(Some(id)) = self.resting.next().now_or_never() {
+            self.rested.push_back(id);
         }
     }
 
@@ -86,13 +91,14 @@ impl Calls {
     /// then shares the next write.
     ///
     /// # Errors
-    /// It can't be written.
+    /// It can't be written, or there is no answer in time.
     pub(super) async fn write(
         &mut self,
         held: &mut Held,
         events: Vec<Event>,
     ) -> Result<(), StateError> {
-        let mut writing = std::pin::pin!(held.record(events));
+        let place = held.place();
+        let mut writing = std::pin::pin!(in_time(ANSWER, &place, held.record(events)));
         loop {
             tokio::select! {
                 biased;
@@ -100,5 +106,24 @@ impl Calls {
                 Some(ended) = self.running.next() => self.over.push(ended),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Calls, OpId};
+
+    #[test]
+    fn what_tells_when_it_is_looked_at_that_it_only_waits_makes_room_at_once() {
+        let mut calls = Calls::new(1);
+        calls.pace.begin(OpId(0));
+        let turn = calls.turn(OpId(0));
+        calls.running.push(Box::pin(async move {
+            turn.give_on();
+            std::future::pending().await
+        }));
+        assert_eq!(calls.pace.room(), 0);
+        calls.look();
+        assert_eq!(calls.pace.room(), 1);
     }
 }

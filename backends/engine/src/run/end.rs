@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Run;
+use super::beat::{ANSWER, in_time};
 use crate::apply::ApplyEvent;
 use crate::error::StateError;
 use crate::ledger::RELEASES;
@@ -73,14 +74,14 @@ impl Run<'_> {
             return;
         }
         self.state.looked();
+        let place = self.held.place();
         if self.plan.goal == Goal::Adopt {
             // Nothing was applied: what is on record now is what others applied before.
-            if let Err(error) = self.held.commit(&self.state).await {
+            let commit = self.held.commit(&self.state);
+            if let Err(error) = in_time(ANSWER, &place, commit).await {
                 self.trouble(error);
             }
-            if let Err(error) = self.held.release(&*self.engine.host).await {
-                self.trouble(error);
-            }
+            self.give_back(&place).await;
             return;
         }
         self.refresh();
@@ -101,12 +102,12 @@ impl Run<'_> {
             facts: self.plan.facts.clone(),
         };
         let written = async {
-            self.held.keep_release(&release).await?;
+            in_time(ANSWER, &place, self.held.keep_release(&release)).await?;
             let heads = &mut self.state.releases;
             heads.push(release.head.clone());
             let old = heads.len().saturating_sub(RELEASES);
             let old: Vec<u64> = heads.drain(..old).map(|head| head.number).collect();
-            self.held.commit(&self.state).await?;
+            in_time(ANSWER, &place, self.held.commit(&self.state)).await?;
             self.held.drop_releases(&old).await;
             Ok(())
         };
@@ -114,7 +115,13 @@ impl Run<'_> {
             Ok(()) => self.outcome.release = Some(number),
             Err(error) => self.trouble(error),
         }
-        if let Err(error) = self.held.release(&*self.engine.host).await {
+        self.give_back(&place).await;
+    }
+
+    /// Gives the lease back.
+    async fn give_back(&mut self, place: &str) {
+        let release = self.held.release(&*self.engine.host);
+        if let Err(error) = in_time(ANSWER, place, release).await {
             self.trouble(error);
         }
     }

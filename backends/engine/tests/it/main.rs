@@ -13,6 +13,7 @@ mod app;
 mod bucket;
 mod crash;
 mod flaws;
+mod held;
 mod markdown;
 mod memory;
 mod model;
