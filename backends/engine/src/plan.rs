@@ -216,11 +216,12 @@ impl Operation {
 
     /// The way back from it, where it leads somewhere: the object as it was before, from the thing
     /// as the attempt left it. It is a part of this operation, so that nothing is planned anew,
-    /// and a step of its own to the journal and to the target.
+    /// and a step of its own to the journal and to the target. What was taken over as a whole has
+    /// none: before, it was somebody else's, and would be neither his nor ours.
     pub(crate) fn way_back(&self, left: &Precondition) -> Option<Self> {
         let goes_back = self.desired.as_ref().is_some_and(|o| o.goes_back);
         let previous = self.previous.clone()?;
-        if self.action != Action::Update || !goes_back || self.again {
+        if self.action != Action::Update || !goes_back || self.again || self.takes_whole() {
             return None;
         }
         let token = Digest::of(format!("back {}", self.token).as_bytes());
@@ -232,6 +233,11 @@ impl Operation {
             how: Some("goes back to what it was".to_owned()),
             ..self.clone()
         })
+    }
+
+    /// Whether it takes the object as a whole over from who made it.
+    pub fn takes_whole(&self) -> bool {
+        self.take.iter().any(String::is_empty)
     }
 
     /// Whether it changes the record and nothing else: no backend is asked to execute it.

@@ -515,10 +515,7 @@ impl Kubernetes {
                     kind.name,
                     whose(&live)
                 );
-                match others::others(kind, &live, why.clone()) {
-                    Some(others) => Observed::Others(Box::new(others)),
-                    None => Observed::Unknown { why },
-                }
+                others::others(kind, &live, why)
             }
         }
     }

@@ -614,6 +614,25 @@ fn what_others_hold_is_taken_over_field_by_field() {
     });
 }
 
+/// Something that somebody else made.
+pub fn made_by_helm(bench: &Bench, id: &plat_engine::ObjectId, spec: serde_json::Value) {
+    bench.fake.with(|w| {
+        let asked = plat_engine::Object::new(id.as_str(), TargetId::main(), spec.clone());
+        let thing = Thing {
+            uid: "theirs".into(),
+            version: 1,
+            spec,
+            token: None,
+            holds: None,
+            data: None,
+            stopped: false,
+            asked: Some(asked.into()),
+        };
+        w.things.insert(id.clone(), thing);
+        w.others.insert(id.clone(), "Helm".into());
+    });
+}
+
 #[test]
 fn what_others_made_is_taken_over_by_its_own_word() {
     run(async {
@@ -621,21 +640,7 @@ fn what_others_made_is_taken_over_by_its_own_word() {
         let source = "thing api scale=2 env.A=one\nthing web";
         let spec = serde_json::json!({ "scale": 5, "env": { "A": "\"one\"" }, "old": "x" });
         let id: plat_engine::ObjectId = "thing/api".into();
-        bench.fake.with(|w| {
-            let asked = plat_engine::Object::new(id.as_str(), TargetId::main(), spec.clone());
-            let thing = Thing {
-                uid: "theirs".into(),
-                version: 1,
-                spec,
-                token: None,
-                holds: None,
-                data: None,
-                stopped: false,
-                asked: Some(asked.into()),
-            };
-            w.things.insert(id.clone(), thing);
-            w.others.insert(id.clone(), "Helm".into());
-        });
+        made_by_helm(&bench, &id, spec);
         let plan = bench.plan(source).await.unwrap();
         insta::assert_snapshot!(
             plan.stoppers().next().unwrap(),

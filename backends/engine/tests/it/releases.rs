@@ -8,6 +8,7 @@ use plat_engine::{
 };
 
 use crate::app::graph;
+use crate::plans::made_by_helm;
 use crate::world::{Crash, Fault};
 use crate::{Bench, run};
 
@@ -159,6 +160,30 @@ fn what_does_not_become_ready_goes_back_by_itself() {
         // What the source asks for is still to be done.
         let again = bench.plan(new).await.unwrap();
         assert_eq!(again.operations[0].action, Action::Update);
+    });
+}
+
+#[test]
+fn what_is_taken_over_has_no_way_back_to_whose_it_was() {
+    run(async {
+        let bench = Bench::new();
+        let source = "thing api scale=2 back=true";
+        let id: plat_engine::ObjectId = "thing/api".into();
+        made_by_helm(&bench, &id, serde_json::json!({ "scale": 5, "back": true }));
+        bench
+            .fake
+            .with(|w| w.faults.insert(id.clone(), vec![Fault::NotReady]));
+        let words = Words {
+            take: ["api:thing/api".to_owned()].into(),
+            ..Words::default()
+        };
+        let plan = bench.engine().plan(&graph(source), &words).await.unwrap();
+        assert!(plan.operations[0].takes_whole());
+        let outcome = bench.apply(&plan).await.unwrap();
+        assert_eq!((outcome.failed.len(), outcome.returned.len()), (1, 0));
+        // It is ours as it was asked for, and the next apply goes on with it.
+        assert_eq!(spec(&bench, "thing/api")["scale"], 2);
+        bench.up(source).await;
     });
 }
 

@@ -42,7 +42,24 @@ impl Kubernetes {
         let conflict = |why: String| OpError::new(OpErrorKind::Conflict, what, why);
         let name = text(&desired.spec, "/metadata/name");
         for _ in 0..TRIES {
-            let live = self.cluster.get(kind, name).await.map_err(failed)?;
+            let mut live = self.cluster.get(kind, name).await.map_err(failed)?;
+            // What its maker has of it is ours before it is decided what we say of it.
+            let mut inherited = false;
+            if let Some(theirs) = live
+                .as_ref()
+                .filter(|l| is_taken_whole(operation, l, context))
+            {
+                if operation.action == Action::Replace {
+                    return Err(conflict("somebody made it anew meanwhile".into()));
+                }
+                self.expect(kind, theirs, operation, context, what)?;
+                live = match self.inherit(kind, name, theirs).await {
+                    // Looked at again: it may have been changed in between.
+                    Err(e) if e.code == 409 => continue,
+                    as_ours => Some(as_ours.map_err(failed)?),
+                };
+                inherited = true;
+            }
             let mut manifest = match &live {
                 Some(live) => over(desired, live),
                 None => desired.spec.clone(),
@@ -68,29 +85,23 @@ impl Kubernetes {
                 }
                 let done = annotation(live, TOKEN) == Some(operation.token.0.as_str());
                 if done && kind.name != "Job" {
-                    return Ok(live.clone());
+                    let live = self.freed(kind, name, live.clone(), operation).await;
+                    return live.map_err(failed);
                 }
                 if let Some(done) = self
                     .rerun(kind, live, done, used.as_deref(), operation, context)
                     .await?
                 {
                     if done {
-                        return Ok(live.clone());
+                        let live = self.freed(kind, name, live.clone(), operation).await;
+                        return live.map_err(failed);
                     }
                     continue;
                 }
-                self.expect(kind, live, operation, context, what)?;
+                if !inherited {
+                    self.expect(kind, live, operation, context, what)?;
+                }
                 set(&mut manifest, "uid", text(live, "/metadata/uid").into());
-                let inherited = if is_taken_whole(operation, live, context) {
-                    match self.inherit(kind, name, live).await {
-                        // Looked at again: it may have been changed in between.
-                        Err(e) if e.code == 409 => continue,
-                        inherited => Some(inherited.map_err(failed)?),
-                    }
-                } else {
-                    None
-                };
-                let live = inherited.as_ref().unwrap_or(live);
                 let version = text(live, "/metadata/resourceVersion");
                 set(&mut manifest, "resourceVersion", version.into());
             }
@@ -110,22 +121,26 @@ impl Kubernetes {
                 .as_ref()
                 .is_some_and(|live| is_kept(live, &context.scope));
             match self.cluster.apply(kind, name, &manifest, kept).await {
-                Ok(_) if kept => {
-                    let patch = serde_json::json!({ "metadata": { "labels": { KEPT: null } } });
-                    let merged = self.cluster.merge(kind, name, &patch).await;
-                    return merged.map_err(failed);
+                Ok(mut made) => {
+                    if kept {
+                        let patch = serde_json::json!({ "metadata": { "labels": { KEPT: null } } });
+                        let merged = self.cluster.merge(kind, name, &patch).await;
+                        made = merged.map_err(failed)?;
+                    }
+                    let made = self.freed(kind, name, made, operation).await;
+                    return made.map_err(failed);
                 }
-                Ok(made) if is_whole(operation) => {
-                    return self.disown(kind, name, made).await.map_err(failed);
-                }
-                Ok(made) => return Ok(made),
                 // A status that moved on in between is no reason to stop; another manager is.
                 Err(e) if e.code == 409 && e.why.contains("object has been modified") => {}
                 // All that is in the way was said to be taken over.
                 Err(e) if is_taken(&e, &manifest, operation) => {
                     match self.cluster.apply(kind, name, &manifest, true).await {
                         Err(e) if e.code == 409 && e.why.contains("object has been modified") => {}
-                        made => return made.map_err(failed),
+                        made => {
+                            let made = made.map_err(failed)?;
+                            let made = self.freed(kind, name, made, operation).await;
+                            return made.map_err(failed);
+                        }
                     }
                 }
                 Err(e) if e.code == 409 => {
@@ -141,6 +156,21 @@ impl Kubernetes {
             what,
             "it changes all the time",
         ))
+    }
+
+    /// An object that is ours now, without what a former maker goes by. It is asked for again after
+    /// an attempt that was cut off before.
+    async fn freed(
+        &self,
+        kind: &Kind,
+        name: &str,
+        made: Json,
+        operation: &Operation,
+    ) -> Result<Json, ApiError> {
+        match operation.takes_whole() {
+            true => self.disown(kind, name, made).await,
+            false => Ok(made),
+        }
     }
 
     /// The digest of the values of secrets that a manifest is given, as they are now.
@@ -353,6 +383,16 @@ impl Kubernetes {
             let why = "it is another one since the plan was made";
             return Err(OpError::new(OpErrorKind::Conflict, what, why));
         }
+        // One that is on its way out moves.
+        let goes = live.pointer("/metadata/deletionTimestamp").is_some();
+        if let Precondition::Be { version, .. } = &operation.precondition
+            && whole
+            && !goes
+            && !others::is_still(kind, &live, version)
+        {
+            let why = "somebody changed it since the plan was made";
+            return Err(OpError::new(OpErrorKind::Conflict, what, why));
+        }
         if operation.data == DataFate::Kept && kind.name == "PersistentVolumeClaim" {
             let kept = names::label(&format!(
                 "{}.{}",
@@ -410,14 +450,10 @@ impl Kubernetes {
     }
 }
 
-/// Whether an operation takes the whole object over from who made it.
-fn is_whole(operation: &Operation) -> bool {
-    operation.take.iter().any(String::is_empty)
-}
-
-/// The same of an object that is not ours yet.
+/// Whether an operation takes an object over as a whole that is not ours yet.
 fn is_taken_whole(operation: &Operation, live: &Json, context: &OpContext) -> bool {
-    is_whole(operation) && !is_owned(live, &context.scope)
+    let scope = &context.scope;
+    operation.takes_whole() && !is_owned(live, scope) && !is_kept(live, scope)
 }
 
 /// What is applied over what is there: what is left to others is as they have it. What somebody else

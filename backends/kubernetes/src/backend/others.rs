@@ -5,11 +5,15 @@
 //! takes away what we do not say of them, and changes nothing else. Fields of whoever else has some
 //! stay theirs. What is dropped is thereby known before, from the record of managers alone.
 
-use plat_engine::{Changed, HeldField, Object, Others, Present};
+mod defaults;
+#[cfg(test)]
+mod tests;
+
+use plat_engine::{Changed, Object, Observed, Others, Present};
 use serde_json::{Map, Value as Json, json};
 
 use super::{Kubernetes, present, remembered, text};
-use crate::cluster::{ApiError, Kind, annotation, said};
+use crate::cluster::{ApiError, ID, Kind, annotation, held, said};
 use crate::names;
 
 /// What `kubectl apply` notes of the manifest that it was given.
@@ -20,45 +24,17 @@ const HELM: [&str; 2] = [
     "meta.helm.sh/release-namespace",
 ];
 
-/// What the API server says by itself where nobody does: without it nothing is another. Where a field
-/// stands, and what it is.
-const DEFAULTS: [(&str, &str); 21] = [
-    ("dnsPolicy", "ClusterFirst"),
-    ("failureThreshold", "3"),
-    ("internalTrafficPolicy", "Cluster"),
-    ("ipFamilyPolicy", "SingleStack"),
-    ("ports.*.protocol", "TCP"),
-    ("progressDeadlineSeconds", "600"),
-    ("restartPolicy", "Always"),
-    ("revisionHistoryLimit", "10"),
-    ("schedulerName", "default-scheduler"),
-    ("sessionAffinity", "None"),
-    ("spec.podManagementPolicy", "OrderedReady"),
-    ("spec.strategy.rollingUpdate.maxSurge", "25%"),
-    ("spec.strategy.rollingUpdate.maxUnavailable", "25%"),
-    ("spec.strategy.type", "RollingUpdate"),
-    ("spec.type", "ClusterIP"),
-    ("successThreshold", "1"),
-    ("terminationGracePeriodSeconds", "30"),
-    ("terminationMessagePath", "/dev/termination-log"),
-    ("terminationMessagePolicy", "File"),
-    ("timeoutSeconds", "1"),
-    ("volumeMode", "Filesystem"),
+/// What controllers write on what they keep as it is, before the `/` of a label or an annotation: Argo
+/// CD, Flux, Rancher's Fleet and k3s, the addon manager.
+const KEPT_BY: [&str; 5] = [
+    "addonmanager.kubernetes.io",
+    "argocd.argoproj.io",
+    "helm.toolkit.fluxcd.io",
+    "kustomize.toolkit.fluxcd.io",
+    "objectset.rio.cattle.io",
 ];
-/// Fields that say nothing where nothing is in them.
-const EMPTY: [&str; 2] = ["resources", "securityContext"];
-
-/// A manager of an object whose place we take.
-fn is_former(by: Former, entry: &Json) -> bool {
-    let manager = text(entry, "/manager").to_lowercase();
-    let named = match by {
-        Former::Helm => manager.contains("helm"),
-        Former::Kubectl => manager.starts_with("kubectl"),
-    };
-    // What an earlier attempt made ours already.
-    let ours = manager == names::MANAGER && text(entry, "/operation") == "Apply";
-    (named || ours) && entry.get("subresource").is_none()
-}
+/// The managers of Flux.
+const FLUX: [&str; 2] = ["helm-controller", "kustomize-controller"];
 
 /// Who made an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +44,8 @@ enum Former {
 }
 
 impl Former {
-    /// Who made it; `None` for what somebody else made or keeps: another environment, a controller.
+    /// Who made it; `None` for what somebody else made or keeps: another environment, a controller
+    /// that owns it.
     fn of(live: &Json) -> Option<Self> {
         let labels = live.pointer("/metadata/labels");
         let label = |name: &str| labels.and_then(|labels| labels.get(name)?.as_str());
@@ -79,11 +56,27 @@ impl Former {
         if helm || label("app.kubernetes.io/managed-by") == Some("Helm") {
             return Some(Self::Helm);
         }
-        let entries = live.pointer("/metadata/managedFields")?.as_array()?;
-        let applied = entries
-            .iter()
-            .any(|e| text(e, "/manager") == "kubectl" && text(e, "/operation") == "Apply");
+        // Of what `kubectl apply --server-side` made, an attempt of ours that got no further than to
+        // write its fields down as ours left no other sign.
+        let applied = entries(live).iter().any(|entry| {
+            let by_kubectl = text(entry, "/manager") == "kubectl";
+            let applied = by_kubectl && text(entry, "/operation") == "Apply";
+            applied || (is_ours(entry) && annotation(live, ID).is_none())
+        });
         (applied || annotation(live, LAST_APPLIED).is_some()).then_some(Self::Kubectl)
+    }
+
+    /// Whether a manager's place is taken: the maker's, and that of those who changed by hand what he
+    /// made. What is set through a subresource, as by who scales, is minded field by field.
+    fn is(self, entry: &Json) -> bool {
+        let manager = text(entry, "/manager").to_lowercase();
+        let by_hand = manager.starts_with("kubectl-") && text(entry, "/operation") == "Update";
+        let made = match self {
+            Self::Helm => manager.contains("helm"),
+            Self::Kubectl => manager.starts_with("kubectl"),
+        };
+        // What an earlier attempt made ours already.
+        (made || by_hand || is_ours(entry)) && entry.get("subresource").is_none()
     }
 
     /// For people.
@@ -96,20 +89,121 @@ impl Former {
     }
 }
 
-/// What others made and we may take over, as it is there; `why` says whose it is. `None` where it is
-/// not known how.
-pub(super) fn others(kind: &Kind, live: &Json, why: String) -> Option<Others> {
-    let former = Former::of(live)?;
-    let (theirs, _) = parted(former, live)?;
-    // In the words of another version it is another set of fields.
-    if theirs
-        .iter()
-        .any(|entry| text(entry, "/apiVersion") != kind.version)
-    {
-        return None;
+fn entries(live: &Json) -> &[Json] {
+    let all = live.pointer("/metadata/managedFields");
+    all.and_then(Json::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn is_ours(entry: &Json) -> bool {
+    text(entry, "/manager") == names::MANAGER && text(entry, "/operation") == "Apply"
+}
+
+/// An object as it is once what its maker has of it is ours.
+struct Taken {
+    /// All fields that become ours.
+    fields: Map<String, Json>,
+    /// It, with that in its record of managers. Its values are as they were.
+    live: Json,
+}
+
+impl Taken {
+    /// How an object becomes ours, or why it can't.
+    fn of(former: Former, kind: &Kind, live: &Json) -> Result<Self, String> {
+        if let Some(sign) = kept_by(live) {
+            return Err(format!(
+                "a controller keeps it as it is ({sign}), and would write it again"
+            ));
+        }
+        let (theirs, mut rest) = parted(former, live);
+        let fields = united(&theirs);
+        if fields.keys().all(|key| key == ".") {
+            return Err(format!(
+                "by its record of managers nothing of it is of {}",
+                former.name(live)
+            ));
+        }
+        // In the words of another version it is another set of fields.
+        let version = |entry: &&Json| text(entry, "/apiVersion") != kind.version;
+        if let Some(entry) = theirs.iter().find(version) {
+            return Err(format!(
+                "its record of managers is in the words of `{}`, not of `{}`",
+                text(entry, "/apiVersion"),
+                kind.version
+            ));
+        }
+        // Where such an item will stand in what we ask for is not known from here, so that what is
+        // held of it could not be told of in the plan.
+        let reports = |entry: &Json| text(entry, "/subresource") == "status";
+        for entry in rest.iter().filter(|entry| !reports(entry)) {
+            let fields = entry.get("fieldsV1").and_then(Json::as_object);
+            if let Some(list) = fields.and_then(|fields| list_in(fields, "")) {
+                return Err(format!(
+                    "`{}` has part of `{list}` too",
+                    text(entry, "/manager")
+                ));
+            }
+        }
+        rest.push(json!({
+            "manager": names::MANAGER,
+            "operation": "Apply",
+            "apiVersion": kind.version,
+            "fieldsType": "FieldsV1",
+            "fieldsV1": fields,
+        }));
+        let mut live = live.clone();
+        if let Some(Json::Object(meta)) = live.pointer_mut("/metadata") {
+            meta.insert("managedFields".to_owned(), rest.into());
+        }
+        Ok(Self { fields, live })
     }
-    let mut was = said(live, &united(&theirs))?;
-    undefaulted(&mut was, "");
+}
+
+/// By what it is seen that a controller keeps an object as it is.
+fn kept_by(live: &Json) -> Option<String> {
+    let by = entries(live).iter().map(|entry| text(entry, "/manager"));
+    let mut by = by.filter(|name| name.contains("argocd") || FLUX.contains(name));
+    if let Some(manager) = by.next() {
+        return Some(format!("`{manager}`"));
+    }
+    let marks = ["labels", "annotations"].into_iter().filter_map(|of| {
+        let all = live.pointer("/metadata")?.get(of)?.as_object()?;
+        let is = |name: &&String| name.split('/').next().is_some_and(|d| KEPT_BY.contains(&d));
+        all.keys().find(is)
+    });
+    marks.map(|mark| format!("`{mark}`")).next()
+}
+
+/// A list of which some fields are within an item that has a key.
+fn list_in(fields: &Map<String, Json>, path: &str) -> Option<String> {
+    fields.iter().find_map(|(key, below)| {
+        let Some(name) = key.strip_prefix("f:") else {
+            return key.starts_with("k:").then(|| path.to_owned());
+        };
+        let path = match path {
+            "" if name == "status" => return None,
+            "" => name.to_owned(),
+            above => format!("{above}.{name}"),
+        };
+        list_in(below.as_object()?, &path)
+    })
+}
+
+/// What is there under the name of what is to be, and is not ours: what may be taken over, or `why` it
+/// is not ours.
+pub(super) fn others(kind: &Kind, live: &Json, why: String) -> Observed {
+    let Some(former) = Former::of(live) else {
+        return Observed::Unknown { why };
+    };
+    let by = former.name(live);
+    let taken = match Taken::of(former, kind, live) {
+        Ok(taken) => taken,
+        Err(not) => {
+            let why = format!("{why}. {by} made it, and it can't be taken over: {not}");
+            return Observed::Unknown { why };
+        }
+    };
+    let mut was = said(live, &taken.fields).unwrap_or_default();
+    defaults::undefaulted(&mut was, "");
     if let Some(Json::Object(meta)) = was.pointer_mut("/metadata")
         && let Some(Json::Object(all)) = meta.get_mut("annotations")
     {
@@ -119,32 +213,40 @@ pub(super) fn others(kind: &Kind, live: &Json, why: String) -> Option<Others> {
             meta.remove("annotations");
         }
     }
-    let managers: Vec<&str> = theirs.iter().map(|entry| text(entry, "/manager")).collect();
-    let is_theirs = |held: &HeldField| managers.contains(&held.by.as_str());
-    let mut present = present(live);
-    present.version = version(live);
-    present.changed = present.changed.and_then(|mut changed| {
-        changed.held.retain(|held| !is_theirs(held));
-        (*changed != Changed::default()).then_some(changed)
-    });
-    present.object = Some(
-        Object {
-            ..remembered(live, was)
-        }
-        .into(),
-    );
-    Some(Others {
-        by: former.name(live),
+    let present = present(live);
+    // What others have of it then: each needs its own word.
+    let changed = Changed {
+        held: held(&taken.live),
+        ..present.changed.map_or_else(Changed::default, |all| *all)
+    };
+    let object = Object {
+        ..remembered(live, was)
+    };
+    Observed::Others(Box::new(Others {
+        by,
         why,
         present: Present {
             token: None,
+            version: version(live),
+            changed: (changed != Changed::default()).then(|| changed.into()),
+            object: Some(object.into()),
             ..present
         },
-    })
+    }))
+}
+
+/// Whether what is there is still the very thing of this version that may be taken over.
+pub(super) fn is_still(kind: &Kind, live: &Json, at: &str) -> bool {
+    let former = Former::of(live);
+    version(live) == at && former.is_some_and(|former| Taken::of(former, kind, live).is_ok())
 }
 
 /// Changes whenever somebody changes what is asked for of an object.
 pub(super) fn version(live: &Json) -> String {
+    // A digest of values of secrets that is in a plan would tell who guesses them that he did.
+    if text(live, "/kind") == "Secret" {
+        return text(live, "/metadata/resourceVersion").to_owned();
+    }
     let mut asked = live.clone();
     if let Json::Object(all) = &mut asked {
         all.remove("status");
@@ -159,10 +261,9 @@ pub(super) fn version(live: &Json) -> String {
 
 /// The records of the managers whose place we take, and those of the others. Values of secrets are
 /// nobody's to drop: whoever has them keeps them.
-fn parted(former: Former, live: &Json) -> Option<(Vec<Json>, Vec<Json>)> {
-    let entries = live.pointer("/metadata/managedFields")?.as_array()?;
-    let (mut theirs, mut rest): (Vec<Json>, Vec<Json>) =
-        entries.iter().cloned().partition(|e| is_former(former, e));
+fn parted(former: Former, live: &Json) -> (Vec<Json>, Vec<Json>) {
+    let all = entries(live).iter().cloned();
+    let (mut theirs, mut rest): (Vec<Json>, Vec<Json>) = all.partition(|e| former.is(e));
     if text(live, "/kind") == "Secret" {
         for entry in &mut theirs {
             let mut kept = entry.clone();
@@ -174,7 +275,7 @@ fn parted(former: Former, live: &Json) -> Option<(Vec<Json>, Vec<Json>)> {
             }
         }
     }
-    Some((theirs, rest))
+    (theirs, rest)
 }
 
 /// All fields that some of these records have.
@@ -198,46 +299,6 @@ fn unite(all: &mut Map<String, Json>, more: &Map<String, Json>) {
     }
 }
 
-/// Takes out what the API server would say by itself.
-fn undefaulted(value: &mut Json, path: &str) {
-    let is_default = |at: &str, value: &Json| {
-        let value = match value {
-            Json::String(text) => text.clone(),
-            Json::Number(number) => number.to_string(),
-            _ => return false,
-        };
-        let mut known = DEFAULTS.iter();
-        known.any(|(place, default)| *default == value && ends_with(at, place))
-    };
-    match value {
-        Json::Object(map) => {
-            map.retain(|name, value| {
-                let at = format!("{path}.{name}");
-                let had = has_some(value);
-                undefaulted(value, &at);
-                // What held nothing but these is none either.
-                let empty = !has_some(value) && (had || EMPTY.contains(&name.as_str()));
-                !is_default(&at, value) && !empty
-            });
-        }
-        Json::Array(items) => {
-            for item in items {
-                undefaulted(item, &format!("{path}.*"));
-            }
-        }
-        _ => {}
-    }
-}
-
-fn has_some(value: &Json) -> bool {
-    value.as_object().is_none_or(|map| !map.is_empty())
-}
-
-fn ends_with(path: &str, place: &str) -> bool {
-    let rest = path.strip_suffix(place);
-    rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-}
-
 impl Kubernetes {
     /// Writes down as ours what the former managers of an object have; gives it as it is then. Its
     /// values stay as they are.
@@ -247,19 +308,13 @@ impl Kubernetes {
         name: &str,
         live: &Json,
     ) -> Result<Json, ApiError> {
-        let parted = Former::of(live).and_then(|former| parted(former, live));
-        let Some((theirs, mut rest)) = parted else {
-            return Ok(live.clone());
-        };
-        rest.push(json!({
-            "manager": names::MANAGER,
-            "operation": "Apply",
-            "apiVersion": kind.version,
-            "fieldsType": "FieldsV1",
-            "fieldsV1": united(&theirs),
-        }));
+        let former = Former::of(live).ok_or_else(|| "somebody else has it by now".to_owned());
+        let taken = former.and_then(|former| Taken::of(former, kind, live));
+        let taken = taken.map_err(|why| ApiError::other(why).next("plan again"))?;
         let version = text(live, "/metadata/resourceVersion");
-        let patch = json!({ "metadata": { "resourceVersion": version, "managedFields": rest } });
+        let managers = entries(&taken.live);
+        let patch =
+            json!({ "metadata": { "resourceVersion": version, "managedFields": managers } });
         self.cluster.merge(kind, name, &patch).await
     }
 
@@ -281,128 +336,5 @@ impl Kubernetes {
         }
         let patch = json!({ "metadata": { "annotations": marks } });
         self.cluster.merge(kind, name, &patch).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cluster::kind;
-
-    fn entry(manager: &str, operation: &str, fields: &Json) -> Json {
-        json!({
-            "manager": manager, "operation": operation, "apiVersion": "v1", "fieldsV1": fields,
-        })
-    }
-
-    fn settings() -> Json {
-        json!({
-            "apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": {
-                "name": "settings", "uid": "1", "resourceVersion": "7",
-                "annotations": { LAST_APPLIED: "{}", "team": "x" },
-                "managedFields": [
-                    entry("kubectl-client-side-apply", "Update", &json!({
-                        "f:data": { ".": {}, "f:colour": {} },
-                        "f:metadata": { "f:annotations": { format!("f:{LAST_APPLIED}"): {} } },
-                    })),
-                    entry("kubectl-edit", "Update", &json!({ "f:data": { "f:size": {} } })),
-                    entry("team-tool", "Apply", &json!({
-                        "f:metadata": { "f:annotations": { "f:team": {} } },
-                    })),
-                ],
-            },
-            "data": { "colour": "blue", "size": "3", "nobodys": "1" },
-        })
-    }
-
-    fn seen(live: &Json) -> Option<Others> {
-        others(kind("ConfigMap").unwrap(), live, "why".into())
-    }
-
-    #[test]
-    fn what_kubectl_asked_for_is_known_from_the_record_of_managers() {
-        let others = seen(&settings()).unwrap();
-        assert_eq!(others.by, "`kubectl apply`");
-        let was = others.present.object.unwrap();
-        assert_eq!(was.spec["data"], json!({ "colour": "blue", "size": "3" }));
-        assert!(!was.spec["metadata"].to_string().contains("team"));
-        // What the other manager has is his to mind.
-        let held = others.present.changed.unwrap().held;
-        let paths: Vec<&str> = held.iter().map(|held| held.path.as_str()).collect();
-        assert_eq!(paths, ["metadata.annotations.team"]);
-    }
-
-    #[test]
-    fn a_status_or_a_record_of_managers_that_moves_is_no_other_version() {
-        let before = version(&settings());
-        let mut live = settings();
-        live["status"] = json!({ "phase": "x" });
-        live["metadata"]["resourceVersion"] = "8".into();
-        live["metadata"]["managedFields"] = json!([]);
-        assert_eq!(version(&live), before);
-        live["data"]["size"] = "4".into();
-        assert_ne!(version(&live), before);
-    }
-
-    #[test]
-    fn what_an_environment_a_controller_or_nobody_known_made_is_not_taken() {
-        let mut ours = settings();
-        ours["metadata"]["labels"] = json!({ names::APP: "other" });
-        assert_eq!(seen(&ours), None);
-        let mut owned = settings();
-        owned["metadata"]["ownerReferences"] = json!([{ "kind": "ReplicaSet" }]);
-        assert_eq!(seen(&owned), None);
-        let mut created = settings();
-        created["metadata"]["annotations"] = json!({});
-        assert_eq!(seen(&created), None);
-        // In the words of another version its fields are not those that we know.
-        let mut older = settings();
-        older["metadata"]["managedFields"][0]["apiVersion"] = "v1beta1".into();
-        assert_eq!(seen(&older), None);
-    }
-
-    #[test]
-    fn the_values_of_a_secret_stay_with_who_has_them() {
-        let mut live = settings();
-        live["kind"] = "Secret".into();
-        let (theirs, rest) = parted(Former::Kubectl, &live).unwrap();
-        assert!(united(&theirs).get("f:data").is_none());
-        let data: Vec<&Json> = rest
-            .iter()
-            .filter_map(|e| e.pointer("/fieldsV1/f:data"))
-            .collect();
-        assert_eq!(
-            data,
-            [
-                &json!({ ".": {}, "f:colour": {} }),
-                &json!({ "f:size": {} })
-            ]
-        );
-    }
-
-    #[test]
-    fn what_the_api_server_says_by_itself_is_nothing_that_goes() {
-        let mut spec = json!({ "spec": {
-            "progressDeadlineSeconds": 600,
-            "revisionHistoryLimit": 3,
-            "strategy": { "type": "RollingUpdate", "rollingUpdate": { "maxSurge": "25%" } },
-            "template": { "spec": {
-                "securityContext": {},
-                "volumes": [{ "name": "tmp", "emptyDir": {} }],
-                "containers": [{ "name": "web", "ports": [{ "protocol": "TCP", "containerPort": 80 }] }],
-            }},
-        }});
-        undefaulted(&mut spec, "");
-        assert_eq!(
-            spec,
-            json!({ "spec": {
-                "revisionHistoryLimit": 3,
-                "template": { "spec": {
-                    "volumes": [{ "name": "tmp", "emptyDir": {} }],
-                    "containers": [{ "name": "web", "ports": [{ "containerPort": 80 }] }],
-                }},
-            }})
-        );
     }
 }

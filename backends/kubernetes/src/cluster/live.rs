@@ -45,7 +45,11 @@ pub fn applied(live: &Json) -> Option<Json> {
 
 /// A live object as far as a set of fields goes, without what it is run with.
 pub(crate) fn said(live: &Json, fields: &Map<String, Json>) -> Option<Json> {
-    let mut object = extract(live, fields);
+    let mut object = match fields.keys().all(|key| key == ".") {
+        // No field is said, where below the top it would be a field as a whole.
+        true => Map::new().into(),
+        false => extract(live, fields),
+    };
     if let (Json::Object(ours), Some(kind)) = (&mut object, live.get("kind")) {
         ours.insert("kind".into(), kind.clone());
         used::unmark(&mut object);
