@@ -13,7 +13,7 @@ use kube::api::{Api, DynamicObject, ListParams, WatchEvent, WatchParams};
 use serde_json::Value as Json;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{ApiError, Cluster, Kind, json};
 
@@ -21,6 +21,9 @@ use super::{ApiError, Cluster, Kind, json};
 const LONG: u32 = 280;
 /// How long after a watch that failed another is tried.
 const PAUSE: Duration = Duration::from_secs(5);
+/// A watch that was over sooner is as good as failed, however it ended: a proxy that ends each one at
+/// once would be asked without a pause.
+const SHORT: Duration = Duration::from_secs(1);
 
 /// The watches of a cluster, by kind and labels.
 #[derive(Default)]
@@ -47,13 +50,19 @@ pub(super) struct Ear {
     heard: watch::Receiver<Option<Json>>,
 }
 
-impl Ear {
-    /// How many wait for objects of the kind.
-    pub(super) fn of(&self) -> usize {
-        let ears = self.ears.lock().unwrap_or_else(PoisonError::into_inner);
-        ears.len()
+impl Watches {
+    /// For how many objects somebody waits, of all kinds.
+    pub(super) fn waited_for(&self) -> usize {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_each = all.values().map(|watch| {
+            let ears = watch.ears.lock().unwrap_or_else(PoisonError::into_inner);
+            ears.len()
+        });
+        of_each.sum()
     }
+}
 
+impl Ear {
     /// Waits until the object is another, and gives it as it is then; `None` where it is gone, and
     /// without end where nothing is heard of it. Safe to drop.
     pub(super) async fn hears(&mut self) -> Option<Json> {
@@ -122,9 +131,13 @@ impl Cluster {
 async fn follow(api: Api<DynamicObject>, labels: String, ears: Ears) {
     let mut version = None;
     loop {
+        let begun = Instant::now();
         // That it ended is no failure: it goes on where it was.
-        if once(&api, &labels, &ears, &mut version).await.is_err() {
+        let failed = once(&api, &labels, &ears, &mut version).await.is_err();
+        if failed {
             version = None;
+        }
+        if failed || begun.elapsed() < SHORT {
             sleep(PAUSE).await;
         }
     }

@@ -4,6 +4,8 @@ mod heard;
 mod held;
 mod kinds;
 mod live;
+#[cfg(test)]
+mod pretended;
 mod ready;
 mod schema;
 mod secrets;
@@ -48,7 +50,16 @@ const PAGE: u32 = 500;
 struct Page {
     #[serde(default)]
     metadata: ListMeta,
+    #[serde(deserialize_with = "none_or_some")]
     items: Vec<Map<String, Json>>,
+}
+
+/// Some API servers write an empty list as `null`. One that is not there at all is no list.
+fn none_or_some<'de, D>(from: D) -> Result<Vec<Map<String, Json>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// A cluster and a namespace in it. Nothing is asked before it is needed.

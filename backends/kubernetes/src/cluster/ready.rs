@@ -14,8 +14,11 @@ use super::{ApiError, Cluster, Kind};
 
 /// How often whoever waits looks for himself; a watch tells sooner what can be heard.
 const LOOK: Duration = Duration::from_secs(1);
-/// How much later that is for each who waits: all together ask so often and no more.
-const SHARE: Duration = Duration::from_millis(10);
+/// How much later that is for each who waits, for whatever: all together ask so often and no more.
+const SHARE: Duration = Duration::from_millis(20);
+/// At every which of these looks he asks for pods and events too: they are lists, which the API server
+/// does not have at hand as it has one object.
+const CLOSER: u32 = 5;
 /// How long a pod may be in a state that hardly ends by itself before it is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How many lines of a log are shown.
@@ -62,7 +65,12 @@ pub(crate) async fn wait(
     let mut told = String::new();
     // What changed before it was listened for is not heard.
     let mut seen = cluster.get(kind, name).await?;
-    let mut look = Instant::now() + LOOK;
+    let pause = || {
+        let share = u32::try_from(cluster.watches.waited_for()).unwrap_or(u32::MAX);
+        LOOK.max(SHARE.saturating_mul(share))
+    };
+    let mut look = Instant::now() + pause();
+    let mut looks: u32 = 0;
     loop {
         let Some(live) = seen else {
             return Ok(Waited::Gone);
@@ -83,7 +91,8 @@ pub(crate) async fn wait(
             told.clone_from(&why);
         }
         let now = Instant::now();
-        if now >= look || now >= end {
+        let looked = now >= look;
+        if now >= end || (looked && looks.is_multiple_of(CLOSER)) {
             let trouble = trouble(cluster, kind, &live).await?;
             stuck_since = trouble.stuck.then(|| stuck_since.unwrap_or(now));
             let stuck = stuck_since.is_some_and(|since| now - since >= PATIENCE);
@@ -93,8 +102,10 @@ pub(crate) async fn wait(
                     log: trouble.log,
                 });
             }
-            let share = SHARE * u32::try_from(ear.of()).unwrap_or(u32::MAX);
-            look = Instant::now() + LOOK.max(share);
+        }
+        if looked {
+            looks = looks.saturating_add(1);
+            look = Instant::now() + pause();
         }
         seen = tokio::select! {
             heard = ear.hears() => match heard.filter(|heard| is_of(heard, made)) {

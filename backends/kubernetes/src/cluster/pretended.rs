@@ -1,0 +1,114 @@
+//! A cluster that is a function from requests to answers, for tests of what is asked of one and how
+//! often.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use kube::Client;
+use kube::client::Body;
+use plat_engine::ProgressSink;
+use serde_json::{Value as Json, json};
+use tokio::sync::OnceCell;
+
+use super::{Cluster, Kind, Waited, kind, wait};
+
+/// More than so many requests get no answer: who asks without a pause is to come to an end too.
+const MOST: usize = 50_000;
+
+/// The cluster, and what it was asked for: path and query.
+fn cluster(answer: impl Fn(&http::Uri) -> Json + Send + Sync + 'static) -> (Cluster, Asked) {
+    let asked = Asked::default();
+    let (tells, answer) = (Arc::clone(&asked), Arc::new(answer));
+    let service = tower::service_fn(move |request: http::Request<Body>| {
+        let (tells, answer) = (Arc::clone(&tells), Arc::clone(&answer));
+        async move {
+            let many = {
+                let mut all = tells.lock().unwrap();
+                all.push(request.uri().to_string());
+                all.len()
+            };
+            if many > MOST {
+                std::future::pending::<()>().await;
+            }
+            let body = match answer(request.uri()) {
+                Json::Null => Vec::new(),
+                answer => serde_json::to_vec(&answer).unwrap(),
+            };
+            Ok::<_, std::convert::Infallible>(http::Response::new(Body::from(body)))
+        }
+    });
+    let mut cluster = Cluster::new("pretended", "shop");
+    cluster.client = OnceCell::new_with(Some(Client::new(service, "shop")));
+    (cluster, asked)
+}
+
+type Asked = Arc<Mutex<Vec<String>>>;
+
+fn never_ready(uri: &http::Uri) -> Json {
+    let path = uri.path();
+    if uri.query().is_some_and(|query| query.contains("watch=")) {
+        // A watch that ends at once.
+        return Json::Null;
+    }
+    match path.rsplit_once('/') {
+        Some((_, name)) if name.starts_with('x') => json!({
+            "apiVersion": "apps/v1", "kind": "Any",
+            "metadata": { "name": name, "uid": name, "generation": 2 },
+            "spec": { "replicas": 1, "selector": { "matchLabels": { "app": name } } },
+            "status": { "observedGeneration": 1 },
+        }),
+        _ => json!({ "metadata": { "resourceVersion": "1" }, "items": [] }),
+    }
+}
+
+async fn waits(cluster: &Cluster, kind: &Kind, name: &str, within: Duration) {
+    let made = json!({ "metadata": { "name": name, "uid": name, "generation": 2 } });
+    let progress = ProgressSink::new(|_| {});
+    let waited = wait(cluster, kind, &made, "app=shop", within, &progress);
+    assert!(matches!(waited.await, Ok(Waited::Not { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_who_wait_ask_together_as_often_as_the_cluster_bears() {
+    let (cluster, asked) = cluster(never_ready);
+    let within = Duration::from_secs(120);
+    let (deployments, sets) = (kind("Deployment").unwrap(), kind("StatefulSet").unwrap());
+    let all = (0..100).flat_map(|i| {
+        let of = |kind, name| waits(&cluster, kind, name, within);
+        let name: &'static str = format!("x{i}").leak();
+        [of(deployments, name), of(sets, name)]
+    });
+    let all = futures::future::join_all(all);
+    tokio::time::timeout(within * 2, all).await.unwrap();
+    let asked = asked.lock().unwrap();
+    let of = |what: &str| asked.iter().filter(|uri| uri.contains(what)).count() as u64;
+    // 50 looks a second, one of five of them a closer one; and the first and the last.
+    let own = asked.len() as u64 - of("watch=") - of("/pods");
+    assert!(own < 50 * within.as_secs() + 500, "{own}");
+    assert!(of("/pods") < 10 * within.as_secs() + 500, "{}", of("/pods"));
+    assert!(of("/pods") > 400, "{}", of("/pods"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_ends_at_once_is_not_asked_for_without_a_pause() {
+    let (cluster, asked) = cluster(never_ready);
+    let within = Duration::from_secs(60);
+    let waiting = waits(&cluster, kind("Deployment").unwrap(), "x", within);
+    let ended = tokio::time::timeout(within * 2, waiting).await;
+    let asked = asked.lock().unwrap();
+    let watches = asked.iter().filter(|uri| uri.contains("watch="));
+    assert!((2..20).contains(&watches.count()), "{}", asked.len());
+    assert!(ended.is_ok());
+}
+
+#[tokio::test]
+async fn an_empty_list_may_be_written_as_null_and_no_list_is_none() {
+    let services = kind("Service").unwrap();
+    let (empty, _) = cluster(|_| json!({ "metadata": {}, "items": null }));
+    assert_eq!(
+        empty.list(services, "app=shop").await.unwrap(),
+        [Json::Null; 0]
+    );
+    let (other, _) = cluster(|_| json!({ "metadata": {} }));
+    assert!(other.list(services, "app=shop").await.is_err());
+}
