@@ -109,6 +109,17 @@ env prod {{
     apply();
     assert_eq!(copies("steady"), Some(2));
 
+    // An autoscaler starts nothing of which there is none; and what stands around the copies may come
+    // as it goes.
+    edit(&home, SOURCE, "scale = 2,", "scale = 0,");
+    apply();
+    edit(&home, SOURCE, "scale = 0,", "scale = 1..3,");
+    apply();
+    assert_eq!(copies("steady"), Some(1));
+    edit(&home, SOURCE, "scale = 1..3,", "scale = 3,");
+    apply();
+    assert_eq!(copies("steady"), Some(3));
+
     // Nobody has KEDA yet: nothing is begun.
     edit(
         &home,

@@ -178,6 +178,16 @@ impl Decider<'_, '_> {
         if present.spec != digest {
             let before = (&recorded.object, recorded.protect);
             self.changed(object, before, present, digest);
+        } else if recorded.object.lent != object.lent {
+            let how = "what decides a part of it is another".to_owned();
+            self.draft(
+                Action::Update,
+                object,
+                Some(recorded),
+                be(present),
+                Some(how),
+                Some(digest),
+            );
         } else if recorded.anew.iter().any(|id| object.after.contains(id)) {
             let how = "gone over again: what it stands on was made anew".to_owned();
             self.draft(

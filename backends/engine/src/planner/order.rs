@@ -188,6 +188,8 @@ struct Waits<'a> {
     needed_by: BTreeMap<&'a ObjectId, Vec<&'a ObjectId>>,
     /// What is made for a node.
     made_for: BTreeMap<&'a NodePath, Vec<&'a ObjectId>>,
+    /// What decided a part of something that stays.
+    decided: BTreeSet<&'a ObjectId>,
 }
 
 impl<'a> Waits<'a> {
@@ -198,6 +200,7 @@ impl<'a> Waits<'a> {
     ) -> Self {
         let mut needed_by: BTreeMap<_, Vec<_>> = BTreeMap::new();
         let mut made_for: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut decided = BTreeSet::new();
         // Only what goes waits for these.
         if drafts.values().any(Draft::goes) {
             for (id, recorded) in &inputs.state.inventory {
@@ -209,6 +212,8 @@ impl<'a> Waits<'a> {
                 if let Some(node) = draft.object().and_then(|o| o.node.as_ref()) {
                     made_for.entry(node).or_default().push(id);
                 }
+                let recorded = inputs.state.inventory.get(id).into_iter();
+                decided.extend(recorded.flat_map(|r| r.object.lent.values()));
             }
         }
         Self {
@@ -217,6 +222,7 @@ impl<'a> Waits<'a> {
             blocked,
             needed_by,
             made_for,
+            decided,
         }
     }
 
@@ -243,18 +249,19 @@ impl<'a> Waits<'a> {
                 queue.extend(self.next(id, draft.goes()));
             }
         }
-        if draft.goes() {
+        if !draft.goes() {
+            // Who decided a part of it until now would else decide it once more. One that can't be read
+            // may still be there.
+            let is_left_over = |id: &ObjectId| {
+                self.drafts.get(id).is_some_and(Draft::goes)
+                    || self.blocked.contains_key(id) && !self.inputs.desired.contains_key(id)
+            };
+            let deciders = self.deciders(&draft.id);
+            found.extend(deciders.filter(|id| is_left_over(id)).cloned());
+        } else if !self.decided.contains(&draft.id) {
             let node = draft.object().and_then(|o| o.node.as_ref());
             let replacing = node.and_then(|node| self.made_for.get(node));
-            let replacing = replacing.into_iter().flatten();
-            let replacing =
-                replacing.filter(|id| !self.deciders(id).any(|lent_to| lent_to == &draft.id));
-            found.extend(replacing.map(|id| (*id).clone()));
-        } else {
-            // Who decided a part of it until now would else decide it once more.
-            let deciders = self.deciders(&draft.id);
-            let going = deciders.filter(|id| self.drafts.get(*id).is_some_and(Draft::goes));
-            found.extend(going.cloned());
+            found.extend(replacing.into_iter().flatten().map(|id| (*id).clone()));
         }
         found
     }

@@ -742,6 +742,59 @@ fn what_an_object_of_ours_decided_is_taken_back_once_it_is_gone() {
     });
 }
 
+/// What decided goes first, whatever else of the same declaration comes or changes; and what decides
+/// from then on comes last.
+#[test]
+fn who_decides_a_part_may_change_together_with_what_stands_around_it() {
+    run(async {
+        let bench = Bench::new();
+        let order = |plan: &plat_engine::Plan| -> Vec<String> {
+            let stops: Vec<String> = plan.stoppers().map(|s| s.to_string()).collect();
+            assert_eq!(stops, Vec::<String>::new());
+            let named = plan.operations.iter();
+            named
+                .map(|o| format!("{:?} {} {}", o.action, o.object, o.after.len()))
+                .collect()
+        };
+        bench.up("thing api scale=2 image=one lent=scale").await;
+        let plan = bench.up("thing api scale=3 image=one guard=yes").await;
+        assert_eq!(
+            order(&plan),
+            [
+                "Delete scaler/api 0",
+                "Update thing/api 1",
+                "Create guard/api 1"
+            ]
+        );
+        bench
+            .up("thing api scale=2 image=one lent=scale guard=yes")
+            .await;
+        // Nothing of the thing itself changes.
+        let other = "thing api scale=2 image=one lent=scale by=other guard=yes";
+        let plan = bench.up(other).await;
+        assert_eq!(
+            order(&plan),
+            [
+                "Delete scaler/api 0",
+                "Update thing/api 1",
+                "Create other/api 1"
+            ]
+        );
+        assert!(bench.plan(other).await.unwrap().is_empty());
+        let plan = bench
+            .up("thing api scale=2 image=two lent=scale guard=yes")
+            .await;
+        assert_eq!(
+            order(&plan),
+            [
+                "Delete other/api 0",
+                "Update thing/api 1",
+                "Create scaler/api 1"
+            ]
+        );
+    });
+}
+
 #[test]
 fn a_recent_plan_is_found_by_its_short_digest() {
     run(async {

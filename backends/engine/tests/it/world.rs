@@ -348,7 +348,8 @@ impl Backend for Fake {
                             .collect();
                         spec.insert(name.to_string(), entries.into());
                     }
-                    _ if ["protect", "name", "back", "lent"].contains(&name.as_str()) => {}
+                    _ if ["protect", "name", "back", "lent", "by", "guard"]
+                        .contains(&name.as_str()) => {}
                     _ => {
                         let text = match int(Some(value)) {
                             Some(n) => json!(n),
@@ -369,9 +370,17 @@ impl Backend for Fake {
             object.is_run = node.kind.name == "job";
             object.goes_back = node.fields.contains_key("back");
             object.leave = node.leave.keys().map(ToString::to_string).collect();
+            if node.fields.contains_key("guard") {
+                let id = format!("guard/{}", node.name);
+                let mut guard = Object::new(id, target.clone(), json!({ "of": node.name }));
+                guard.node = Some(path.clone());
+                guard.after = vec![object.id.clone()];
+                lowered.objects.push(guard);
+            }
             // What another object of the node decides.
             if let Some(part) = node.fields.get("lent").and_then(Value::as_str) {
-                let id = format!("scaler/{}", node.name);
+                let by = node.fields.get("by").and_then(Value::as_str);
+                let id = format!("{}/{}", by.unwrap_or("scaler"), node.name);
                 let mut scaler =
                     Object::new(id.as_str(), target.clone(), json!({ "of": node.name }));
                 scaler.node = Some(path.clone());

@@ -61,7 +61,7 @@ impl Kubernetes {
                 inherited = true;
             }
             let mut manifest = match &live {
-                Some(live) => over(desired, live),
+                Some(live) => over(desired, operation.previous.as_deref(), live),
                 None => desired.spec.clone(),
             };
             let used = self.used(&manifest).await.map_err(failed)?;
@@ -458,25 +458,45 @@ fn is_taken_whole(operation: &Operation, live: &Json, context: &OpContext) -> bo
 
 /// What is applied over what is there: what is left to others is as they have it. What somebody else
 /// has of that by now is theirs alone.
-fn over(desired: &Object, live: &Json) -> Json {
+///
+/// An autoscaler starts nothing of which there is none (`ScalingDisabled`, as Kubernetes' own
+/// HorizontalPodAutoscaler says): what it takes over at 0 is begun as if it were made.
+fn over(desired: &Object, previous: Option<&Object>, live: &Json) -> Json {
     if desired.leave.is_empty() {
         return desired.spec.clone();
     }
     let mut manifest = desired.spec_over(live);
+    let begun = desired.lent.iter().filter(|(path, by)| {
+        by.as_str().starts_with("HorizontalPodAutoscaler/")
+            && previous.is_none_or(|p| p.lent.get(*path) != Some(*by))
+            && live.pointer(&pointer(path)).and_then(Json::as_i64) == Some(0)
+    });
+    let begun: Vec<&String> = begun.map(|(path, _)| path).collect();
+    for path in &begun {
+        let at_first = desired.spec.pointer(&pointer(path));
+        if let Some((part, at_first)) = manifest.pointer_mut(&pointer(path)).zip(at_first) {
+            *part = at_first.clone();
+        }
+    }
     for field in cluster::held(live) {
         let within = |left: &&String| {
             let rest = field.path.strip_prefix(left.as_str());
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         if desired.leave.iter().any(|left| within(&left))
+            && !begun.contains(&&field.path)
             && let Some((above, name)) = field.path.rsplit_once('.')
-            && let Some(Json::Object(above)) =
-                manifest.pointer_mut(&format!("/{}", above.replace('.', "/")))
+            && let Some(Json::Object(above)) = manifest.pointer_mut(&pointer(above))
         {
             above.remove(name);
         }
     }
     manifest
+}
+
+/// `spec.replicas` as a pointer (RFC 6901).
+fn pointer(path: &str) -> String {
+    format!("/{}", path.replace('.', "/"))
 }
 
 /// Whether an apply was refused because of fields that the operation says to take over, and of no

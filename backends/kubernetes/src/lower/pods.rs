@@ -22,9 +22,9 @@ pub(super) const MAIN: &str = "main";
 pub const APP_DIR: &str = "/app";
 /// The user of programs that we make an image for, as distroless images have it: `nonroot`.
 pub(super) const NONROOT: i64 = 65_532;
-/// How long a copy goes on to answer when it is told to end: as long as it takes until all who
-/// send to it have heard of it.
-const DRAIN: u64 = 5;
+/// How long a copy goes on to answer when it is told to end, in seconds: as long as it takes until all
+/// who send to it have heard of it. On nodes that are busy `kube-proxy` was seen to take more than five.
+const DRAIN: u64 = 10;
 /// What a program is given where its resources are left to the platform.
 const AUTO: (&str, &str, &str) = ("100m", "128Mi", "1Gi");
 

@@ -24,11 +24,12 @@ pub(super) struct Copies {
 impl Copies {
     /// `keda` says whether there is what scales by the messages that wait.
     pub(super) fn of(fields: &mut Fields<'_>, keda: bool) -> Self {
-        let said = Self::said(fields, keda);
-        if fields.leaves("scale") {
+        let left = fields.leaves("scale");
+        let said = Self::said(fields, keda || left);
+        if left {
             return Self {
                 left: true,
-                ..Self::fixed(said.least)
+                ..Self::fixed(said.at_first())
             };
         }
         said
@@ -44,9 +45,10 @@ impl Copies {
             let count = scale.get("count").map_or_else(|| number(scale), number);
             return Self::fixed(count.unwrap_or(1));
         };
+        let (least, most) = (number(least).unwrap_or(1), number(most).unwrap_or(1));
         let queue = scale.get("backlog").and_then(fields::node_of);
         let waits = queue.map(|queue| (queue, scale.get("per").and_then(number).unwrap_or(100)));
-        if let Some((queue, _)) = waits.as_ref().filter(|_| !keda) {
+        if let Some((queue, _)) = waits.as_ref().filter(|_| !keda && least != most) {
             let message = format!(
                 "KEDA starts copies by what waits in `{queue}`, and nothing says that it is there"
             );
@@ -56,7 +58,6 @@ impl Copies {
             ];
             fields.refuse("scale", message, offers);
         }
-        let (least, most) = (number(least).unwrap_or(1), number(most).unwrap_or(1));
         if least == 0 && waits.is_none() {
             fields.weaken("scale", "one copy runs where nothing is to be done");
         }

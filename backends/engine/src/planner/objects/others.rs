@@ -74,19 +74,20 @@ impl Decider<'_, '_> {
             return;
         };
         for held in &changed.held {
+            // What is gone, or goes, holds nothing any more.
+            let lent_to = recorded.and_then(|r| r.object.lent.get(&held.path));
+            if lent_to.is_some_and(|lent_to| !self.inputs.desired.contains_key(lent_to)) {
+                if let Some(draft) = self.out.drafts.get_mut(id) {
+                    draft.take.push(held.path.clone());
+                }
+                continue;
+            }
             let left = is_left(object, &held.path);
             let Some(ours) = specdiff::part(&object.spec, &held.path).filter(|_| !left) else {
                 // What the source does not say is nobody's business.
                 continue;
             };
             if held.value.as_ref() == Some(ours) {
-                continue;
-            }
-            let lent_to = recorded.and_then(|r| r.object.lent.get(&held.path));
-            if lent_to.is_some_and(|lent_to| !self.inputs.desired.contains_key(lent_to)) {
-                if let Some(draft) = self.out.drafts.get_mut(id) {
-                    draft.take.push(held.path.clone());
-                }
                 continue;
             }
             let mut conflict = Conflict {
