@@ -178,7 +178,8 @@ impl Decider<'_, '_> {
         if present.spec != digest {
             let before = (&recorded.object, recorded.protect);
             self.changed(object, before, present, digest);
-        } else if recorded.object.lent != object.lent {
+        } else if !recorded.object.lent.is_empty() && recorded.object.lent != object.lent {
+            // A record that was made anew from what runs knows nothing of it.
             let how = "what decides a part of it is another".to_owned();
             self.draft(
                 Action::Update,
