@@ -175,31 +175,29 @@ impl Decider<'_, '_> {
             Health::Stale { why } => Some(format!("started anew: {why}")),
             _ => None,
         };
+        // A record that was made anew from what runs knows nothing of who decides.
+        let lent = &recorded.object.lent;
+        let decided = !lent.is_empty() && *lent != object.lent;
+        let anew = recorded.anew.iter().any(|id| object.after.contains(id));
         if present.spec != digest {
             let before = (&recorded.object, recorded.protect);
             self.changed(object, before, present, digest);
-        } else if !recorded.object.lent.is_empty() && recorded.object.lent != object.lent {
-            // A record that was made anew from what runs knows nothing of it.
-            let how = "what decides a part of it is another".to_owned();
+        } else if decided || anew {
+            let how = match decided {
+                true => "what decides a part of it is another",
+                false => "gone over again: what it stands on was made anew",
+            };
             self.draft(
                 Action::Update,
                 object,
                 Some(recorded),
                 be(present),
-                Some(how),
+                Some(how.to_owned()),
                 Some(digest),
             );
-        } else if recorded.anew.iter().any(|id| object.after.contains(id)) {
-            let how = "gone over again: what it stands on was made anew".to_owned();
-            self.draft(
-                Action::Update,
-                object,
-                Some(recorded),
-                be(present),
-                Some(how),
-                Some(digest),
-            );
-            self.again(object);
+            if anew {
+                self.again(object);
+            }
         } else if stopped || stale.is_some() || !recorded.settled {
             let sure = || (!stopped).then(|| "makes sure that it works".to_owned());
             let how = stale.or_else(sure);
