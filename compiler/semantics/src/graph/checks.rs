@@ -9,8 +9,20 @@ use super::links::nodes;
 use crate::check::lower;
 use crate::db::{Db, ItemId};
 use crate::diag::Diag;
-use crate::eval::{Cx, Data, Eval, InstId, Kind, Val, World};
+use crate::eval::{Cx, Data, Eval, InstId, Instance, Kind, Val, World};
 use crate::types::kind_head;
+
+/// A declaration, and where it is declared.
+fn declared<'db>(eval: &Eval<'db>, inst: InstId) -> Option<(Rc<Instance<'db>>, Cx)> {
+    let instance = eval.world(inst.world)?.instance(inst)?.clone();
+    let cx = Cx {
+        world: inst.world,
+        item: instance.item,
+        inst: instance.parent,
+        kind: Kind::Declared,
+    };
+    Some((instance, cx))
+}
 
 /// Two declarations of one kind may not have one external name.
 pub(super) fn names_collide(eval: &mut Eval<'_>, world: usize) {
@@ -20,14 +32,8 @@ pub(super) fn names_collide(eval: &mut Eval<'_>, world: usize) {
             seen.insert((kind, name), inst);
             continue;
         };
-        let Some(instance) = eval.world(world).and_then(|w| w.instance(inst)).cloned() else {
+        let Some((instance, cx)) = declared(eval, inst) else {
             continue;
-        };
-        let cx = Cx {
-            world,
-            item: instance.item,
-            inst: instance.parent,
-            kind: Kind::Declared,
         };
         let other = eval.world(world).and_then(|w| w.instance(first)).cloned();
         let other_path = other.as_ref().map_or("", |o| o.path.as_ref()).to_owned();
@@ -54,14 +60,8 @@ pub(super) fn names(eval: &mut Eval<'_>, world: usize) -> Vec<(InstId, ItemId, A
     let mut all = Vec::new();
     let field = Arc::from("name");
     for inst in nodes(eval, world) {
-        let Some(instance) = eval.world(world).and_then(|w| w.instance(inst)).cloned() else {
+        let Some((instance, cx)) = declared(eval, inst) else {
             continue;
-        };
-        let cx = Cx {
-            world,
-            item: instance.item,
-            inst: instance.parent,
-            kind: Kind::Declared,
         };
         let span = instance.decl.name_span;
         let value = eval.field(&cx, span, inst, &field);
