@@ -15,10 +15,10 @@ use crate::server::Task;
 /// What was found in one package.
 #[derive(Debug)]
 pub struct Found {
-    /// Of which state of the documents: see [`crate::server::Server`].
-    pub generation: u64,
     /// The package.
     pub root: PathBuf,
+    /// The number of the state that it was in.
+    pub state: u64,
     /// By address. What is not here has nothing new; in the whole, it has nothing.
     pub files: Vec<(Uri, InFile)>,
     /// Is it all that there is to find, and not only what the open files' sources show?
@@ -38,18 +38,12 @@ pub struct InFile {
 
 /// Looks for what is wrong in a package: first in the files that are open, then in all, in every
 /// environment. Ends early when somebody wants to change something.
-pub fn look(
-    generation: u64,
-    snapshot: &Snapshot,
-    open: &[FileId],
-    encoding: Encoding,
-    found: &Sender<Task>,
-) {
+pub fn look(snapshot: &Snapshot, open: &[FileId], encoding: Encoding, found: &Sender<Task>) {
     let _ = interruptible(|| {
         let tell = |files, whole| {
             let found_here = Found {
-                generation,
                 root: snapshot.root.clone(),
+                state: snapshot.state,
                 files,
                 whole,
             };
@@ -69,8 +63,9 @@ pub fn look(
                 return;
             }
         }
+        let state = snapshot.state;
         let step = |step| {
-            let _ = found.send(Task::Step(generation, words(step)));
+            let _ = found.send(Task::Step(state, words(step)));
         };
         tell(whole(snapshot, open, encoding, &step), true);
     });

@@ -13,7 +13,8 @@
 //! - It does nothing while nobody says anything: no clock runs then (`progress.rs`).
 //! - Places come in the client's count of characters, and go out so; inside they are bytes.
 //!
-//! Start reading at [`serve`], then `server.rs` (what is said), `requests.rs` (what is asked),
+//! Start reading at [`serve`], then `server.rs` (what is said), `workspace.rs`
+//! (what is open), `requests.rs` (what is asked),
 //! `diagnostics.rs`.
 
 mod capabilities;
@@ -29,6 +30,7 @@ mod progress;
 mod requests;
 mod server;
 mod tokens;
+mod workspace;
 
 pub use host::{Host, Loaded, Planned};
 pub use lsp_server::Connection;

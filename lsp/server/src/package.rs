@@ -26,6 +26,8 @@ pub struct Package {
     pub unreadable: Arc<[Diagnostic]>,
     /// Is it one document by itself, without a `plat.toml`?
     pub alone: bool,
+    /// The number of the state that it is in: no two states of any package have the same.
+    pub state: u64,
     /// The directories of its packages, by name.
     dirs: BTreeMap<String, PathBuf>,
     /// The files that the program names as values, by package and path.
@@ -87,6 +89,7 @@ impl Package {
             files: Arc::default(),
             unreadable: Arc::default(),
             alone: false,
+            state: 0,
             dirs: BTreeMap::new(),
             data: Vec::new(),
             opened: HashSet::new(),
@@ -105,6 +108,7 @@ impl Package {
             files: Arc::default(),
             unreadable: Arc::default(),
             alone: true,
+            state: 0,
             dirs: BTreeMap::new(),
             data: Vec::new(),
             opened: HashSet::new(),
@@ -200,6 +204,17 @@ impl Package {
         self.read_data(host);
     }
 
+    /// Says of each of its files that is open that it may be typed into.
+    pub fn expect_changes(&mut self, documents: &Documents) {
+        let open = documents.all().filter_map(|d| d.path.as_deref());
+        let open: Vec<FileId> = open.filter_map(|path| self.files.file(path)).collect();
+        for file in open {
+            if self.db.is_own(file) {
+                self.open(file);
+            }
+        }
+    }
+
     /// Says that one of its files, whose text is known, was opened.
     pub fn open(&mut self, file: FileId) {
         if self.opened.insert(file) {
@@ -223,6 +238,11 @@ impl Package {
         self.db.set_data(read);
     }
 
+    /// Has it, or a package that it builds on, a program file of this path?
+    pub fn knows(&self, path: &Path) -> bool {
+        self.files.file(path).is_some()
+    }
+
     /// Does a file lie in a directory of one of its packages?
     pub fn holds(&self, path: &Path) -> bool {
         self.dirs.values().any(|dir| path.starts_with(dir))
@@ -233,6 +253,7 @@ impl Package {
         Snapshot {
             uris: documents.uris(),
             root: self.root.clone(),
+            state: self.state,
             db: self.db.clone(),
             files: Arc::clone(&self.files),
             unreadable: Arc::clone(&self.unreadable),
@@ -248,6 +269,8 @@ impl Package {
 pub struct Snapshot {
     /// The package's directory.
     pub root: PathBuf,
+    /// The number of the package's state.
+    pub state: u64,
     /// The compiler's state.
     pub db: Database,
     /// Where its files are.

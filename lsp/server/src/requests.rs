@@ -4,6 +4,7 @@ mod actions;
 mod beside;
 mod completion;
 mod custom;
+mod everywhere;
 mod hierarchy;
 mod navigate;
 mod text;
@@ -39,7 +40,8 @@ pub enum Refusal {
 
 /// A question: where it was asked, and what there is to answer it from.
 pub struct Asked {
-    /// The package of the document, or every package where the question is about none.
+    /// The package of the document, then the others that have it; or every package, where the
+    /// question is about none.
     pub packages: Vec<Snapshot>,
     /// The path of the document, if it is about one; of one that is no file, its address.
     pub path: Option<PathBuf>,
@@ -157,9 +159,18 @@ pub struct Here<'a> {
 }
 
 impl Asked {
-    /// The file that it is about; `None` if the server does not have it.
+    /// The file that it is about, in its own package; `None` if the server does not have it.
     pub fn here(&self) -> Option<Here<'_>> {
-        let snapshot = self.packages.first()?;
+        self.here_in(self.packages.first()?)
+    }
+
+    /// The file that it is about, in every package that has it: its own first.
+    pub fn everywhere(&self) -> impl Iterator<Item = Here<'_>> {
+        let packages = self.packages.iter();
+        packages.filter_map(|snapshot| self.here_in(snapshot))
+    }
+
+    fn here_in<'a>(&'a self, snapshot: &'a Snapshot) -> Option<Here<'a>> {
         let file = snapshot.files.file(self.path.as_ref()?)?;
         let text = snapshot.db.text(file);
         let encoding = self.client.encoding;

@@ -1,7 +1,7 @@
 //! The thread that listens: it takes in what the client says, in that order, and hands out work.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -16,14 +16,13 @@ use serde_json::{Value, json};
 
 use crate::capabilities::{Client, Diagnostics};
 use crate::diagnostics::{self, Found, Told};
-use crate::documents::Documents;
 use crate::host::Host;
-use crate::package::{MANIFEST, Package, Snapshot};
-use crate::paths;
+use crate::package::Snapshot;
 use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::requests::{self, Asked, Refusal};
 use crate::tokens::Given;
+use crate::workspace::{News, Workspace};
 
 /// What the threads report.
 #[derive(Debug)]
@@ -32,10 +31,10 @@ pub enum Task {
     Answered(Response),
     /// Something was found out about what is wrong.
     Diagnostics(Found),
-    /// How far a look at what is wrong is, for people.
+    /// How far a look at what is wrong with a package in this state is, for people.
     Step(u64, String),
-    /// A look at what is wrong ended, done or not.
-    Looked(u64),
+    /// The look at what is wrong ended, done or not.
+    Looked,
 }
 
 /// All there is to know.
@@ -43,12 +42,7 @@ pub struct Server {
     to_client: Sender<Message>,
     host: Arc<dyn Host>,
     client: Client,
-    documents: Documents,
-    /// By root. A document that is no part of a package is one by itself.
-    packages: BTreeMap<PathBuf, Package>,
-    /// Of each open document, the root of its package.
-    homes: BTreeMap<String, PathBuf>,
-    folders: Vec<PathBuf>,
+    workspace: Workspace,
     answers: Pool,
     /// One job at a time: each looks at a package as a whole.
     looks: Pool,
@@ -59,12 +53,10 @@ pub struct Server {
     told: Told,
     /// The tokens that documents were told of.
     tokens: Arc<Given>,
-    /// Counts what was taken in: what was found of an older state is thrown away.
-    generation: u64,
     /// The packages that have to be looked at.
     to_look: BTreeSet<PathBuf>,
-    /// Looks under way.
-    looking: usize,
+    /// The package that is being looked at, and the number of its state.
+    looking: Option<(PathBuf, u64)>,
     /// The client was told that something is under way.
     said_busy: bool,
     /// What it was told of what is under way.
@@ -85,12 +77,9 @@ impl Server {
         let progress = client.progress;
         let mut server = Self {
             to_client,
+            workspace: Workspace::new(Arc::clone(&host)),
             host,
             client,
-            documents: Documents::default(),
-            packages: BTreeMap::new(),
-            homes: BTreeMap::new(),
-            folders: Vec::new(),
             answers: Pool::new(),
             looks: Pool::with(1, "looks"),
             tasks,
@@ -98,20 +87,16 @@ impl Server {
             pending: BTreeMap::new(),
             told: Told::default(),
             tokens: Arc::default(),
-            generation: 0,
             to_look: BTreeSet::new(),
-            looking: 0,
+            looking: None,
             said_busy: false,
             progress: Progress::new(progress),
             next_id: 0,
             shutdown: false,
         };
-        server.folders = folders(params)
-            .iter()
-            .map(|folder| server.host.real_path(folder))
-            .collect();
         server.watch();
-        server.load_folders();
+        server.workspace.folders_changed(&[], &folders(params));
+        server.take_news();
         server
     }
 
@@ -174,24 +159,22 @@ impl Server {
                 self.send(Message::Response(response));
             }
             Task::Diagnostics(found) => {
-                if found.generation == self.generation {
+                // What was found of a state that is past is thrown away.
+                let package = self.workspace.package(&found.root);
+                if package.is_some_and(|package| package.state == found.state) {
                     for params in self.told.take(found) {
                         self.notify("textDocument/publishDiagnostics", params);
                     }
                 }
             }
-            Task::Step(generation, how_far) => {
-                if generation == self.generation {
+            Task::Step(state, how_far) => {
+                let looking = self.looking.as_ref();
+                if looking.is_some_and(|(_, looked)| *looked == state) {
                     let report = self.progress.report(&how_far);
                     self.tell_progress(report);
                 }
             }
-            Task::Looked(generation) => {
-                self.looking -= 1;
-                if self.looking == 0 && self.to_look.is_empty() && generation == self.generation {
-                    self.say_status(false);
-                }
-            }
+            Task::Looked => self.looking = None,
         }
     }
 
@@ -276,141 +259,6 @@ impl Server {
         );
     }
 
-    // ---- packages
-
-    /// The packages that the folders of the editor are: those inside of them are read when a
-    /// document of theirs is opened.
-    fn load_folders(&mut self) {
-        for folder in self.folders.clone() {
-            if self.host.root_of(&folder).as_deref() == Some(&folder) {
-                self.load(&folder);
-            }
-        }
-    }
-
-    /// Reads the package at `root`, if it is not there yet.
-    fn load(&mut self, root: &Path) -> bool {
-        if self.packages.contains_key(root) {
-            return true;
-        }
-        match Package::load(&*self.host, root, &self.documents) {
-            Ok(package) => {
-                self.log(&format!(
-                    "{}: {} files of plat",
-                    root.display(),
-                    package.db.files().len()
-                ));
-                self.packages.insert(root.to_path_buf(), package);
-                self.changed(root);
-                true
-            }
-            Err(reason) => {
-                self.complain(&reason);
-                false
-            }
-        }
-    }
-
-    fn reload(&mut self, root: &Path) {
-        let Some(package) = self.packages.get_mut(root) else {
-            return;
-        };
-        if package.alone {
-            return;
-        }
-        match package.reload(&*self.host, &self.documents) {
-            Ok(()) => self.changed(root),
-            Err(reason) => self.log(&reason),
-        }
-    }
-
-    /// A package is to be looked at again.
-    fn changed(&mut self, root: &Path) {
-        self.generation += 1;
-        self.to_look.insert(root.to_path_buf());
-        self.say_status(true);
-    }
-
-    fn forget(&mut self, root: &PathBuf) {
-        self.packages.remove(root);
-        self.to_look.remove(root);
-        for params in self.told.forget(root) {
-            self.notify("textDocument/publishDiagnostics", params);
-        }
-    }
-
-    /// Finds the package of a document that was opened, and reads it if need be.
-    fn settle(&mut self, uri: &Uri) {
-        let Some(document) = self.documents.get(uri).cloned() else {
-            return;
-        };
-        if let Some(path) = &document.path {
-            if let Some(root) = self.host.root_of(path)
-                && self.load(&root)
-            {
-                let known = |server: &Self| {
-                    let package = server.packages.get(&root);
-                    package.is_some_and(|package| package.files.file(path).is_some())
-                };
-                // One that was made a moment ago, before the editor told of it.
-                if !known(self) {
-                    self.reload(&root);
-                }
-                if known(self) || path.file_name().is_some_and(|name| name == MANIFEST) {
-                    self.homes.insert(uri.0.clone(), root);
-                    return;
-                }
-            }
-            // A file of `std`, or of a package in the cache.
-            let of = |(_, package): &(&PathBuf, &Package)| {
-                package.files.file(path).is_some() && !package.alone
-            };
-            if let Some((root, _)) = self.packages.iter().find(of) {
-                self.homes.insert(uri.0.clone(), root.clone());
-                return;
-            }
-        }
-        let package = Package::alone(&document);
-        let root = package.root.clone();
-        self.homes.insert(uri.0.clone(), root.clone());
-        self.packages.insert(root.clone(), package);
-        self.changed(&root);
-    }
-
-    /// Puts the text of a document into every package that has its file.
-    fn put(&mut self, uri: &Uri) {
-        let Some(document) = self.documents.get(uri) else {
-            return;
-        };
-        let home = self.homes.get(&uri.0).cloned();
-        let mut changed = Vec::new();
-        for (root, package) in &mut self.packages {
-            let own = home.as_ref() == Some(root);
-            let file = match &document.path {
-                Some(path) => package.files.file(path),
-                None if own => package.files.file(root),
-                None => None,
-            };
-            // A document by itself is in no other package.
-            let Some(file) = file.filter(|_| own || !package.alone) else {
-                continue;
-            };
-            // What is shown of `std` and of what was fetched is not what is compiled.
-            if !package.db.is_own(file) {
-                continue;
-            }
-            if package.db.text(file) != &*document.text {
-                package.set_text(&*self.host, file, &document.text);
-            } else {
-                package.open(file);
-            }
-            changed.push(root.clone());
-        }
-        for root in changed {
-            self.changed(&root);
-        }
-    }
-
     // ---- what the client says
 
     fn notification(&mut self, notification: Notification) {
@@ -418,60 +266,44 @@ impl Server {
         match method.as_str() {
             "textDocument/didOpen" => {
                 if let Some(params) = self.read::<DidOpenTextDocumentParams>(&method, params) {
-                    let document = params.text_document;
-                    let uri = document.uri.clone();
-                    let path = self.path_of(&uri);
-                    self.documents
-                        .open(document.uri, path, document.version, document.text);
-                    self.settle(&uri);
-                    self.put(&uri);
-                    self.manifest_changed(&uri);
+                    self.workspace.open(params.text_document);
                 }
             }
             "textDocument/didChange" => {
                 if let Some(params) = self.read::<DidChangeTextDocumentParams>(&method, params) {
-                    let id = params.text_document;
-                    let uri = id.text_document_identifier.uri;
-                    let encoding = self.client.encoding;
-                    self.documents
-                        .change(&uri, id.version, params.content_changes, encoding);
-                    self.put(&uri);
-                    self.manifest_changed(&uri);
+                    self.workspace.change(params, self.client.encoding);
                 }
             }
             "textDocument/didClose" => {
                 if let Some(params) = self.read::<DidCloseTextDocumentParams>(&method, params) {
-                    self.closed(&params.text_document.uri);
+                    let uri = params.text_document.uri;
+                    self.tokens.forget(&self.named(&uri));
+                    self.workspace.close(&uri);
                 }
             }
             "textDocument/didSave" => {
                 // Files that programs name may have come since, in directories nobody watches.
                 let uri = params.pointer("/textDocument/uri").and_then(Value::as_str);
-                if let Some(root) = uri.and_then(|uri| self.homes.get(uri)).cloned() {
-                    self.reload(&root);
-                }
+                let path = uri.and_then(|uri| self.workspace.path_of(&Uri::from(uri)));
+                self.workspace.files_changed(path.as_slice());
             }
             "workspace/didChangeWatchedFiles" => {
                 if let Some(params) = self.read::<DidChangeWatchedFilesParams>(&method, params) {
                     let changed = params.changes.iter().map(|change| &change.uri);
-                    let changed = changed.filter_map(|uri| self.path_of(uri));
+                    let changed = changed.filter_map(|uri| self.workspace.path_of(uri));
                     let changed: Vec<PathBuf> = changed.collect();
-                    self.files_changed(&changed);
+                    self.workspace.files_changed(&changed);
                 }
             }
             "workspace/didChangeWorkspaceFolders" => {
                 if let Some(params) = self.read::<DidChangeWorkspaceFoldersParams>(&method, params)
                 {
-                    let paths = |folders: &[gen_lsp_types::WorkspaceFolder]| -> Vec<PathBuf> {
-                        let uris = folders.iter().map(|folder| &folder.uri);
-                        uris.filter_map(|uri| self.path_of(uri)).collect()
+                    let uris = |folders: Vec<gen_lsp_types::WorkspaceFolder>| -> Vec<Uri> {
+                        folders.into_iter().map(|folder| folder.uri).collect()
                     };
-                    let removed = paths(&params.event.removed);
-                    let added = paths(&params.event.added);
-                    self.folders.retain(|folder| !removed.contains(folder));
-                    self.folders.extend(added);
-                    self.load_folders();
-                    self.forget_unused();
+                    let event = params.event;
+                    self.workspace
+                        .folders_changed(&uris(event.removed), &uris(event.added));
                 }
             }
             "window/workDoneProgress/cancel" => {
@@ -488,6 +320,7 @@ impl Server {
             }
             _ => {}
         }
+        self.take_news();
     }
 
     fn read<T: DeserializeOwned>(&self, method: &str, params: Value) -> Option<T> {
@@ -496,92 +329,6 @@ impl Server {
             Err(error) => {
                 self.log(&format!("a `{method}` could not be read: {error}"));
                 None
-            }
-        }
-    }
-
-    fn closed(&mut self, uri: &Uri) {
-        let path = self.path_of(uri);
-        let path = path.unwrap_or_else(|| PathBuf::from(&uri.0));
-        self.tokens.forget(&path);
-        self.documents.close(uri);
-        let Some(root) = self.homes.remove(&uri.0) else {
-            return;
-        };
-        if self
-            .packages
-            .get(&root)
-            .is_some_and(|package| package.alone)
-        {
-            self.forget(&root);
-        } else {
-            // What the file holds counts again.
-            self.reload(&root);
-        }
-        self.forget_unused();
-    }
-
-    /// Lets go of packages that no document and no folder is in.
-    fn forget_unused(&mut self) {
-        let used = |root: &PathBuf| {
-            self.homes.values().any(|home| home == root)
-                || self.folders.iter().any(|folder| root.starts_with(folder))
-        };
-        let unused: Vec<PathBuf> = self
-            .packages
-            .keys()
-            .filter(|root| !used(root))
-            .cloned()
-            .collect();
-        for root in unused {
-            self.forget(&root);
-        }
-    }
-
-    /// A manifest is being edited: it says what belongs to the package.
-    fn manifest_changed(&mut self, uri: &Uri) {
-        let path = self.path_of(uri);
-        if let Some(path) = path.filter(|path| path.file_name().is_some_and(|n| n == MANIFEST)) {
-            self.files_changed(&[path]);
-        }
-    }
-
-    fn files_changed(&mut self, changed: &[PathBuf]) {
-        let touched = |root: &PathBuf, package: &Package| {
-            let below = |path: &PathBuf| path.starts_with(root) || package.holds(path);
-            changed.iter().any(below)
-        };
-        let roots = self
-            .packages
-            .iter()
-            .filter(|(root, package)| touched(root, package));
-        let roots: Vec<PathBuf> = roots.map(|(root, _)| root.clone()).collect();
-        for root in roots {
-            self.reload(&root);
-        }
-        // A manifest that came makes packages of documents that had none, and the other way.
-        if changed
-            .iter()
-            .any(|path| path.file_name().is_some_and(|n| n == MANIFEST))
-        {
-            self.load_folders();
-            let open: Vec<Uri> = self.documents.all().map(|d| d.uri.clone()).collect();
-            for uri in open {
-                let home = self.homes.get(&uri.0).cloned();
-                let path = self.path_of(&uri);
-                let root = path.and_then(|path| self.host.root_of(&path));
-                if root.is_some() && root != home {
-                    self.homes.remove(&uri.0);
-                    let alone = |home: &PathBuf| {
-                        let package = self.packages.get(home);
-                        package.is_some_and(|package| package.alone)
-                    };
-                    if let Some(home) = home.filter(alone) {
-                        self.forget(&home);
-                    }
-                    self.settle(&uri);
-                    self.put(&uri);
-                }
             }
         }
     }
@@ -610,36 +357,18 @@ impl Server {
         let mut named = named.iter().map(|path| request.params.pointer(path));
         let uri = named.find_map(|uri| uri);
         let uri = uri.and_then(Value::as_str).map(Uri::from);
-        let path = uri.as_ref().map(|uri| {
-            let path = self.path_of(uri);
-            path.unwrap_or_else(|| PathBuf::from(&uri.0))
-        });
+        let path = uri.as_ref().map(|uri| self.named(uri));
         let packages = match uri.as_ref().zip(path.as_ref()) {
-            Some((uri, path)) => self.home_of(uri, path).into_iter().collect(),
-            None => {
-                let packages = self.packages.values().filter(|p| !p.alone);
-                packages.map(|p| p.snapshot(&self.documents)).collect()
-            }
+            Some((uri, path)) => self.workspace.about(uri, path),
+            None => self.workspace.all(),
         };
         self.answer(request, path, packages, answer);
     }
 
-    /// The path of an address, if it is a file's.
-    fn path_of(&self, uri: &Uri) -> Option<PathBuf> {
-        match self.documents.get(uri) {
-            Some(document) => document.path.clone(),
-            None => Some(self.host.real_path(&paths::to_path(uri)?)),
-        }
-    }
-
-    /// The package in which questions about a document are answered.
-    fn home_of(&self, uri: &Uri, path: &Path) -> Option<Snapshot> {
-        let root = self.homes.get(&uri.0);
-        let package = root.and_then(|root| self.packages.get(root)).or_else(|| {
-            let mut packages = self.packages.values();
-            packages.find(|p| p.files.file(path).is_some())
-        });
-        package.map(|package| package.snapshot(&self.documents))
+    /// What a document is called: its path; of one that is no file, its address.
+    fn named(&self, uri: &Uri) -> PathBuf {
+        let path = self.workspace.path_of(uri);
+        path.unwrap_or_else(|| PathBuf::from(&uri.0))
     }
 
     fn answer(
@@ -674,6 +403,31 @@ impl Server {
 
     // ---- looking for what is wrong
 
+    /// Takes in what came of what the client said.
+    fn take_news(&mut self) {
+        for news in self.workspace.news() {
+            match news {
+                News::Changed(root) => {
+                    // Who types does not wait for a look at something else: that is begun again.
+                    if let Some((other, _)) = self.looking.clone().filter(|(o, _)| *o != root) {
+                        self.workspace.interrupt(&other);
+                        self.to_look.insert(other);
+                    }
+                    self.to_look.insert(root);
+                    self.say_status(true);
+                }
+                News::Forgotten(root) => {
+                    self.to_look.remove(&root);
+                    for params in self.told.forget(&root) {
+                        self.notify("textDocument/publishDiagnostics", params);
+                    }
+                }
+                News::Log(text) => self.log(&text),
+                News::Complaint(text) => self.complain(&text),
+            }
+        }
+    }
+
     /// Ends what is looked for, if that is what is shown: the user does not want to wait for it. What
     /// is told so far stays; the next change begins anew.
     fn give_up(&mut self, shown: bool) {
@@ -681,45 +435,45 @@ impl Server {
             return;
         }
         self.to_look.clear();
-        for package in self.packages.values_mut() {
-            package.db.interrupt();
-        }
+        self.workspace.interrupt_all();
     }
 
-    /// Begins to look at what has changed.
+    /// Begins to look at what has changed: one package after the other, what changed last first.
     fn look(&mut self) {
-        if self.to_look.is_empty() {
-            return;
-        }
-        let roots = std::mem::take(&mut self.to_look);
-        if self.client.diagnostics == Diagnostics::Pull {
+        if self.client.diagnostics == Diagnostics::Pull && !self.to_look.is_empty() {
+            self.to_look.clear();
             if self.client.refreshes {
                 self.ask("workspace/diagnostic/refresh", Value::Null);
             }
-            self.say_status(false);
+        }
+        if self.looking.is_some() {
             return;
         }
-        for root in roots {
-            let Some(package) = self.packages.get(&root) else {
-                continue;
-            };
-            let open = self.documents.all().filter_map(|document| {
-                let path = document.path.as_deref().unwrap_or(&root);
-                package.files.file(path)
+        let waiting = self.to_look.iter();
+        let waiting = waiting.filter_map(|root| self.workspace.package(root));
+        let Some(package) = waiting.max_by_key(|package| package.state) else {
+            self.to_look.clear();
+            self.say_status(false);
+            return;
+        };
+        let documents = self.workspace.documents();
+        let open = documents.all().filter_map(|document| {
+            let path = document.path.as_deref().unwrap_or(&package.root);
+            package.files.file(path)
+        });
+        let open: Vec<FileId> = open.filter(|file| package.db.is_own(*file)).collect();
+        let snapshot = package.snapshot(documents);
+        let tasks = self.tasks.clone();
+        let encoding = self.client.encoding;
+        self.looking = Some((snapshot.root.clone(), snapshot.state));
+        self.to_look.remove(&snapshot.root);
+        self.looks.spawn(move || {
+            requests::without_panic(|| {
+                diagnostics::look(&snapshot, &open, encoding, &tasks);
             });
-            let open: Vec<FileId> = open.filter(|file| package.db.is_own(*file)).collect();
-            let snapshot = package.snapshot(&self.documents);
-            let (generation, tasks) = (self.generation, self.tasks.clone());
-            let encoding = self.client.encoding;
-            self.looking += 1;
-            self.looks.spawn(move || {
-                requests::without_panic(|| {
-                    diagnostics::look(generation, &snapshot, &open, encoding, &tasks);
-                });
-                drop(snapshot);
-                let _ = tasks.send(Task::Looked(generation));
-            });
-        }
+            drop(snapshot);
+            let _ = tasks.send(Task::Looked);
+        });
     }
 }
 
@@ -740,14 +494,13 @@ fn refused(id: RequestId, refusal: Refusal, cancelled: bool) -> Response {
 
 /// The folders that are open in the editor.
 #[expect(deprecated, reason = "older clients say only these")]
-fn folders(params: &InitializeParams) -> Vec<PathBuf> {
+fn folders(params: &InitializeParams) -> Vec<Uri> {
     let all = serde_json::to_value(params).unwrap_or_default();
     let folders = all.get("workspaceFolders").and_then(Value::as_array);
     let uris = folders.into_iter().flatten().filter_map(|f| f.get("uri"));
-    let uris = uris.filter_map(Value::as_str).map(Uri::from);
-    let mut folders: Vec<PathBuf> = uris.filter_map(|uri| paths::to_path(&uri)).collect();
+    let mut folders: Vec<Uri> = uris.filter_map(Value::as_str).map(Uri::from).collect();
     if folders.is_empty() {
-        folders.extend(params.root_uri.as_ref().and_then(paths::to_path));
+        folders.extend(params.root_uri.clone());
     }
     folders
 }

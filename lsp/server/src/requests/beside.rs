@@ -5,9 +5,10 @@ use gen_lsp_types::{
     Label, TextDocumentPositionParams,
 };
 use plat_ide::lenses::{self, LensKind};
-use plat_ide::{hints as ide_hints, navigate, signature as ide_signature};
+use plat_ide::{hints as ide_hints, signature as ide_signature};
 use serde_json::{Value, json};
 
+use super::navigate::references_at;
 use super::{Asked, Refusal, read, write};
 use crate::paths;
 
@@ -149,23 +150,13 @@ fn command(title: &str, command: &str, arguments: Vec<Value>) -> Command {
 pub fn lens(asked: &Asked, params: Value) -> Result<Value, Refusal> {
     let lens: CodeLens = read(params)?;
     let position = lens.range.start;
-    let mut places = Vec::new();
-    let mut uri = Value::Null;
-    if let Some(here) = asked.here() {
-        let offset = here.offset(position);
-        let found = navigate::references(&here.snapshot.db, here.file, offset).into_iter();
-        let found = found.filter(|reference| !reference.definition);
-        places.extend(found.filter_map(|r| {
-            here.snapshot
-                .location(r.place.file, r.place.range, here.encoding)
-        }));
-        uri = json!(here.snapshot.uri(here.file));
-    }
+    let places = references_at(asked, position, false);
+    let uri = asked.here().map(|here| here.snapshot.uri(here.file));
     let title = match places.len() {
         1 => "1 reference".to_owned(),
         count => format!("{count} references"),
     };
-    let arguments = vec![uri, json!(position), json!(places)];
+    let arguments = vec![json!(uri.flatten()), json!(position), json!(places)];
     write(CodeLens {
         command: Some(command(&title, REFERENCES, arguments)),
         ..lens

@@ -5,7 +5,7 @@ use plat_ide::hierarchy::{self, Entry};
 use plat_ide::{Database, FileId, Place, Symbol};
 use serde_json::{Value, json};
 
-use super::{Asked, Here, Refusal, read};
+use super::{Asked, Here, Refusal, everywhere, read};
 
 /// `textDocument/prepareCallHierarchy`
 pub fn prepare(asked: &Asked, params: Value) -> Result<Value, Refusal> {
@@ -64,28 +64,36 @@ pub fn outgoing(asked: &Asked, params: Value) -> Result<Value, Refusal> {
 fn calls(asked: &Asked, mut params: Value, key: &str) -> Result<Value, Refusal> {
     let start = params.pointer_mut("/item/selectionRange/start");
     let position = read(start.map(Value::take).unwrap_or_default())?;
-    let Some(here) = asked.here() else {
+    if asked.here().is_none() {
         return Ok(Value::Null);
-    };
-    let db = &here.snapshot.db;
-    let Some(stands) = db.name_at(here.file, here.offset(position)) else {
-        return Ok(Value::Null);
-    };
-    let found = match key {
-        "from" => hierarchy::incoming(db, &stands.symbol),
-        _ => hierarchy::outgoing(db, &stands.symbol),
-    };
-    let calls = found.into_iter().filter_map(|(entry, places)| {
-        let ranges = places.into_iter().filter_map(|place| {
-            let location = here
-                .snapshot
-                .location(place.file, place.range, here.encoding)?;
-            Some(location.range)
+    }
+    let in_package = |here: &Here<'_>| {
+        let db = &here.snapshot.db;
+        let stands = db.name_at(here.file, here.offset(position));
+        let found = stands.map(|stands| match key {
+            "from" => hierarchy::incoming(db, &stands.symbol),
+            _ => hierarchy::outgoing(db, &stands.symbol),
         });
-        let ranges: Vec<_> = ranges.collect();
-        Some(json!({ key: item(&here, &entry, SymbolKind::Object)?, "fromRanges": ranges }))
-    });
-    Ok(Value::Array(calls.collect()))
+        let calls = found.into_iter().flatten().filter_map(|(entry, places)| {
+            let ranges = places.into_iter().filter_map(|place| {
+                let location = here
+                    .snapshot
+                    .location(place.file, place.range, here.encoding)?;
+                Some(location.range)
+            });
+            let ranges: Vec<_> = ranges.collect();
+            Some(json!({ key: item(here, &entry, SymbolKind::Object)?, "fromRanges": ranges }))
+        });
+        calls.collect()
+    };
+    let all = everywhere::gather(asked, in_package, |call| place(call.get(key)));
+    Ok(Value::Array(all))
+}
+
+/// What makes two items the same: where their names stand.
+fn place(item: Option<&Value>) -> String {
+    let at = |path: &str| item.and_then(|item| item.pointer(path));
+    format!("{:?} {:?}", at("/uri"), at("/selectionRange"))
 }
 
 /// `typeHierarchy/supertypes`
@@ -105,16 +113,17 @@ fn kinds(
 ) -> Result<Value, Refusal> {
     let start = params.pointer_mut("/item/selectionRange/start");
     let position = read(start.map(Value::take).unwrap_or_default())?;
-    let Some(here) = asked.here() else {
+    if asked.here().is_none() {
         return Ok(Value::Null);
+    }
+    let in_package = |here: &Here<'_>| {
+        let db = &here.snapshot.db;
+        let stands = db.name_at(here.file, here.offset(position));
+        let found = stands.map(|stands| of(db, &stands.symbol));
+        let found = found.iter().flatten();
+        let items = found.filter_map(|entry| item(here, entry, SymbolKind::Class));
+        items.collect()
     };
-    let db = &here.snapshot.db;
-    let Some(stands) = db.name_at(here.file, here.offset(position)) else {
-        return Ok(Value::Null);
-    };
-    let found = of(db, &stands.symbol);
-    let items = found
-        .iter()
-        .filter_map(|entry| item(&here, entry, SymbolKind::Class));
-    Ok(Value::Array(items.collect()))
+    let all = everywhere::gather(asked, in_package, |item| place(Some(item)));
+    Ok(Value::Array(all))
 }

@@ -9,7 +9,7 @@ use plat_ide::navigate::{self, Target};
 use plat_ide::{Place, hover, rename as ide_rename, search};
 use serde_json::{Value, json};
 
-use super::{Asked, Here, Refusal, read, write};
+use super::{Asked, Here, Refusal, everywhere, read, write};
 use crate::convert;
 
 /// So many symbols are enough to choose from.
@@ -18,13 +18,11 @@ const MOST_SYMBOLS: usize = 256;
 /// The file and the byte that a question is about.
 fn here(asked: &Asked, params: Value) -> Result<Option<(Here<'_>, u32)>, Refusal> {
     let params: TextDocumentPositionParams = read(params)?;
-    Ok(at(asked, params.position))
-}
-
-fn at(asked: &Asked, position: Position) -> Option<(Here<'_>, u32)> {
-    let here = asked.here()?;
-    let offset = here.offset(position);
-    Some((here, offset))
+    let here = asked.here();
+    Ok(here.map(|here| {
+        let offset = here.offset(params.position);
+        (here, offset)
+    }))
 }
 
 /// `textDocument/hover`
@@ -89,25 +87,39 @@ fn location(here: &Here<'_>, place: Place) -> Option<Location> {
 
 /// `textDocument/implementation`
 pub fn implementations(asked: &Asked, params: Value) -> Result<Value, Refusal> {
-    let Some((here, offset)) = here(asked, params)? else {
+    let params: TextDocumentPositionParams = read(params)?;
+    if asked.here().is_none() {
         return Ok(Value::Null);
+    }
+    let in_package = |here: &Here<'_>| {
+        let offset = here.offset(params.position);
+        let found = navigate::implementations(&here.snapshot.db, here.file, offset);
+        let found = found.into_iter().filter_map(|place| location(here, place));
+        found.collect()
     };
-    let found = navigate::implementations(&here.snapshot.db, here.file, offset);
-    let found = found.into_iter().filter_map(|place| location(&here, place));
-    write(found.collect::<Vec<_>>())
+    write(everywhere::gather(asked, in_package, everywhere::place))
 }
 
 /// `textDocument/references`
 pub fn references(asked: &Asked, params: Value) -> Result<Value, Refusal> {
     let params: ReferenceParams = read(params)?;
     let position = params.text_document_position_params.position;
-    let Some((here, offset)) = at(asked, position) else {
+    if asked.here().is_none() {
         return Ok(Value::Null);
+    }
+    let definition = params.context.include_declaration;
+    write(references_at(asked, position, definition))
+}
+
+/// Every place where what stands at a position is named, in every package.
+pub fn references_at(asked: &Asked, position: Position, definition: bool) -> Vec<Location> {
+    let in_package = |here: &Here<'_>| {
+        let offset = here.offset(position);
+        let found = navigate::references(&here.snapshot.db, here.file, offset).into_iter();
+        let found = found.filter(|reference| definition || !reference.definition);
+        found.filter_map(|r| location(here, r.place)).collect()
     };
-    let mut found = navigate::references(&here.snapshot.db, here.file, offset);
-    found.retain(|reference| params.context.include_declaration || !reference.definition);
-    let found = found.into_iter().filter_map(|r| location(&here, r.place));
-    write(found.collect::<Vec<_>>())
+    everywhere::gather(asked, in_package, everywhere::place)
 }
 
 /// `textDocument/documentHighlight`
@@ -141,12 +153,12 @@ pub fn prepare_rename(asked: &Asked, params: Value) -> Result<Value, Refusal> {
 pub fn rename(asked: &Asked, params: Value) -> Result<Value, Refusal> {
     let params: RenameParams = read(params)?;
     let position = params.text_document_position_params.position;
-    let Some((here, offset)) = at(asked, position) else {
-        return Ok(Value::Null);
-    };
-    let renaming = ide_rename::rename(&here.snapshot.db, here.file, offset, &params.new_name)
-        .map_err(Refusal::Refused)?;
-    write(here.snapshot.renaming(renaming, &asked.client))
+    write(everywhere::edits(asked, |here| {
+        let (db, offset) = (&here.snapshot.db, here.offset(position));
+        let renaming = ide_rename::rename(db, here.file, offset, &params.new_name);
+        let renaming = renaming.map_err(Refusal::Refused)?;
+        Ok(here.snapshot.renaming(renaming, &asked.client))
+    })?)
 }
 
 /// `workspace/symbol`

@@ -1,7 +1,7 @@
 //! A client for tests: it speaks with a server in this process, whose files are in memory.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -119,10 +119,13 @@ impl Host for Disk {
             let Source::Path(path) = dependency.source else {
                 continue;
             };
-            let dir = root.join(&path);
-            let dir = dir
-                .strip_prefix("/w/app/..")
-                .map_or(dir.clone(), |d| Path::new("/w").join(d));
+            let mut dir = root.to_owned();
+            for part in Path::new(&path).components() {
+                match part {
+                    Component::ParentDir => assert!(dir.pop()),
+                    part => dir.push(part),
+                }
+            }
             project.packages.push(self.package(&dir, &path, open)?);
             dirs.insert(name, dir);
         }
@@ -189,6 +192,11 @@ impl Client {
 
     /// With what the client can, and options.
     pub fn with(disk: &Disk, capabilities: Value, options: Value) -> Self {
+        Self::in_folders(disk, &["/w/app"], capabilities, options)
+    }
+
+    /// With the folders that are open, what the client can, and options.
+    pub fn in_folders(disk: &Disk, folders: &[&str], capabilities: Value, options: Value) -> Self {
         let (theirs, ours) = Connection::memory();
         let host = Arc::new(disk.clone());
         let server = std::thread::spawn(move || plat_lsp::serve(&theirs, host).unwrap());
@@ -209,7 +217,7 @@ impl Client {
             "rootUri": null,
             "capabilities": capabilities,
             "initializationOptions": options,
-            "workspaceFolders": [{ "uri": "file:///w/app", "name": "app" }],
+            "workspaceFolders": folders.iter().map(|path| folder(path)).collect::<Vec<_>>(),
         });
         client.capabilities = client.ask("initialize", params).unwrap()["capabilities"].take();
         client.tell("initialized", json!({}));
@@ -304,15 +312,57 @@ impl Client {
     }
 
     pub fn open(&mut self, path: &str, text: &str) {
-        let document = json!({
-            "uri": format!("file://{path}"), "languageId": "plat", "version": 1, "text": text,
-        });
+        self.open_at(&format!("file://{path}"), text);
+    }
+
+    /// Opens what need not be a file.
+    pub fn open_at(&mut self, uri: &str, text: &str) {
+        let document = json!({ "uri": uri, "languageId": "plat", "version": 1, "text": text });
         self.tell("textDocument/didOpen", json!({ "textDocument": document }));
     }
 
     pub fn close(&mut self, path: &str) {
-        let document = json!({ "uri": format!("file://{path}") });
-        self.tell("textDocument/didClose", json!({ "textDocument": document }));
+        self.close_at(&format!("file://{path}"));
+    }
+
+    /// Closes what need not be a file.
+    pub fn close_at(&mut self, uri: &str) {
+        let document = json!({ "textDocument": { "uri": uri } });
+        self.tell("textDocument/didClose", document);
+    }
+
+    /// Says that files came (1), changed (2) or went (3).
+    pub fn files(&mut self, changes: &[(&str, u32)]) {
+        let changes = changes.iter();
+        let changes =
+            changes.map(|(p, kind)| json!({ "uri": format!("file://{p}"), "type": kind }));
+        let changes: Vec<Value> = changes.collect();
+        self.tell(
+            "workspace/didChangeWatchedFiles",
+            json!({ "changes": changes }),
+        );
+    }
+
+    /// Opens and closes folders.
+    pub fn folders(&mut self, removed: &[&str], added: &[&str]) {
+        let all =
+            |paths: &[&str]| -> Vec<Value> { paths.iter().map(|path| folder(path)).collect() };
+        let event = json!({ "removed": all(removed), "added": all(added) });
+        self.tell(
+            "workspace/didChangeWorkspaceFolders",
+            json!({ "event": event }),
+        );
+    }
+
+    /// Replaces the whole text of a document.
+    pub fn replace(&mut self, path: &str, version: i32, text: &str) {
+        self.tell(
+            "textDocument/didChange",
+            json!({
+                "textDocument": { "uri": format!("file://{path}"), "version": version },
+                "contentChanges": [{ "text": text }],
+            }),
+        );
     }
 
     /// Replaces a range (line, character, line, character) of a document.
@@ -363,6 +413,10 @@ impl Client {
         self.tell("exit", Value::Null);
         assert!(self.server.take().unwrap().join().unwrap());
     }
+}
+
+fn folder(path: &str) -> Value {
+    json!({ "uri": format!("file://{path}"), "name": path })
 }
 
 /// The two ways a response goes, whatever the library calls them.

@@ -175,11 +175,7 @@ fn files_that_come_change_and_go_are_noticed() {
     let mut client = Client::new(&disk);
     client.settle();
     let changed = |client: &mut Client, kind: u32| {
-        let change = json!({ "uri": format!("file://{more}"), "type": kind });
-        client.tell(
-            "workspace/didChangeWatchedFiles",
-            json!({ "changes": [change] }),
-        );
+        client.files(&[(more, kind)]);
         client.settle();
     };
     disk.write(more.as_ref(), "let a = b\n");

@@ -12,5 +12,6 @@ mod beside;
 mod client;
 mod conversation;
 mod names;
+mod packages;
 mod sessions;
 mod text;
