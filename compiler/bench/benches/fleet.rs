@@ -4,10 +4,13 @@
 //! cargo bench -p plat-bench                # everything, as the tables of docs/benchmarks.md
 //! cargo bench -p plat-bench -- 1000        # for 1,000 services
 //! cargo bench -p plat-bench -- child graph 1000    # one measurement, for a profiler
+//! cargo bench -p plat-bench -- alone graph 1000    # the same without a clock, which valgrind has not
 //! ```
 //!
 //! Every measurement is made in a process of its own, which knows its own processor time and the
 //! most memory that it ever held; the best of several counts, as what disturbs only ever adds.
+//! Instructions are counted by valgrind, of one run on one thread, without those of a run that only
+//! writes the program: so they are the same each time, whatever else the machine does.
 
 #![expect(
     clippy::print_stdout,
@@ -21,6 +24,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use plat_kubernetes::facts::Facts;
@@ -33,17 +37,21 @@ use rustix::time::{ClockId, clock_gettime};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What is measured, and how its column is called.
-const JOBS: &[(&str, &str)] = &[
-    ("check", "check"),
-    ("graph", "graph"),
-    ("json", "graph --json"),
-    ("render", "render"),
-    ("edit", "check after an edit"),
+/// What is measured: its name, that of its row, and what it does beside, which is not counted.
+const JOBS: &[(&str, &str, &str)] = &[
+    ("check", "check", "nothing"),
+    ("graph", "graph", "nothing"),
+    ("json", "graph --json", "nothing"),
+    ("render", "render", "nothing"),
+    ("edit", "check after an edit", "check"),
+    ("set", "check after an edit of `set`", "check"),
 ];
 const SIZES: &[usize] = &[10, 100, 1_000, 10_000];
-/// How many edits are made in one process.
+/// For how many services instructions are counted: that takes fifty times as long.
+const COUNTED: usize = 1_000;
+/// How many edits are made in one process, and in one whose instructions are counted.
 const EDITS: usize = 50;
+const COUNTED_EDITS: usize = 1;
 
 fn main() {
     let arguments: Vec<String> = std::env::args()
@@ -56,16 +64,18 @@ fn main() {
         .collect::<Vec<_>>()
         .as_slice()
     {
-        ["child", job, size] => child(job, size.parse().expect("a number of services")),
+        ["child", job, size] => child(job, number(size), true),
+        ["alone", job, size] => child(job, number(size), false),
         [] => tables(SIZES),
         sizes => {
-            let sizes: Vec<usize> = sizes
-                .iter()
-                .map(|s| s.parse().expect("a number of services"))
-                .collect();
+            let sizes: Vec<usize> = sizes.iter().map(|s| number(s)).collect();
             tables(&sizes);
         }
     }
+}
+
+fn number(of_services: &str) -> usize {
+    of_services.parse().expect("a number of services")
 }
 
 /// Measures all and prints it as Markdown.
@@ -77,33 +87,70 @@ fn tables(sizes: &[usize]) {
         milliseconds(small["cpu"]),
         megabytes(small["memory"])
     );
-    println!("| services | lines | | time | processor | memory | time for one |");
-    println!("|---:|---:|---|---:|---:|---:|---:|");
+    let counts = has_valgrind();
+    if !counts {
+        println!("There is no valgrind here, so instructions are not counted.\n");
+    }
+    println!("| services | lines | | time | processor | instructions | memory | time for one |");
+    println!("|---:|---:|---|---:|---:|---:|---:|---:|");
     for size in sizes {
-        for (job, name) in JOBS {
+        for (job, name, beside) in JOBS {
             let found = best(job, *size);
+            let instructions = match counts && *size <= COUNTED {
+                true => millions(instructions(job, *size) - instructions(beside, *size)),
+                false => String::new(),
+            };
             #[expect(clippy::cast_precision_loss, reason = "sizes are small")]
             let each = found["wall"] / *size as f64;
+            let each = match found.get("worst") {
+                Some(_) => String::new(),
+                None => format!("{each:.1} µs"),
+            };
             println!(
-                "| {size} | {} | {name} | {} | {} | {} | {} |",
+                "| {size} | {} | {name} | {} | {} | {instructions} | {} | {each} |",
                 found["lines"],
                 milliseconds(found["wall"]),
                 milliseconds(found["cpu"]),
                 megabytes(found["memory"]),
-                if *job == "edit" {
-                    String::new()
-                } else {
-                    format!("{each:.1} µs")
-                },
             );
-            if *job == "edit" {
+            if let Some(worst) = found.get("worst") {
                 println!(
-                    "| | | the slowest of {EDITS} edits | {} | | | |",
-                    milliseconds(found["worst"])
+                    "| | | the slowest of {EDITS} edits | {} | | | | |",
+                    milliseconds(*worst)
                 );
             }
         }
     }
+}
+
+fn has_valgrind() -> bool {
+    let mut valgrind = Command::new("valgrind");
+    valgrind.arg("--version").stdout(Stdio::null());
+    valgrind.status().is_ok_and(|status| status.success())
+}
+
+/// How many instructions a process executes that does a job and nothing else, the writing of the
+/// program included.
+fn instructions(job: &str, size: usize) -> f64 {
+    let program = std::env::current_exe().expect("this program");
+    let output = Command::new("valgrind")
+        .args(["--tool=cachegrind", "--cache-sim=no"])
+        .arg("--cachegrind-out-file=/dev/null")
+        .arg(program)
+        .args(["alone", job, &size.to_string()])
+        // What threads do while they wait for each other differs each time.
+        .env("RAYON_NUM_THREADS", "1")
+        .output()
+        .expect("valgrind starts");
+    assert!(
+        output.status.success(),
+        "{job} {size} under valgrind failed"
+    );
+    let said = String::from_utf8_lossy(&output.stderr);
+    let line = said.lines().find_map(|line| line.split_once("I refs:"));
+    let (_, count) = line.expect("cachegrind tells how many instructions there were");
+    let digits: String = count.chars().filter(char::is_ascii_digit).collect();
+    digits.parse().expect("a number")
 }
 
 /// The best of several runs.
@@ -116,9 +163,9 @@ fn best(job: &str, size: usize) -> BTreeMap<String, f64> {
 
 fn spawn(job: &str, size: usize) -> BTreeMap<String, f64> {
     let program = std::env::current_exe().expect("this program");
-    let output = std::process::Command::new(program)
+    let output = Command::new(program)
         .args(["child", job, &size.to_string()])
-        .stderr(std::process::Stdio::inherit())
+        .stderr(Stdio::inherit())
         .output()
         .expect("this program starts");
     assert!(output.status.success(), "{job} {size} failed");
@@ -131,8 +178,9 @@ fn spawn(job: &str, size: usize) -> BTreeMap<String, f64> {
         .collect()
 }
 
-/// One measurement: `name value` lines, times in microseconds, memory in kilobytes.
-fn child(job: &str, size: usize) {
+/// One measurement: `name value` lines, times in microseconds, memory in kilobytes. Without a clock,
+/// nothing is measured.
+fn child(job: &str, size: usize, clock: bool) {
     let files = if job == "start" {
         ten_lines()
     } else {
@@ -149,8 +197,14 @@ fn child(job: &str, size: usize) {
             ..PackageInput::default()
         }],
     };
-    let (part, text) = project.packages[0].files.last().cloned().expect("a file");
-    let watch = Watch::start();
+    let files = &project.packages[0].files;
+    let last = files.last().cloned().expect("a file");
+    let environment = files.iter().find(|(_, text)| text.contains("\nenv prod"));
+    let environment = environment.cloned().unwrap_or_default();
+    if job == "nothing" {
+        return;
+    }
+    let watch = Watch::start(clock);
     let mut db = Database::default();
     db.set_project(project);
     match job {
@@ -171,6 +225,8 @@ fn child(job: &str, size: usize) {
         }
         "render" => {
             let graph = db.graph("prod").expect("a graph");
+            // As `platc render` does: the manifests take the room of what the graph was made with.
+            drop(db);
             let target = TargetId::main();
             let rendered = render(&target, &graph, &Facts::default(), |_| true).expect("manifests");
             watch.stop();
@@ -178,9 +234,11 @@ fn child(job: &str, size: usize) {
             let bytes: usize = rendered.files.values().map(String::len).sum();
             println!("bytes {bytes}\nobjects {}", rendered.files.len());
         }
-        "edit" => {
+        "edit" | "set" => {
             assert_eq!(db.diagnostics(), Vec::new());
-            edits(&mut db, &part, &text);
+            let (part, text) = if job == "edit" { &last } else { &environment };
+            let place = if job == "edit" { "port   = " } else { ".." };
+            edits(&mut db, part, text, place, clock);
         }
         other => panic!("there is no measurement {other}"),
     }
@@ -189,47 +247,46 @@ fn child(job: &str, size: usize) {
     std::process::exit(0);
 }
 
-/// Edits a body again and again, and asks for everything that is wrong after each.
-fn edits(db: &mut Database, part: &str, text: &str) {
+/// Edits the number at a place again and again, and asks for everything that is wrong after each.
+fn edits(db: &mut Database, part: &str, text: &str, place: &str, clock: bool) {
+    let file = db.file("fleet", part).expect("a file");
+    // As an editor does with a file that is opened.
+    db.expect_changes(file);
+    assert_eq!(db.diagnostics(), Vec::new());
     let mut times: Vec<(f64, f64)> = Vec::new();
-    for round in 0..EDITS {
-        let new = text.replacen("port   = 8", &format!("port   = {}8", 1 + round % 5), 1);
+    for round in 0..if clock { EDITS } else { COUNTED_EDITS } {
+        let new = text.replacen(place, &format!("{place}{}", 1 + round % 3), 1);
         assert_ne!(new, text);
-        let watch = Watch::start();
-        assert!(db.set_file("fleet", part, &new));
+        let watch = Watch::start(clock);
+        db.set_text(file, &new);
         let found = db.diagnostics();
-        times.push(watch.read());
+        times.extend(watch.read());
         assert_eq!(found, Vec::new());
     }
     times.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (wall, cpu) = times[times.len() / 2];
-    println!("wall {wall}\ncpu {cpu}\nworst {}", times[times.len() - 1].0);
+    if let (Some((wall, cpu)), Some((worst, _))) = (times.get(times.len() / 2), times.last()) {
+        println!("wall {wall}\ncpu {cpu}\nworst {worst}");
+    }
 }
 
-struct Watch {
-    wall: Instant,
-    cpu: f64,
-}
+/// What has passed since it was started; nothing where there is no clock.
+struct Watch(Option<(Instant, f64)>);
 
 impl Watch {
-    fn start() -> Self {
-        Self {
-            wall: Instant::now(),
-            cpu: processor(),
-        }
+    fn start(clock: bool) -> Self {
+        Self(clock.then(|| (Instant::now(), processor())))
     }
 
     /// Time and processor time, in microseconds.
-    fn read(&self) -> (f64, f64) {
-        (
-            self.wall.elapsed().as_secs_f64() * 1e6,
-            processor() - self.cpu,
-        )
+    fn read(&self) -> Option<(f64, f64)> {
+        let (wall, cpu) = self.0.as_ref()?;
+        Some((wall.elapsed().as_secs_f64() * 1e6, processor() - cpu))
     }
 
     fn stop(&self) {
-        let (wall, cpu) = self.read();
-        println!("wall {wall}\ncpu {cpu}");
+        if let Some((wall, cpu)) = self.read() {
+            println!("wall {wall}\ncpu {cpu}");
+        }
     }
 }
 
@@ -258,6 +315,10 @@ fn ten_lines() -> Vec<(String, String)> {
 
 fn milliseconds(microseconds: f64) -> String {
     format!("{:.1} ms", microseconds / 1e3)
+}
+
+fn millions(instructions: f64) -> String {
+    format!("{:.0} M", instructions / 1e6)
 }
 
 fn megabytes(kilobytes: f64) -> String {

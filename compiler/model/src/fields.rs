@@ -88,6 +88,11 @@ impl Fields {
         self.0.iter().map(|(name, _)| name)
     }
 
+    /// The values, in the order of their names, to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.0.iter_mut().map(|(_, value)| value)
+    }
+
     /// The values, in the order of their names.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &Value> + ExactSizeIterator {
         self.0.iter().map(|(_, value)| value)

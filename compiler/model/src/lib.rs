@@ -22,6 +22,7 @@ mod path;
 mod pins;
 mod quantity;
 mod read;
+mod renumber;
 mod show;
 mod text;
 mod value;

@@ -17,7 +17,8 @@ use crate::db::{
 };
 use crate::diag::Diag;
 use crate::eval::{
-    EnvKey, Sites, evaluate, first_env, graph, parts, piece, run_tests, says_state, target_name,
+    EnvKey, Evaluated, Sites, drawn, evaluate, first_env, graph, parts, piece, put_together,
+    run_tests, says_state, shares, target_name,
 };
 use crate::names::{STD, scope, uses};
 use crate::project::{PackageInput, Project};
@@ -345,6 +346,20 @@ impl Database {
             .collect()
     }
 
+    /// The same, for as long as there are results: `None` where there is none of one of them.
+    fn try_each<I: Copy + Send + Sync, T: Send>(
+        &self,
+        items: &[I],
+        work: impl Fn(&Self, I) -> Option<T> + Sync + Send,
+    ) -> Option<Vec<T>> {
+        items
+            .par_iter()
+            .map_with(self.clone(), |db, item| {
+                stacker::grow(STACK, || work(db, *item))
+            })
+            .collect()
+    }
+
     /// Evaluates the pieces of all these environments, which the threads share out among themselves;
     /// who asks for an environment then finds them.
     fn evaluate_pieces(&self, envs: &[ItemId]) {
@@ -431,7 +446,7 @@ impl Database {
             return Err(sorted(all));
         }
         let key = self.env_key(env).map_err(|diagnostic| vec![*diagnostic])?;
-        let evaluated = graph(self, key);
+        let evaluated = self.evaluated_graph(key);
         match evaluated.graph {
             Some(mut graph) => {
                 let circles = self.holding_circles();
@@ -455,6 +470,18 @@ impl Database {
                 Err(sorted(found))
             }
         }
+    }
+
+    /// The graph of an environment: from its pieces, which the threads share out among themselves, or
+    /// from the whole where these cannot tell.
+    fn evaluated_graph(&self, key: EnvKey) -> Evaluated {
+        let shares = shares(self, key);
+        let pieces = || {
+            let drawn = self.try_each(&shares, |db, share| drawn(db, key, share))?;
+            put_together(self, key, drawn)
+        };
+        let found = if shares.is_empty() { None } else { pieces() };
+        found.unwrap_or_else(|| graph(self, key))
     }
 
     /// Who set the values of a graph, as it is shown.

@@ -65,8 +65,11 @@ fn with(db: &mut Database, files: Vec<(String, String)>) {
     });
 }
 
-/// What is wrong, without the files that it stands in, and what came of the policies.
-fn told(db: &mut Database, files: Vec<(String, String)>) -> (Vec<String>, Vec<String>) {
+/// What is wrong, without the files that it stands in; what came of the policies; and the graphs,
+/// without where things stand.
+type Told = (Vec<String>, Vec<String>, Vec<Option<serde_json::Value>>);
+
+fn told(db: &mut Database, files: Vec<(String, String)>) -> Told {
     with(db, files);
     let mut found: Vec<String> = db
         .diagnostics()
@@ -91,6 +94,7 @@ fn told(db: &mut Database, files: Vec<(String, String)>) -> (Vec<String>, Vec<St
         .iter()
         .any(|d| d.severity == Severity::Error && d.code < "E05");
     let mut outcomes = Vec::new();
+    let mut graphs = Vec::new();
     for env in db.environments() {
         if wrong || !env.keys.is_empty() {
             continue;
@@ -99,8 +103,26 @@ fn told(db: &mut Database, files: Vec<(String, String)>) -> (Vec<String>, Vec<St
             let counts = (of.asked, of.waived, of.broken);
             outcomes.push(format!("{} {}: {counts:?}", env.name, of.name));
         }
+        let graph = db.graph(&env.name).ok();
+        graphs.push(graph.map(|graph| without_places(serde_json::to_value(graph).unwrap())));
     }
-    (found, outcomes)
+    (found, outcomes, graphs)
+}
+
+fn without_places(mut value: serde_json::Value) -> serde_json::Value {
+    match &mut value {
+        serde_json::Value::Object(map) => {
+            map.shift_remove("place");
+            let old = std::mem::take(map).into_iter();
+            *map = old.map(|(k, v)| (k, without_places(v))).collect();
+        }
+        serde_json::Value::Array(list) => {
+            let old = std::mem::take(list).into_iter();
+            *list = old.map(without_places).collect();
+        }
+        _ => {}
+    }
+    value
 }
 
 fn same(db: &mut Database, text: &str, which: &str) -> bool {
@@ -198,6 +220,50 @@ fn what_goes_across_pieces_is_told_once() {
         let told = told(&mut db, vec![("main.plat".to_owned(), text)]);
         assert!(compared, "program {number} is not even evaluated: {told:?}");
     }
+}
+
+/// A graph is the same, origins and places included, whether the pieces of its environment make it or
+/// the whole does: here where a policy asks for links.
+#[test]
+fn a_graph_is_the_same_to_the_byte_of_however_many_parts_it_is_made() {
+    let mut files = vec![(
+        "kinds.plat".to_owned(),
+        "app shop\nkind web {\n    run: Run\n    size: Int = 2\n    waits: [workload]\n    \
+         service server { run = run, scale = size, after = waits, env = { SIZE = \"${size}\" } }\n    \
+         cron nightly { run = run, schedule = \"0 3 * * *\" }\n    out url = server.url\n}\n\
+         moved old to part3\n\
+         env dev {\n    target = local {}\n    set = { web120.size = 7, part3.memory = 3GiB }\n    \
+         each redis { memory = 1GiB }\n    leave = [web7.server.scale]\n}\n\
+         env prod {\n    extends = dev\n    budget = 900USD / 1month\n    omit = [part1[\"b\"]]\n}\n"
+            .to_owned(),
+    )];
+    for part in 0..3 {
+        let mut text =
+            format!("app shop\nfor key in [\"a\", \"b\"] {{\n    redis part{part}[key] {{}}\n}}\n");
+        if part == 2 {
+            text.push_str("redis part3 {}\n");
+        }
+        for n in (part..250).step_by(3) {
+            let (one, two) = ((n * 7 + 3) % 250, (n * 31 + 5) % 250);
+            text.push_str(&format!(
+                "web web{n} {{ run = image(\"a:{n}\"), waits = [], server.env = {{ ONE = web{one}.url, TWO = \"${{web{two}.url}}/${{web{two}.url}}\", \
+                 R = part3.url }} }}\n"
+            ));
+        }
+        files.push((format!("part{part}.plat"), text));
+    }
+    let graphs = |files: Vec<(String, String)>| -> Vec<String> {
+        let mut db = Database::default();
+        with(&mut db, files);
+        let graph = |env| serde_json::to_string_pretty(&db.graph(env).unwrap()).unwrap();
+        ["dev", "prod"].map(graph).to_vec()
+    };
+    let pieces = graphs(files.clone());
+    let asks = "\npolicy few(s: service) { require = holders(s).length() < 1000 }\n";
+    files[0].1.push_str(asks);
+    let whole = graphs(files);
+    assert!(pieces == whole, "the whole makes another graph");
+    assert!(pieces[0].contains("\"web120.server\"") && pieces[0].contains("\"moved\": [\n    {"));
 }
 
 /// So many declarations, each of which reads the one before, and does much for it.

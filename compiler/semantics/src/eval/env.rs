@@ -6,8 +6,8 @@ use plat_model::Graph;
 use plat_syntax::ast::{self, Item};
 
 use super::overrides::Overrides;
-use super::value::{Kind, Sites};
-use super::{Cx, Data, Eval, Locals, Val, World, bind};
+use super::value::Kind;
+use super::{Cx, Data, Eval, Locals, Sites, Val, World, bind};
 use crate::app::app;
 use crate::check::{is_target, lower};
 use crate::db::{Db, ItemId};

@@ -24,6 +24,7 @@ mod policy;
 mod questions;
 mod show;
 mod single;
+mod sites;
 mod testing;
 mod unused;
 mod value;
@@ -43,14 +44,17 @@ use crate::types::{KindHead, NodeRef, TypeDef, type_def};
 pub use bounds::Bounds;
 use bounds::Whose;
 pub use entries::Entries;
-pub use env::{Checked, EnvKey, Held, evaluate, graph, says_state, show_let, target_name};
-pub use pieces::{parts, piece};
+pub use env::{
+    Checked, EnvKey, Evaluated, Held, evaluate, graph, says_state, show_let, target_name,
+};
+pub use pieces::{drawn, parts, piece, put_together, shares};
 pub use policy::PolicyRun;
 pub use questions::LinkVal;
 pub use show::quantity_text;
 pub use single::single_field;
+pub use sites::{Interned, Sites};
 pub use testing::{first_env, run_tests};
-pub use value::{Data, InstId, Kind, Origin, OutRef, Piece, SiteKey, Sites, Val};
+pub use value::{Data, InstId, Kind, Origin, OutRef, Piece, SiteKey, Val};
 pub use world::{Instance, World};
 
 /// How many steps an evaluation may take that makes nothing, and how many more for each thing made.

@@ -80,6 +80,8 @@ pub struct Opened {
     pub steps: u64,
     /// How much was made for it.
     pub made: u64,
+    /// Does it, or what it extends, put anything elsewhere?
+    pub puts_elsewhere: bool,
 }
 
 /// Opens an environment for all its pieces. `None` where it is to be looked at as a whole: where
@@ -91,6 +93,7 @@ pub fn opened(db: &dyn Db, key: EnvKey) -> Option<Opened> {
     let world = eval.open(key.item(db), key.keys(db))?;
     let w = eval.world(world)?;
     let mut places = w.bodies.iter().flatten().flat_map(|body| &body.place);
+    let puts_elsewhere = places.clone().next().is_some();
     let owned = places.any(|entry| matches!(entry.place, Place::Owned(..)));
     if owned || asks_for_links(&eval, world) {
         return None;
@@ -105,6 +108,7 @@ pub fn opened(db: &dyn Db, key: EnvKey) -> Option<Opened> {
         overrides,
         steps,
         made,
+        puts_elsewhere,
     })
 }
 

@@ -9,22 +9,26 @@
 //! only the whole can tell (a clash, a circle, a path that reaches nothing, too much of something,
 //! policies that ask for links, other environments) is left to the evaluation of the whole, which is
 //! what [`super::evaluate`] falls back to. So both say the same, by construction.
+//!
+//! A graph is made of pieces too, in the same way ([`drawn`]), where nothing is put elsewhere: which
+//! targets there are is told in the order in which the environment says it. What a piece gives to it is
+//! not remembered: all of it together is as large as whatever else is known of a program.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::env::Checked;
+use super::env::{Checked, Evaluated};
 use super::overrides::{Opened, Overrides, opened};
 use super::policy::PolicyRun;
 use super::world::MAX_INSTANCES;
-use super::{Bounds, EnvKey, Eval, MAX_MADE, MAX_STEPS};
+use super::{Bounds, EnvKey, Eval, MAX_MADE, MAX_STEPS, Sites};
 use crate::app::{holders, part_of};
 use crate::check::{final_name, renames};
 use crate::db::{Db, ItemId, SourceFile};
 use crate::diag::{Diag, Span};
-use crate::graph::Found;
+use crate::graph::{Found, Part, Renamed, part_of_piece};
 
 /// How many items of a file make a piece.
 const ITEMS: usize = 100;
@@ -73,18 +77,31 @@ pub fn parts(db: &dyn Db, key: EnvKey) -> Vec<(SourceFile, u32)> {
 /// The piece of that number of what a file declares. `None` where it cannot be told by itself.
 #[salsa::tracked]
 pub fn piece(db: &dyn Db, key: EnvKey, file: SourceFile, number: u32) -> Option<Box<Piece>> {
+    let found = looked(db, key, bounds(db, file, number)?, |_, _, _| ())?;
+    Some(Box::new(found.0))
+}
+
+/// The declarations of a piece.
+fn bounds(db: &dyn Db, file: SourceFile, number: u32) -> Option<Bounds<'_>> {
     let contents = &part_of(db, file).contents;
     let own = contents.chunks(ITEMS).nth(number as usize)?;
-    evaluated(db, key, Bounds::of(own))
+    Some(Bounds::of(own))
 }
 
 /// What there is once in an environment.
 #[salsa::tracked]
 fn once(db: &dyn Db, key: EnvKey) -> Option<Box<Piece>> {
-    evaluated(db, key, Bounds::once())
+    let found = looked(db, key, Bounds::once(), |_, _, _| ())?;
+    Some(Box::new(found.0))
 }
 
-fn evaluated<'db>(db: &'db dyn Db, key: EnvKey, bounds: Bounds<'db>) -> Option<Box<Piece>> {
+/// What is known of a piece, and what is made of it while its values are still there.
+fn looked<'db, T>(
+    db: &'db dyn Db,
+    key: EnvKey,
+    bounds: Bounds<'db>,
+    make: impl FnOnce(&mut Eval<'db>, usize, &Piece) -> T,
+) -> Option<(Piece, T)> {
     let Opened { overrides, .. } = opened(db, key).as_ref()?;
     let mut eval = Eval::bounded(db, bounds);
     let world = eval.open_with(key.item(db), key.keys(db), overrides)?;
@@ -140,7 +157,8 @@ fn evaluated<'db>(db: &'db dyn Db, key: EnvKey, bounds: Bounds<'db>) -> Option<B
             piece.renamed.extend(there.cloned());
         }
     }
-    Some(Box::new(piece))
+    let made = make(&mut eval, world, &piece);
+    (!eval.has_given_up()).then_some((piece, made))
 }
 
 /// Does the environment itself set something at a path?
@@ -161,20 +179,105 @@ pub fn joined(db: &dyn Db, key: EnvKey) -> Option<Checked> {
     if parts.is_empty() {
         return None;
     }
-    let opened = opened(db, key).as_ref()?;
     let mut pieces: Vec<&Piece> = vec![once(db, key).as_deref()?];
     for (file, number) in parts {
         pieces.push(piece(db, key, file, number).as_deref()?);
     }
-    within_limits(opened, &pieces)?;
-    let told = Told::of(&pieces)?;
-    no_clash(&pieces)?;
-    nothing_missing(db, key, &opened.overrides, &pieces, &told)?;
+    of_all(db, key, &pieces)
+}
+
+fn of_all(db: &dyn Db, key: EnvKey, pieces: &[&Piece]) -> Option<Checked> {
+    let opened = opened(db, key).as_ref()?;
+    within_limits(opened, pieces)?;
+    let told = Told::of(pieces)?;
+    no_clash(pieces)?;
+    nothing_missing(db, key, &opened.overrides, pieces, &told)?;
     Some(Checked {
         diags: told.diags,
         holds: Vec::new(),
         policies: told.runs,
     })
+}
+
+/// What a graph is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// What there is once in an environment.
+    Once,
+    /// The piece of that number of a file.
+    Piece(SourceFile, u32),
+}
+
+/// What the graph of an environment is made of; nothing where it is made of the whole.
+pub fn shares(db: &dyn Db, key: EnvKey) -> Vec<Share> {
+    let placed = opened(db, key).as_ref().is_none_or(|o| o.puts_elsewhere);
+    let parts = if placed { Vec::new() } else { parts(db, key) };
+    let all = parts.into_iter().map(|(file, n)| Share::Piece(file, n));
+    let mut all: Vec<Share> = all.collect();
+    if !all.is_empty() {
+        all.insert(0, Share::Once);
+    }
+    all
+}
+
+/// What is known of a share, and what it gives to the graph: nothing where something is wrong.
+#[derive(Debug)]
+pub struct Drawn {
+    piece: Piece,
+    part: Option<Part>,
+}
+
+/// Evaluates a share for the graph. `None` where only the whole can tell.
+pub fn drawn(db: &dyn Db, key: EnvKey, share: Share) -> Option<Drawn> {
+    let bounds = match share {
+        Share::Once => Bounds::once(),
+        Share::Piece(file, number) => bounds(db, file, number)?,
+    };
+    let wrong = |diags: &[Diag]| diags.iter().any(Diag::is_error);
+    let (piece, part) = looked(db, key, bounds, |eval, world, piece| {
+        if wrong(&piece.diags) {
+            return Some(None);
+        }
+        let part = part_of_piece(eval, world);
+        (!wrong(&eval.diags)).then_some(part)
+    })?;
+    // What goes wrong only now is the whole's to tell.
+    let part = part?;
+    Some(Drawn { piece, part })
+}
+
+/// The graph of an environment from all its shares. `None` where only the whole can tell.
+pub fn put_together(db: &dyn Db, key: EnvKey, shares: Vec<Drawn>) -> Option<Evaluated> {
+    let (pieces, parts): (Vec<Piece>, Vec<Option<Part>>) =
+        shares.into_iter().map(|d| (d.piece, d.part)).unzip();
+    let pieces: Vec<&Piece> = pieces.iter().collect();
+    let checked = of_all(db, key, &pieces)?;
+    let wrong = checked.diags.iter().any(Diag::is_error);
+    let parts: Option<Vec<Part>> = parts.into_iter().collect();
+    let made = parts
+        .filter(|_| !wrong)
+        .and_then(|parts| crate::graph::put_together(db, parts, there_now(db, &pieces)));
+    let (graph, sites) = match made {
+        Some((graph, sites)) => (Some(graph), sites),
+        None => (None, Sites::default()),
+    };
+    Some(Evaluated {
+        graph,
+        sites,
+        holds: checked.holds,
+        policies: checked.policies,
+        diags: checked.diags,
+    })
+}
+
+/// The renames whose new name is there.
+fn there_now(db: &dyn Db, pieces: &[&Piece]) -> Vec<Renamed> {
+    let all = renames(db);
+    all.iter()
+        .map(|rename| (rename, final_name(all, &rename.to)))
+        .filter(|(_, to)| pieces.iter().any(|piece| piece.renamed.contains(to)))
+        .map(|(rename, to)| Renamed::new(db, rename.item, &rename.from, &to))
+        .collect()
 }
 
 /// In whichever order the whole goes over the pieces, its steps are never more ahead than those of all

@@ -58,42 +58,6 @@ impl From<Kind> for SiteKind {
     }
 }
 
-/// Chains of those who set values, by their numbers; one behind the other in one block, as most
-/// are a single site and there is one for each leaf of a graph.
-#[derive(Clone, PartialEq, Eq, Debug, Default, salsa::SalsaValue)]
-pub struct Sites {
-    all: Vec<SiteKey>,
-    ends: Vec<u32>,
-}
-
-impl Sites {
-    /// Adds a chain, the winner first; its number.
-    pub fn push(&mut self, chain: impl IntoIterator<Item = SiteKey>) -> u32 {
-        let number = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
-        self.all.extend(chain);
-        let end = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-        self.ends.push(end);
-        number
-    }
-
-    /// How many chains there are.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// So many chains from that number on, in the order of their numbers.
-    pub fn some(&self, from: usize, count: usize) -> impl Iterator<Item = &[SiteKey]> {
-        let before = from.checked_sub(1).and_then(|last| self.ends.get(last));
-        let mut start = before.map_or(0, |end| *end as usize);
-        self.ends.iter().skip(from).take(count).map(move |end| {
-            let end = *end as usize;
-            let chain = self.all.get(start..end).unwrap_or(&[]);
-            start = end;
-            chain
-        })
-    }
-}
-
 /// Who set a value, and whom that overrode.
 #[derive(Clone, Debug)]
 pub struct Origin(pub Rc<Link>);

@@ -4,6 +4,7 @@ mod checks;
 mod foreign;
 mod hosts;
 mod links;
+mod part;
 mod piece;
 mod place;
 mod value;
@@ -13,22 +14,23 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use plat_model::{
-    Environment, FieldPath, Graph, Link, Moved, Node, NodeKind, NodePath, OriginId, OriginTable,
-    Package, Target, TargetId,
+    Environment, FieldPath, Graph, Node, NodeKind, NodePath, OriginId, Target, TargetId,
 };
 use rustc_hash::FxHashMap;
 use salsa::plumbing::AsId as _;
 
-use crate::app::app;
 use crate::check::{final_name, lower, renames};
-use crate::db::{Db, ItemId, main_package};
+use crate::db::{Db, ItemId};
 use crate::diag::Diag;
-use crate::eval::{Cx, Entries, Eval, Held, InstId, Kind, LinkVal, Origin, SiteKey, Sites, Val};
+use crate::eval::{
+    Cx, Entries, Eval, Held, InstId, Interned, Kind, LinkVal, Origin, SiteKey, Sites, Val,
+};
 use crate::types::{KindHead, Ty, kind_head};
 use checks::{Refusal, claims_collide, names_collide, refusals, supported};
 pub use links::link_vals;
 pub use links::within;
 use links::{field_of, nodes, ordered};
+pub use part::{Part, Renamed, part_of_piece, put_together};
 pub use piece::{Found, inspect_piece};
 use place::Placed;
 
@@ -44,9 +46,14 @@ pub fn assemble(eval: &mut Eval<'_>, world: usize) -> (Option<Graph>, Sites) {
     if wrong(eval) {
         return (None, Sites::default());
     }
-    let mut build = Build::new(world);
-    let graph = build.graph(eval);
-    (graph.filter(|_| !wrong(eval)), build.sites)
+    eval.need_links(world);
+    let renames = Build::new(world).moved(eval);
+    let part = Build::new(world).part(eval);
+    let made = part.and_then(|part| put_together(eval.db, vec![part], renames));
+    match made.filter(|_| !wrong(eval)) {
+        Some((graph, sites)) => (Some(graph), sites),
+        None => (None, Sites::default()),
+    }
 }
 
 /// All that can be wrong with the graph of a world, without making it: a graph is the largest
@@ -67,9 +74,7 @@ struct Ground {
 }
 
 struct Build {
-    sites: Sites,
-    single: FxHashMap<SiteKey, OriginId>,
-    chains: FxHashMap<Vec<SiteKey>, OriginId>,
+    sites: Interned,
     world: usize,
     /// The declarations of other environments that this one speaks of.
     foreign: BTreeMap<NodePath, InstId>,
@@ -86,19 +91,11 @@ impl Build {
             return self.single(origin.0.site);
         }
         let sites: Vec<SiteKey> = origin.sites().collect();
-        let all = &mut self.sites;
-        *self
-            .chains
-            .entry(sites)
-            .or_insert_with_key(|sites| OriginId(all.push(sites.iter().copied())))
+        OriginId(self.sites.number(&sites))
     }
 
     fn single(&mut self, site: SiteKey) -> OriginId {
-        let all = &mut self.sites;
-        *self
-            .single
-            .entry(site)
-            .or_insert_with(|| OriginId(all.push([site])))
+        OriginId(self.sites.number(&[site]))
     }
 
     pub(super) fn declared(&mut self, item: ItemId, span: crate::diag::Span) -> OriginId {
@@ -111,9 +108,7 @@ impl Build {
 
     fn new(world: usize) -> Self {
         Self {
-            sites: Sites::default(),
-            single: FxHashMap::default(),
-            chains: FxHashMap::default(),
+            sites: Interned::default(),
             world,
             foreign: BTreeMap::new(),
             placing: Vec::new(),
@@ -157,44 +152,6 @@ impl Build {
         let _ = self.environment(eval);
         let _ = self.moved(eval);
         Some(())
-    }
-
-    pub(super) fn graph(&mut self, eval: &mut Eval<'_>) -> Option<Graph> {
-        let db = eval.db;
-        let main = main_package(db)?;
-        let mut ground = self.ground(eval)?;
-        let nodes = nodes(eval, self.world);
-        eval.release_all_but(self.world, &nodes);
-        let mut all = Vec::with_capacity(nodes.len());
-        for inst in nodes {
-            let path = self.written(eval, inst);
-            let placed = self.place_of(eval, inst, &ground.places);
-            let node = self.node(eval, inst, placed)?;
-            eval.release(inst);
-            all.push((path, node));
-        }
-        let mut all: BTreeMap<NodePath, Node> = all.into_iter().collect();
-        let links = self.links(eval);
-        self.foreign_nodes(eval, &mut ground.targets, &mut all)?;
-        let environment = self.environment(eval)?;
-        let moved = self.moved(eval);
-        let targets = ground.targets;
-        Some(Graph {
-            format: Graph::FORMAT,
-            app: app(db).name.as_deref().unwrap_or_default().to_owned(),
-            package: Package {
-                name: main.name.to_string(),
-                version: main.version.to_string(),
-            },
-            environment,
-            targets,
-            nodes: all,
-            links,
-            moved,
-            held: Vec::new(),
-            pins: BTreeMap::new(),
-            origins: OriginTable::default(),
-        })
     }
 
     /// Asks of each declaration whether its target refuses it.
@@ -388,32 +345,6 @@ impl Build {
             .collect()
     }
 
-    pub(super) fn links(&mut self, eval: &mut Eval<'_>) -> Vec<Link> {
-        eval.need_links(self.world);
-        // They stay: what is asked afterwards, an environment's fields, may ask for them.
-        let vals = eval.world(self.world).map(|w| w.links.clone());
-        let vals = vals.unwrap_or_default();
-        let before = self.before(eval, &vals);
-        let mut links: Vec<Link> = vals
-            .into_iter()
-            .zip(before)
-            .map(|(link, before)| Link {
-                from: self.path(eval, link.from),
-                before,
-                field: FieldPath::new(link.field),
-                to: self.path(eval, link.to),
-                out: link.out.to_string(),
-                grant: link.grant.as_deref().map(str::to_owned),
-                origin: self.origin(&link.origin),
-            })
-            .collect();
-        links.sort();
-        links.dedup_by(|a, b| {
-            (&a.from, &a.field, &a.to, &a.out) == (&b.from, &b.field, &b.to, &b.out)
-        });
-        links
-    }
-
     /// Is what a link reads known only after the other was applied?
     pub(super) fn is_later(&self, eval: &Eval<'_>, link: &LinkVal) -> bool {
         let Some(kind) = eval.kind_of(link.to) else {
@@ -441,7 +372,7 @@ impl Build {
 
     /// The renames that mean something in this environment, each with where it leads to in the
     /// end: what was renamed twice may be deployed under either of its old names.
-    pub(super) fn moved(&mut self, eval: &mut Eval<'_>) -> Vec<Moved> {
+    pub(super) fn moved(&self, eval: &mut Eval<'_>) -> Vec<Renamed> {
         let db = eval.db;
         let renames = renames(db);
         let mut moved = Vec::new();
@@ -482,15 +413,7 @@ impl Build {
                 eval.error(&cx, Diag::error("E0615", rename.from_spot, message));
                 continue;
             }
-            let range = crate::db::tree(db, rename.item)
-                .as_ref()
-                .map(|tree| tree.root().range())
-                .unwrap_or_default();
-            moved.push(Moved {
-                from: NodePath::new(rename.from.as_ref()),
-                to: NodePath::new(to.as_ref()),
-                origin: self.declared(rename.item, range.into()),
-            });
+            moved.push(Renamed::new(db, rename.item, &rename.from, &to));
         }
         moved
     }

@@ -58,6 +58,9 @@ fn look(eval: &mut Eval<'_>, world: usize) -> Option<Found> {
         .map(|(link, _)| (path(eval, link.from), path(eval, link.to)))
         .collect();
     let addresses = addresses(eval, world, &all, &links);
+    if let Some(known) = eval.links_of(world) {
+        *known = links;
+    }
     if eval.looks_once() {
         let _ = build.environment(eval);
     }
