@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use plat_engine::{Note, Refusal};
 use plat_model::{Graph, NodePath, TargetId};
+use rayon::prelude::*;
 
 use crate::facts::Facts;
 use crate::json::{Json, yaml};
@@ -72,6 +73,8 @@ pub fn render(
             Manifest::Bad(why) => return Err(Unrendered::Unwritten(why)),
         }
     }
+    // Of two of one name the later counts.
+    files.par_sort_by(|(a, _), (b, _)| a.cmp(b));
     rendered.files = files.into_iter().collect();
     Ok(rendered)
 }

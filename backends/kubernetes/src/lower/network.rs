@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use plat_engine::NoteKind;
 use plat_model::{Data, Link, Node, NodePath, Value};
+use rayon::prelude::*;
 
 use super::outs::{self, NATS, POSTGRES, REDIS, S3};
 use super::pods::MAIN;
@@ -36,36 +37,49 @@ struct Way<'a> {
     port: Port,
 }
 
-/// What is added to the links: our own helpers, and the ways in and out.
+/// Who else of the cluster reaches some pods: all that is in the namespace which the target says for
+/// it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Other {
+    /// What answers for routes.
+    Ingress,
+    /// What collects metrics.
+    Metrics,
+    /// What scales by how much waits.
+    Scaler,
+}
+
+/// Who may reach whom: what the links allow, our own helpers, and the ways in and out.
 #[derive(Default)]
 pub(super) struct Network<'a> {
     within: Vec<Way<'a>>,
-    /// From routes.
-    inward: BTreeMap<Pods<'a>, BTreeSet<Port>>,
-    /// From what collects metrics.
-    collected: BTreeMap<Pods<'a>, BTreeSet<Port>>,
-    /// From what scales by how much waits.
-    scalers: BTreeMap<Pods<'a>, BTreeSet<Port>>,
+    /// From what else is in the cluster.
+    inward: BTreeMap<Pods<'a>, BTreeMap<Other, BTreeSet<Port>>>,
     /// To externals: addresses and ports.
     outward: BTreeMap<Pods<'a>, BTreeSet<(Outside, BTreeSet<u16>)>>,
 }
 
-impl Network<'_> {
+/// How many links a thread takes at a time.
+const LINKS_AT_ONCE: usize = 512;
+
+impl<'a> Network<'a> {
     /// With what was added elsewhere.
     pub(super) fn add(&mut self, other: Self) {
         self.within.extend(other.within);
-        for (pods, ports) in other.inward {
-            self.inward.entry(pods).or_default().extend(ports);
-        }
-        for (pods, ports) in other.collected {
-            self.collected.entry(pods).or_default().extend(ports);
-        }
-        for (pods, ports) in other.scalers {
-            self.scalers.entry(pods).or_default().extend(ports);
+        for (pods, from) in other.inward {
+            let there = self.inward.entry(pods).or_default();
+            for (other, ports) in from {
+                there.entry(other).or_default().extend(ports);
+            }
         }
         for (pods, outside) in other.outward {
             self.outward.entry(pods).or_default().extend(outside);
         }
+    }
+
+    fn lets_in(&mut self, pods: Pods<'a>, from: Other, port: Port) {
+        let there = self.inward.entry(pods).or_default();
+        there.entry(from).or_default().insert(port);
     }
 }
 
@@ -76,9 +90,7 @@ pub(super) struct Policy<'a> {
     from: Vec<(Pods<'a>, BTreeSet<Port>)>,
     /// To whom, sorted.
     to: Vec<(Pods<'a>, BTreeSet<Port>)>,
-    inward: BTreeSet<Port>,
-    collected: BTreeSet<Port>,
-    scalers: BTreeSet<Port>,
+    inward: BTreeMap<Other, BTreeSet<Port>>,
     outward: BTreeSet<(Outside, BTreeSet<u16>)>,
 }
 
@@ -88,9 +100,7 @@ impl<'a> Policy<'a> {
             pods,
             from: Vec::new(),
             to: Vec::new(),
-            inward: BTreeSet::new(),
-            collected: BTreeSet::new(),
-            scalers: BTreeSet::new(),
+            inward: BTreeMap::new(),
             outward: BTreeSet::new(),
         }
     }
@@ -160,7 +170,7 @@ impl<'a> Lowering<'a> {
             path: Some(path),
             part: MAIN.into(),
         };
-        self.network.inward.entry(pods).or_default().insert(port);
+        self.network.lets_in(pods, Other::Ingress, port);
     }
 
     /// Lets what collects metrics reach a program.
@@ -170,8 +180,7 @@ impl<'a> Lowering<'a> {
             path: Some(fields.path),
             part: MAIN.into(),
         };
-        let ports = self.network.collected.entry(pods).or_default();
-        ports.insert((port, "TCP"));
+        self.network.lets_in(pods, Other::Metrics, (port, "TCP"));
     }
 
     /// Lets what scales by how much waits ask the queues' server for it.
@@ -182,8 +191,7 @@ impl<'a> Lowering<'a> {
             name,
             path: None,
         };
-        let ports = self.network.scalers.entry(pods).or_default();
-        ports.insert((port, "TCP"));
+        self.network.lets_in(pods, Other::Scaler, (port, "TCP"));
     }
 
     /// Notes how far an external is held to.
@@ -207,21 +215,25 @@ impl<'a> Lowering<'a> {
 
     /// The policies, once everything else is there, sorted by whose they are.
     pub(super) fn policies(&mut self) -> Vec<Policy<'a>> {
-        let graph = self.graph;
-        for link in &graph.links {
-            self.link(link);
+        let links = self.graph.links.par_chunks(LINKS_AT_ONCE);
+        let linked = |links: &'a [Link]| {
+            let mut network = Network::default();
+            links.iter().for_each(|link| self.link(link, &mut network));
+            network
+        };
+        let linked: Vec<Network<'a>> = links.map(linked).collect();
+        for network in linked {
+            self.network.add(network);
         }
         self.deny();
         let Network {
             mut within,
             inward,
-            collected,
-            scalers,
             outward,
         } = std::mem::take(&mut self.network);
         let mut all: BTreeMap<Pods<'a>, Policy<'a>> = BTreeMap::new();
         let policy = |pods: &Pods<'a>| Policy::new(pods.clone());
-        within.sort_by(|a, b| (&a.to, &a.from, a.port).cmp(&(&b.to, &b.from, b.port)));
+        within.par_sort_by(|a, b| (&a.to, &a.from, a.port).cmp(&(&b.to, &b.from, b.port)));
         for ways in within.chunk_by(|a, b| a.to == b.to) {
             let Some(first) = ways.first() else { continue };
             let policy = all.entry(first.to.clone()).or_insert_with_key(policy);
@@ -229,7 +241,7 @@ impl<'a> Lowering<'a> {
                 add(&mut policy.from, &way.from, way.port);
             }
         }
-        within.sort_by(|a, b| (&a.from, &a.to, a.port).cmp(&(&b.from, &b.to, b.port)));
+        within.par_sort_by(|a, b| (&a.from, &a.to, a.port).cmp(&(&b.from, &b.to, b.port)));
         for ways in within.chunk_by(|a, b| a.from == b.from) {
             let Some(first) = ways.first() else { continue };
             let policy = all.entry(first.from.clone()).or_insert_with_key(policy);
@@ -237,14 +249,8 @@ impl<'a> Lowering<'a> {
                 add(&mut policy.to, &way.to, way.port);
             }
         }
-        for (pods, ports) in inward {
-            all.entry(pods).or_insert_with_key(policy).inward = ports;
-        }
-        for (pods, ports) in collected {
-            all.entry(pods).or_insert_with_key(policy).collected = ports;
-        }
-        for (pods, ports) in scalers {
-            all.entry(pods).or_insert_with_key(policy).scalers = ports;
+        for (pods, from) in inward {
+            all.entry(pods).or_insert_with_key(policy).inward = from;
         }
         for (pods, outside) in outward {
             all.entry(pods).or_insert_with_key(policy).outward = outside;
@@ -260,17 +266,9 @@ impl<'a> Lowering<'a> {
             .iter()
             .map(|(from, ports)| json!({ "from": [self.peer(from)], "ports": port_list(ports) }))
             .collect();
-        if !policy.inward.is_empty() {
-            let from = self.settings.ingress_namespace.as_deref().map(in_namespace);
-            rules_in.push(json!({ "from": from, "ports": port_list(&policy.inward) }));
-        }
-        if !policy.collected.is_empty() {
-            let from = self.settings.metrics_namespace.as_deref().map(in_namespace);
-            rules_in.push(json!({ "from": from, "ports": port_list(&policy.collected) }));
-        }
-        if !policy.scalers.is_empty() {
-            let from = self.settings.keda_namespace.as_deref().map(in_namespace);
-            rules_in.push(json!({ "from": from, "ports": port_list(&policy.scalers) }));
+        for (from, ports) in &policy.inward {
+            let from = self.namespace_of(*from).map(in_namespace);
+            rules_in.push(json!({ "from": from, "ports": port_list(ports) }));
         }
         let mut rules_out: Vec<Json> = policy
             .to
@@ -293,6 +291,17 @@ impl<'a> Lowering<'a> {
             .and_then(|path| self.graph.nodes.get_key_value(path));
         let whose = pods.path.map_or(pods.name.as_str(), NodePath::as_str);
         self.made(put.label(format!("links of {whose}")))
+    }
+
+    /// Where the target says that it is; where it does not, it may be anywhere.
+    fn namespace_of(&self, other: Other) -> Option<&str> {
+        let settings = &self.settings;
+        let said = match other {
+            Other::Ingress => &settings.ingress_namespace,
+            Other::Metrics => &settings.metrics_namespace,
+            Other::Scaler => &settings.keda_namespace,
+        };
+        said.as_deref()
     }
 
     fn peer(&self, pods: &Pods<'a>) -> Json {
@@ -326,7 +335,8 @@ impl<'a> Lowering<'a> {
         );
     }
 
-    fn link(&mut self, link: &Link) {
+    /// Adds what a link allows.
+    fn link(&self, link: &'a Link, network: &mut Network<'a>) {
         let graph = self.graph;
         let (Some((from_path, from)), Some((to_path, to))) = (
             graph.nodes.get_key_value(&link.from),
@@ -372,7 +382,7 @@ impl<'a> Lowering<'a> {
                 (server, tcp(NATS))
             }
             "external" => {
-                let reached = self.network.outward.entry(from).or_default();
+                let reached = network.outward.entry(from).or_default();
                 reached.insert(outside(to));
                 return;
             }
@@ -380,7 +390,7 @@ impl<'a> Lowering<'a> {
         };
         for port in ports {
             let (from, to) = (from.clone(), pods.clone());
-            self.network.within.push(Way { from, to, port });
+            network.within.push(Way { from, to, port });
         }
     }
 }
