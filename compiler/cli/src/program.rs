@@ -10,7 +10,7 @@ use plat_engine::{Scope, Shared};
 use plat_model::{Cases, Graph, Hold, NodeKind, TargetId};
 use plat_semantics::{
     Database, EnvironmentInfo, OutShape, PackageInput, PolicyOutcome, Project, Source, TestOutcome,
-    parse_manifest,
+    recover_manifest,
 };
 use plat_syntax::{Diagnostic, Label, LineIndex, Severity};
 
@@ -25,6 +25,9 @@ use crate::suggest::{listed, nearest};
 use crate::targets::Place;
 use crate::terminal::{Terminal, harmless};
 use crate::today::today;
+
+/// What a package is called whose manifest does not say it.
+const NAMELESS: &str = "app";
 
 /// A program.
 pub struct Program {
@@ -106,23 +109,19 @@ pub fn sources(
         next += 1;
         for (name, source) in wanted {
             let Source::Path(path) = source else {
-                reader.fetched(root, position, &name, terminal, &mut seen)?;
+                let read = reader.fetched(root, position, &name, terminal, &mut seen);
+                // It may come of what is wrong with a manifest, which is told first.
+                if reader.unreadable.is_empty() {
+                    read?;
+                }
                 continue;
             };
             let at = dir.join(&path);
-            let manifest = at.join(MANIFEST);
-            let found = at
-                .canonicalize()
-                .ok()
-                .filter(|_| manifest.is_file())
-                .ok_or_else(|| {
-                    Failure::new(format!(
-                        "the package `{name}`, which {} depends on, is not there: no {}",
-                        dir.join(MANIFEST).display(),
-                        manifest.display()
-                    ))
-                    .next(format!("repair the path of `{name}` under [dependencies]"))
-                })?;
+            let there = at.join(MANIFEST).is_file();
+            let Some(found) = at.canonicalize().ok().filter(|_| there) else {
+                reader.missing(position, &name, &path);
+                continue;
+            };
             if seen.insert(found.clone()) {
                 terminal.detail(format!("package {}", found.display()));
                 reader.package(&found, &format!("{below}/{path}"), Some(&name))?;
@@ -240,28 +239,46 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Tells of a dependency of the package at `position` whose path leads to no package.
+    fn missing(&mut self, position: usize, name: &str, path: &str) {
+        let Some(package) = self.packages.get(position) else {
+            return;
+        };
+        let manifest = &package.manifest;
+        let shown = if position == 0 {
+            MANIFEST.to_owned()
+        } else {
+            format!("{}:{MANIFEST}", manifest.name)
+        };
+        let place = manifest.dependencies.get(name).map(|d| d.place);
+        let message = format!("the package `{name}` is not there: no {path}/{MANIFEST}");
+        let place = place.unwrap_or_default();
+        self.unreadable.push(
+            Diagnostic::error("E0806", &Arc::from(shown), place, message)
+                .with_help("a path leads from this package's directory to the other one's"),
+        );
+    }
+
     /// Reads a package; `root` is its directory relative to the main one, `name` what the one that
     /// depends on it calls it.
     fn package(&mut self, dir: &Path, root: &str, name: Option<&str>) -> Result<(), Failure> {
         let prefix = name.map(|name| format!("{name}:")).unwrap_or_default();
         let shown = format!("{prefix}{MANIFEST}");
-        let text = match self.text(&dir.join(MANIFEST), &shown)? {
-            Ok(text) => text,
-            Err(error) => {
-                self.texts.insert(shown, error.shown);
-                self.unreadable.push(*error.diagnostic);
-                return Ok(());
-            }
+        // Whatever is wrong with it, an editor shows what there is of the program.
+        let (text, undecoded) = match self.text(&dir.join(MANIFEST), &shown)? {
+            Ok(text) => (text, None),
+            Err(error) => (error.shown, Some(*error.diagnostic)),
         };
-        let manifest = match parse_manifest(&text) {
-            Ok(manifest) => manifest,
-            Err(found) => {
-                let found = found.into_iter().map(|d| renamed(d, &shown));
-                self.unreadable.extend(found);
-                self.texts.insert(shown, text);
-                return Ok(());
-            }
-        };
+        let (mut manifest, found) = recover_manifest(&text);
+        let found = undecoded.map_or(found, |diagnostic| vec![diagnostic]);
+        if !found.is_empty() {
+            self.texts.insert(shown.clone(), text.clone());
+        }
+        let found = found.into_iter().map(|d| renamed(d, &shown));
+        self.unreadable.extend(found);
+        if manifest.name.is_empty() {
+            name.unwrap_or(NAMELESS).clone_into(&mut manifest.name);
+        }
         // By the name that diagnostics about all packages together use.
         let own = name.map_or_else(
             || MANIFEST.to_owned(),

@@ -4,6 +4,7 @@
 //! is hidden, what is built (`target`, `node_modules`) and packages inside it are no part of it.
 //! Links that lead out of the package are not followed.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -78,6 +79,37 @@ pub fn list(root: &Path) -> Result<Files, Failure> {
 /// A directory can't be read.
 pub fn list_all(root: &Path) -> Result<Files, Failure> {
     below(root, |_| true)
+}
+
+/// The roots of the packages in `dir` and below it, whatever they belong to: the nearest first, then by
+/// name. What is hidden or built is left out, as in a package, and what can't be read. At most `most`
+/// directories are looked into; whether that was all of them is said too.
+pub fn packages(dir: &Path, most: usize) -> (Vec<PathBuf>, bool) {
+    let mut found = Vec::new();
+    let mut looked = 0;
+    let mut to_read = VecDeque::from([dir.to_path_buf()]);
+    while let Some(dir) = to_read.pop_front() {
+        if looked == most {
+            return (found, false);
+        }
+        looked += 1;
+        if dir.join(MANIFEST).is_file() {
+            found.push(dir.clone());
+        }
+        let entries = fs::read_dir(&dir).into_iter().flatten().flatten();
+        let dirs = entries.filter(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            // Links are not followed.
+            entry.file_type().is_ok_and(|kind| kind.is_dir())
+                && !name.starts_with('.')
+                && !SKIPPED.contains(&&*name)
+        });
+        let mut dirs: Vec<PathBuf> = dirs.map(|entry| entry.path()).collect();
+        dirs.sort();
+        to_read.extend(dirs);
+    }
+    (found, true)
 }
 
 fn below(root: &Path, enter: impl Fn(&Path) -> bool) -> Result<Files, Failure> {
@@ -273,6 +305,26 @@ mod tests {
         let files = list(dir.path()).unwrap();
         assert_eq!(files.programs, ["a/a.plat", "b.plat"]);
         assert_eq!(files.others, ["a/page.html", "none/in/it/", "plat.toml"]);
+    }
+
+    #[test]
+    fn packages_are_found_below_a_directory_the_nearest_first() {
+        let dir = package(&[
+            "b/plat.toml",
+            "a/deep/er/plat.toml",
+            "b/in/it/plat.toml",
+            "target/plat.toml",
+            ".hidden/plat.toml",
+        ]);
+        let (found, all) = packages(dir.path(), 100);
+        let inside = found
+            .iter()
+            .map(|root| root.strip_prefix(dir.path()).unwrap());
+        let inside: Vec<&str> = inside.map(|root| root.to_str().unwrap()).collect();
+        assert_eq!(inside, ["b", "a/deep/er", "b/in/it"]);
+        assert!(all);
+        let (found, all) = packages(dir.path(), 3);
+        assert_eq!((found.len(), all), (1, false));
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub use look::{
     About, CallShape, Canceller, Candidate, CandidateKind, Candidates, Effective, FileId, Hint,
     How, Insert, Missing, Place, Stands, Support, Symbol, SymbolClass, Taken, interruptible,
 };
-pub use manifest::{is_package_name, parse_manifest};
+pub use manifest::{is_package_name, parse_manifest, recover_manifest};
 pub use outcomes::{PolicyOutcome, TestOutcome};
 pub use plat_model::CaseShape;
 pub use plat_syntax::{Diagnostic, Explanation};

@@ -22,6 +22,18 @@ const DEPENDENCY_FIELDS: [&str; 5] = ["path", "git", "rev", "dir", "oci"];
 /// # Errors
 /// All that is wrong with it, in the order of the file.
 pub fn parse_manifest(text: &str) -> Result<Manifest, Vec<Diagnostic>> {
+    let (manifest, found) = recover_manifest(text);
+    if found.is_empty() {
+        Ok(manifest)
+    } else {
+        Err(found)
+    }
+}
+
+/// What can be read of a `plat.toml`, and what is wrong with it: for an editor, whose user is writing
+/// it. What can't be read is empty, the name too. Where nothing is wrong, it is what
+/// [`parse_manifest`] gives.
+pub fn recover_manifest(text: &str) -> (Manifest, Vec<Diagnostic>) {
     let mut reader = Reader {
         file: Arc::from(MANIFEST),
         found: Vec::new(),
@@ -29,10 +41,7 @@ pub fn parse_manifest(text: &str) -> Result<Manifest, Vec<Diagnostic>> {
     let manifest = reader.manifest(text);
     let mut found = reader.found;
     found.sort_by(|a, b| a.order().cmp(&b.order()));
-    match manifest {
-        Some(manifest) if found.is_empty() => Ok(manifest),
-        _ => Err(found),
-    }
+    (manifest, found)
 }
 
 /// Can a package have this name? Small letters, digits and `_`, a letter first; `std` is taken.
@@ -49,27 +58,89 @@ fn range(span: std::ops::Range<usize>) -> TextRange {
     TextRange::new(clamp(span.start), clamp(span.end))
 }
 
+/// What begins so far above the place where it is noticed is not looked for.
+const MOST_LINES: usize = 64;
+
+/// The text without the lines that keep it from being TOML: blanks stand in their place, so that the
+/// rest stays where it is. The parser's own recovery gives up the rest of a text for a word too much.
+fn without_mistakes(text: &str, first: &toml::de::Error) -> String {
+    let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
+    let mut span = first.span();
+    loop {
+        let at = span.map_or(text.len(), |span| span.start);
+        let mut end = 0;
+        let noticed = lines.iter().position(|line| {
+            end += line.len();
+            at < end
+        });
+        // What is wrong stands there, or above: where the rest is good without it.
+        let seen = noticed.map_or(lines.len(), |line| line + 1);
+        for line in (0..seen).rev().take(MOST_LINES) {
+            let rest = without(&lines, line);
+            if DeTable::parse(&rest).is_ok() {
+                return rest;
+            }
+        }
+        // There is more than one such line.
+        let written = |line: &String| !line.trim().is_empty();
+        let above = lines.iter().take(seen).rposition(written);
+        let Some(line) = above.or_else(|| lines.iter().position(written)) else {
+            return lines.concat();
+        };
+        if let Some(line) = lines.get_mut(line) {
+            *line = blanks(line);
+        }
+        match DeTable::parse(&lines.concat()) {
+            Ok(_) => return lines.concat(),
+            Err(problem) => span = problem.span(),
+        }
+    }
+}
+
+/// The text with blanks in place of one of its lines.
+fn without(lines: &[String], line: usize) -> String {
+    let lines = lines.iter().enumerate();
+    let lines = lines.map(|(number, text)| match number == line {
+        true => blanks(text),
+        false => text.clone(),
+    });
+    lines.collect()
+}
+
+/// As many bytes as a line has, with nothing in them.
+fn blanks(line: &str) -> String {
+    let blank = |byte: u8| if byte == b'\n' { '\n' } else { ' ' };
+    line.bytes().map(blank).collect()
+}
+
 struct Reader {
     file: Arc<str>,
     found: Vec<Diagnostic>,
 }
 
 impl Reader {
-    fn manifest(&mut self, text: &str) -> Option<Manifest> {
-        let table = match DeTable::parse(text) {
-            Ok(table) => table,
-            Err(problem) => {
-                let at = range(problem.span().unwrap_or(0..0));
-                let message = format!("this is no TOML: {}", problem.message().trim_end());
-                self.tell("E0801", at, message);
-                self.help(
-                    "it has `[package]` with name, version and edition, and `[dependencies]`",
-                );
-                return None;
-            }
+    fn manifest(&mut self, text: &str) -> Manifest {
+        let problem = match DeTable::parse(text) {
+            Ok(table) => return self.table(table.get_ref()),
+            Err(problem) => problem,
         };
-        let table = table.get_ref();
-        let dependencies = self.dependencies(table);
+        let readable = without_mistakes(text, &problem);
+        let table = DeTable::parse(&readable).ok();
+        let manifest = table.map(|table| self.table(table.get_ref()));
+        // What else seems wrong comes of it.
+        self.found.clear();
+        let at = range(problem.span().unwrap_or(0..0));
+        let message = format!("this is no TOML: {}", problem.message().trim_end());
+        self.tell("E0801", at, message);
+        self.help("it has `[package]` with name, version and edition, and `[dependencies]`");
+        manifest.unwrap_or_default()
+    }
+
+    fn table(&mut self, table: &DeTable<'_>) -> Manifest {
+        let mut manifest = Manifest {
+            dependencies: self.dependencies(table),
+            ..Manifest::default()
+        };
         let Some(package) = table.get("package") else {
             self.tell(
                 "E0801",
@@ -77,13 +148,13 @@ impl Reader {
                 "plat.toml has no `[package]`",
             );
             self.help("it begins with `[package]`: name, version and edition");
-            return None;
+            return manifest;
         };
         self.known(table, &["package", "dependencies"], "plat.toml");
         let at = range(package.span());
         let Some(package) = package.get_ref().as_table() else {
             self.tell("E0801", at, "`package` is a table: `[package]`");
-            return None;
+            return manifest;
         };
         self.known(package, &PACKAGE_FIELDS, "[package]");
         self.text(package, "description");
@@ -95,25 +166,29 @@ impl Reader {
             at,
             plat_stdlib::EDITIONS.last().copied().unwrap_or_default(),
         );
-        let (name, version, edition) = (name?, version?, edition?);
-        if !is_package_name(name.get_ref()) {
-            let message = format!("`{}` cannot be the name of a package", name.get_ref());
-            self.tell("E0801", range(name.span()), message);
-            self.help("small letters, digits and `_`, a letter first; `std` is taken");
+        if let Some(name) = name {
+            if is_package_name(name.get_ref()) {
+                manifest.name = name.into_inner();
+            } else {
+                let message = format!("`{}` cannot be the name of a package", name.get_ref());
+                self.tell("E0801", range(name.span()), message);
+                self.help("small letters, digits and `_`, a letter first; `std` is taken");
+            }
         }
-        self.version(&version);
-        self.edition(&edition);
-        if let Some(own) = dependencies.get(name.get_ref()) {
-            let message = format!("`{}` depends on itself", name.get_ref());
+        if let Some(version) = version {
+            self.version(&version);
+            manifest.version = version.into_inner();
+        }
+        if let Some(edition) = edition {
+            self.edition(&edition);
+            manifest.edition = edition.into_inner();
+        }
+        if let Some(own) = manifest.dependencies.remove(&manifest.name) {
+            let message = format!("`{}` depends on itself", manifest.name);
             self.tell("E0807", own.place, message);
             self.help("its own modules need no dependency: `use` finds them");
         }
-        Some(Manifest {
-            name: name.into_inner(),
-            version: version.into_inner(),
-            edition: edition.into_inner(),
-            dependencies,
-        })
+        manifest
     }
 
     fn version(&mut self, version: &Spanned<String>) {

@@ -3,6 +3,7 @@ use std::fmt::Write as _;
 
 use plat_semantics::{
     Dependency, Diagnostic, Manifest, PackageInput, Project, Source, explanations, parse_manifest,
+    recover_manifest,
 };
 
 const HEAD: &str = "[package]\nname = \"shop\"\nversion = \"1.0.0\"\nedition = \"2026\"\n";
@@ -182,4 +183,53 @@ fn packages_fit_together() {
         ]
         .join("\n")
     );
+}
+
+#[test]
+fn what_can_be_read_of_a_manifest_is_read_whatever_is_being_typed_into_it() {
+    let whole = format!("{HEAD}[dependencies]\nacme = {{ path = \"../acme\" }}\n");
+    let manifest = parse_manifest(&whole).unwrap();
+    assert_eq!(recover_manifest(&whole), (manifest.clone(), Vec::new()));
+    for (typed, lost) in [
+        ("version = ", "version"),
+        ("version = \"1.0", "version"),
+        ("version", "version"),
+        ("edition = [", "edition"),
+        ("name = ", "name"),
+        ("name = \"a b\"", "name"),
+        ("tools = { path = \"../to", ""),
+        ("tools = { pat", ""),
+        ("[depend", ""),
+    ] {
+        let line = |line: &str| match line.split(' ').next() {
+            Some(key) if key == lost => format!("{typed}\n"),
+            _ => format!("{line}\n"),
+        };
+        let mut text: String = whole.lines().map(line).collect();
+        if lost.is_empty() {
+            text.push_str(typed);
+        }
+        let (recovered, found) = recover_manifest(&text);
+        assert!(!found.is_empty(), "{text}");
+        assert_eq!(parse_manifest(&text), Err(found));
+        // What is not being typed is all there.
+        let kept = |mut manifest: Manifest| {
+            match lost {
+                "name" => manifest.name.clear(),
+                "version" => manifest.version.clear(),
+                "edition" => manifest.edition.clear(),
+                _ => {}
+            }
+            let dependencies = manifest.dependencies.into_iter();
+            let dependencies = dependencies.map(|(name, d)| (name, d.source));
+            let dependencies: Vec<_> = dependencies.filter(|(name, _)| name != "tools").collect();
+            (
+                manifest.name,
+                manifest.version,
+                manifest.edition,
+                dependencies,
+            )
+        };
+        assert_eq!(kept(recovered), kept(manifest.clone()), "{text}");
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use crossbeam_channel::Sender;
 use gen_lsp_types::{Diagnostic, PublishDiagnosticsParams, Uri};
-use plat_ide::{FileId, Severity, Step, interruptible};
+use plat_ide::{Diagnostic as Wrong, FileId, Severity, Step, interruptible};
 
 use crate::package::Snapshot;
 use crate::position::{Encoding, Lines};
@@ -50,18 +50,16 @@ pub fn look(snapshot: &Snapshot, open: &[FileId], encoding: Encoding, found: &Se
             // Nobody listens once the server ends.
             let _ = found.send(Task::Diagnostics(found_here));
         };
-        if snapshot.unreadable.is_empty() {
-            if snapshot.unread.load(Ordering::Relaxed) {
-                snapshot.db.read_names();
-                snapshot.unread.store(false, Ordering::Relaxed);
-            }
-            let files = open
-                .iter()
-                .filter_map(|file| Some((snapshot.uri(*file)?, source(snapshot, *file, encoding))));
-            tell(files.collect(), false);
-            if snapshot.alone {
-                return;
-            }
+        if !snapshot.only_texts() && snapshot.unread.load(Ordering::Relaxed) {
+            snapshot.db.read_names();
+            snapshot.unread.store(false, Ordering::Relaxed);
+        }
+        let files = open
+            .iter()
+            .filter_map(|file| Some((snapshot.uri(*file)?, source(snapshot, *file, encoding))));
+        tell(files.collect(), false);
+        if snapshot.alone {
+            return;
         }
         let state = snapshot.state;
         let step = |step| {
@@ -71,14 +69,33 @@ pub fn look(snapshot: &Snapshot, open: &[FileId], encoding: Encoding, found: &Se
     });
 }
 
-fn source(snapshot: &Snapshot, file: FileId, encoding: Encoding) -> InFile {
-    let lines = Lines::new(snapshot.db.text(file), encoding);
-    let found = if snapshot.alone {
-        // Without its package nothing is known but the text.
+/// What is wrong with a file that its text shows, and what that means.
+pub fn of_source(snapshot: &Snapshot, file: FileId) -> Vec<Wrong> {
+    if snapshot.only_texts() {
         snapshot.db.parse(file).diagnostics.clone()
     } else {
         snapshot.db.source_diagnostics_of(file)
-    };
+    }
+}
+
+/// All that is wrong with a package, in the order of its files.
+pub fn of_package(snapshot: &Snapshot, step: &(dyn Fn(Step) + Sync)) -> Vec<Wrong> {
+    if !snapshot.only_texts() {
+        return snapshot.db.diagnostics_telling(step);
+    }
+    let mut all = snapshot.unreadable.to_vec();
+    for file in snapshot.db.files() {
+        if snapshot.db.is_own(file) {
+            all.extend(snapshot.db.parse(file).diagnostics.iter().cloned());
+        }
+    }
+    all.sort_by(|a, b| a.order().cmp(&b.order()));
+    all
+}
+
+fn source(snapshot: &Snapshot, file: FileId, encoding: Encoding) -> InFile {
+    let lines = Lines::new(snapshot.db.text(file), encoding);
+    let found = of_source(snapshot, file);
     let good = found.iter().all(|d| d.severity != Severity::Error);
     InFile {
         source: found
@@ -104,20 +121,14 @@ fn whole(
     encoding: Encoding,
     step: &(dyn Fn(Step) + Sync),
 ) -> Vec<(Uri, InFile)> {
-    let all = if snapshot.unreadable.is_empty() {
-        snapshot.db.diagnostics_telling(step)
-    } else {
-        snapshot.unreadable.to_vec()
-    };
+    let all = of_package(snapshot, step);
     let mut sources: BTreeMap<String, BTreeSet<_>> = BTreeMap::new();
-    if snapshot.unreadable.is_empty() {
-        for file in open {
-            let found = snapshot.db.source_diagnostics_of(*file);
-            let keys = found
-                .iter()
-                .map(|d| (d.code, d.primary.range, d.message.clone()));
-            sources.insert(snapshot.db.shown_name(*file).to_string(), keys.collect());
-        }
+    for file in open {
+        let found = of_source(snapshot, *file);
+        let keys = found
+            .iter()
+            .map(|d| (d.code, d.primary.range, d.message.clone()));
+        sources.insert(snapshot.db.shown_name(*file).to_string(), keys.collect());
     }
     let mut files: BTreeMap<String, (Uri, InFile)> = BTreeMap::new();
     // Those of one file stand next to each other.

@@ -19,6 +19,9 @@ pub trait Host: Send + Sync + 'static {
     /// The root of the package that a file or a directory is in.
     fn root_of(&self, path: &Path) -> Option<PathBuf>;
 
+    /// The packages in a directory and below it.
+    fn packages_below(&self, dir: &Path) -> Below;
+
     /// Reads the package at `root` and those that it builds on. `open` has the texts that are open
     /// in the editor, by path: they are taken instead of what the files hold.
     ///
@@ -55,6 +58,15 @@ pub trait Host: Send + Sync + 'static {
     fn library(&self) -> Option<PathBuf>;
 }
 
+/// The packages below a directory.
+#[derive(Debug, Default)]
+pub struct Below {
+    /// Their roots, the nearest first.
+    pub roots: Vec<PathBuf>,
+    /// Are these all? A directory may be too large to look through.
+    pub all: bool,
+}
+
 /// A plan.
 #[derive(Debug, Default)]
 pub struct Planned {
@@ -69,7 +81,7 @@ pub struct Planned {
 /// What reading a package gave.
 #[derive(Debug, Default)]
 pub struct Loaded {
-    /// The package and those that it builds on.
+    /// The package and those that it builds on: as much as could be read of them.
     pub project: Project,
     /// Their directories, by their names.
     pub dirs: BTreeMap<String, PathBuf>,

@@ -32,7 +32,7 @@ mod server;
 mod tokens;
 mod workspace;
 
-pub use host::{Host, Loaded, Planned};
+pub use host::{Below, Host, Loaded, Planned};
 pub use lsp_server::Connection;
 
 use std::sync::Arc;

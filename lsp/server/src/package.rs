@@ -263,6 +263,14 @@ impl Package {
     }
 }
 
+impl Snapshot {
+    /// Is only the text of its files judged? While something of a package can't be read, what its
+    /// names mean is not known well enough to call anything wrong.
+    pub fn only_texts(&self) -> bool {
+        self.alone || !self.unreadable.is_empty()
+    }
+}
+
 /// A package as it is at one moment. Whoever holds one keeps the server from taking in a change:
 /// questions to the database end early then.
 #[derive(Clone)]

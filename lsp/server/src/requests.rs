@@ -95,8 +95,8 @@ pub fn named(method: &str) -> Option<Answer> {
         "textDocument/rangeFormatting" => text::format_range,
         "textDocument/onTypeFormatting" => text::format_typed,
         "textDocument/codeAction" => actions::actions,
-        "textDocument/diagnostic" => actions::diagnostics,
-        "workspace/diagnostic" => actions::all_diagnostics,
+        "textDocument/diagnostic" => actions::of_document,
+        "workspace/diagnostic" => actions::of_all,
         _ => return None,
     })
 }
@@ -159,6 +159,12 @@ pub struct Here<'a> {
 }
 
 impl Asked {
+    /// The package that it is about: what is asked of a package as a whole may name any file of it,
+    /// its `plat.toml` too. `None` if the server does not have it.
+    pub fn package(&self) -> Option<&Snapshot> {
+        self.packages.first()
+    }
+
     /// The file that it is about, in its own package; `None` if the server does not have it.
     pub fn here(&self) -> Option<Here<'_>> {
         self.here_in(self.packages.first()?)

@@ -77,7 +77,7 @@ impl Server {
         let progress = client.progress;
         let mut server = Self {
             to_client,
-            workspace: Workspace::new(Arc::clone(&host)),
+            workspace: Workspace::new(Arc::clone(&host), client.watches),
             host,
             client,
             answers: Pool::new(),

@@ -17,6 +17,9 @@ use crate::package::{MANIFEST, Package, Snapshot};
 use crate::paths;
 use crate::position::Encoding;
 
+/// So many packages of a folder are read before one looks at them: each takes some megabytes.
+const MOST_PACKAGES: usize = 64;
+
 /// What came of something that the client said.
 #[derive(Debug, PartialEq, Eq)]
 pub enum News {
@@ -33,9 +36,10 @@ pub enum News {
 /// The folders, the documents and the packages.
 pub struct Workspace {
     host: Arc<dyn Host>,
+    watched: bool,
     documents: Documents,
     folders: Vec<PathBuf>,
-    /// The roots of the packages that the folders are.
+    /// The roots of the packages that the folders are in, and that are in them.
     roots: BTreeSet<PathBuf>,
     /// By root. A document that is no part of a package is one by itself.
     packages: BTreeMap<PathBuf, Package>,
@@ -49,10 +53,11 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Nothing is open.
-    pub fn new(host: Arc<dyn Host>) -> Self {
+    /// Nothing is open. `watched` is whether the client tells of files that change outside of it.
+    pub fn new(host: Arc<dyn Host>, watched: bool) -> Self {
         Self {
             host,
+            watched,
             documents: Documents::default(),
             folders: Vec::new(),
             roots: BTreeSet::new(),
@@ -161,16 +166,18 @@ impl Workspace {
             .open(document.uri, path.clone(), document.version, document.text);
         if let Some(path) = path {
             if is_manifest(&path) {
-                self.files_changed(&[path]);
+                self.read_again(&[path]);
+                self.arrange();
                 return;
             }
-            // One that was made a moment ago, before the editor told of it.
+            // One that was made a moment ago, before the editor told of it; and what else has
+            // changed, where it does not tell.
             let root = self.host.root_of(&path);
-            let unknown = |root: &PathBuf| {
+            let stale = |root: &PathBuf| {
                 let package = self.packages.get(root);
-                package.is_some_and(|package| !package.knows(&path))
+                package.is_some_and(|package| !self.watched || !package.knows(&path))
             };
-            if let Some(root) = root.filter(unknown) {
+            if let Some(root) = root.filter(stale) {
                 self.reload(&root);
             }
         }
@@ -186,7 +193,10 @@ impl Workspace {
             .change(&uri, id.version, params.content_changes, encoding);
         match self.path_of(&uri).filter(|path| is_manifest(path)) {
             // It says what belongs to the package.
-            Some(manifest) => self.files_changed(&[manifest]),
+            Some(manifest) => {
+                self.read_again(&[manifest]);
+                self.arrange();
+            }
             None => self.put(&uri),
         }
     }
@@ -196,24 +206,13 @@ impl Workspace {
         let Some(document) = self.documents.close(uri) else {
             return;
         };
-        match document.path {
-            Some(path) => self.files_changed(&[path]),
-            None => self.arrange(),
-        }
+        self.read_again(document.path.as_slice());
+        self.arrange();
     }
 
     /// Files came, went, or are others than before.
     pub fn files_changed(&mut self, changed: &[PathBuf]) {
-        let touched = |root: &PathBuf, package: &Package| {
-            let below = |path: &PathBuf| path.starts_with(root) || package.holds(path);
-            changed.iter().any(below)
-        };
-        let packages = self.packages.iter();
-        let touched = packages.filter(|(root, package)| touched(root, package));
-        let roots: Vec<PathBuf> = touched.map(|(root, _)| root.clone()).collect();
-        for root in roots {
-            self.reload(&root);
-        }
+        self.read_again(changed);
         // One that came makes a package of documents that had none, and the other way.
         if changed.iter().any(|path| is_manifest(path)) {
             self.find_roots();
@@ -221,14 +220,41 @@ impl Workspace {
         self.arrange();
     }
 
+    /// Reads the packages again that have one of these files, or may have.
+    fn read_again(&mut self, changed: &[PathBuf]) {
+        let touched = |root: &PathBuf, package: &Package| {
+            let below = |path: &PathBuf| path.starts_with(root) || package.holds(path);
+            // One that builds on a package that was not there.
+            let lacks = |path: &PathBuf| is_manifest(path) && !package.unreadable.is_empty();
+            changed.iter().any(|path| below(path) || lacks(path))
+        };
+        let packages = self.packages.iter();
+        let touched = packages.filter(|(root, package)| touched(root, package));
+        let roots: Vec<PathBuf> = touched.map(|(root, _)| root.clone()).collect();
+        for root in roots {
+            self.reload(&root);
+        }
+    }
+
     // ---- packages
 
-    /// Looks for the packages that the folders of the editor are: those inside of them are read
-    /// when a document of theirs is opened.
+    /// Looks for the packages that the folders of the editor are in, and that are in them.
     fn find_roots(&mut self) {
-        let folders = self.folders.iter();
-        let roots = folders.filter(|folder| self.host.root_of(folder).as_ref() == Some(*folder));
-        self.roots = roots.cloned().collect();
+        let mut roots = BTreeSet::new();
+        for folder in &self.folders {
+            roots.extend(self.host.root_of(folder));
+            let below = self.host.packages_below(folder);
+            if !below.all || below.roots.len() > MOST_PACKAGES {
+                self.news.push(News::Log(format!(
+                    "{}: so much is in it that {} packages are read now, and the others when a file of \
+                     theirs is opened",
+                    folder.display(),
+                    below.roots.len().min(MOST_PACKAGES),
+                )));
+            }
+            roots.extend(below.roots.into_iter().take(MOST_PACKAGES));
+        }
+        self.roots = roots;
     }
 
     /// Sees to it that there are the packages that the folders and the open documents are in, and

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use plat_engine::{PlanView, Scope, Shared};
-use plat_lsp::{Host, Loaded, Planned};
+use plat_lsp::{Below, Host, Loaded, Planned};
 use plat_model::{CaseShape, Cases, Graph};
 
 use crate::cli::{Global, Lsp};
@@ -53,6 +53,11 @@ impl Host for Files {
         // One that is not saved yet is in the package that its directory is in.
         let there = path.ancestors().find(|path| path.exists())?;
         project::find(Some(there)).ok()
+    }
+
+    fn packages_below(&self, dir: &Path) -> Below {
+        let (roots, all) = project::packages(dir, MOST_DIRECTORIES);
+        Below { roots, all }
     }
 
     fn load(
@@ -113,6 +118,9 @@ impl Host for Files {
         self.library.get_or_init(|| library().ok()).clone()
     }
 }
+
+/// In a folder, packages are looked for in so many directories: a moment's work on a disk.
+const MOST_DIRECTORIES: usize = 10_000;
 
 /// How wide plans are written: as a side view shows them.
 const WIDTH: usize = 100;

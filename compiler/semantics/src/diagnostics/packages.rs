@@ -105,7 +105,7 @@ edition = "2026"
     Explanation {
         code: "E0806",
         title: "a dependency that says too little, too much, or another name",
-        text: r#"A dependency says where it comes from, in one of three ways, and is called as it calls itself.
+        text: r#"A dependency says where it comes from, in one of three ways, and is called as it calls itself. A path leads to a directory with a `plat.toml`.
 
 ```toml
 [package]

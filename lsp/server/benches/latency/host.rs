@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use plat_ide::{CaseShape, Graph, PackageInput, Project};
-use plat_lsp::{Host, Loaded, Planned};
+use plat_lsp::{Below, Host, Loaded, Planned};
 use plat_semantics::parse_manifest;
 
 /// The directory.
@@ -24,6 +24,13 @@ impl Host for Fleet {
 
     fn root_of(&self, path: &Path) -> Option<PathBuf> {
         path.starts_with(&self.0).then(|| self.0.clone())
+    }
+
+    fn packages_below(&self, dir: &Path) -> Below {
+        Below {
+            roots: self.root_of(dir).into_iter().collect(),
+            all: true,
+        }
     }
 
     fn load(

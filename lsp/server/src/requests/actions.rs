@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gen_lsp_types::{
-    CodeAction, CodeActionKind, CodeActionParams, FullDocumentDiagnosticReport,
+    CodeAction, CodeActionKind, CodeActionParams, FullDocumentDiagnosticReport, Uri,
     WorkspaceDiagnosticReport, WorkspaceDocumentDiagnosticReport,
     WorkspaceFullDocumentDiagnosticReport,
 };
@@ -12,7 +12,8 @@ use plat_ide::{Diagnostic, Severity, TextRange, fixes};
 use serde_json::{Value, json};
 
 use super::{Asked, Here, Refusal, read, write};
-use crate::package::Snapshot;
+use crate::diagnostics;
+use crate::package::{MANIFEST, Snapshot};
 use crate::position::Lines;
 
 /// `textDocument/codeAction`
@@ -90,11 +91,9 @@ fn quick_fix(asked: &Asked, here: &Here<'_>, diagnostic: &Diagnostic) -> Option<
 /// What is wrong in a file: of its source; if that is good, in every environment too.
 fn of_file(here: &Here<'_>) -> Vec<Diagnostic> {
     let snapshot = here.snapshot;
-    if snapshot.alone {
-        return snapshot.db.parse(here.file).diagnostics.clone();
-    }
-    let found = snapshot.db.source_diagnostics_of(here.file);
-    if found.iter().any(|d| d.severity == Severity::Error) {
+    let found = diagnostics::of_source(snapshot, here.file);
+    let wrong = found.iter().any(|d| d.severity == Severity::Error);
+    if wrong || snapshot.only_texts() {
         return found;
     }
     let shown = snapshot.db.shown_name(here.file);
@@ -104,42 +103,77 @@ fn of_file(here: &Here<'_>) -> Vec<Diagnostic> {
 }
 
 /// `textDocument/diagnostic`
-pub fn diagnostics(asked: &Asked, _: Value) -> Result<Value, Refusal> {
-    let items: Vec<_> = match asked.here() {
-        Some(here) => {
-            let found = of_file(&here).into_iter();
-            found
-                .map(|d| here.snapshot.diagnostic(&d, &here.lines, here.encoding))
-                .collect()
+pub fn of_document(asked: &Asked, _: Value) -> Result<Value, Refusal> {
+    let mut items = Vec::new();
+    for here in asked.everywhere() {
+        let found = of_file(&here).into_iter();
+        let found = found.map(|d| here.snapshot.diagnostic(&d, &here.lines, here.encoding));
+        add(&mut items, found);
+    }
+    let encoding = asked.client.encoding;
+    for snapshot in &asked.packages {
+        let path = asked.path.as_deref();
+        for diagnostic in snapshot.unreadable.iter() {
+            let file = &diagnostic.primary.file;
+            if snapshot.files.path_of_shown(file) == path
+                && let Some((_, text)) = snapshot.shown(file)
+            {
+                let lines = Lines::new(text, encoding);
+                add(
+                    &mut items,
+                    [snapshot.diagnostic(diagnostic, &lines, encoding)],
+                );
+            }
         }
-        None => Vec::new(),
-    };
+    }
     Ok(json!({ "kind": "full", "items": write(items)? }))
 }
 
-/// `workspace/diagnostic`
-pub fn all_diagnostics(asked: &Asked, _: Value) -> Result<Value, Refusal> {
-    let mut items = Vec::new();
-    for snapshot in &asked.packages {
-        items.extend(of_package(asked, snapshot));
+/// What several packages find in a file that they have in common is told once.
+fn add<T: PartialEq>(items: &mut Vec<T>, found: impl IntoIterator<Item = T>) {
+    for one in found {
+        if !items.contains(&one) {
+            items.push(one);
+        }
     }
-    write(WorkspaceDiagnosticReport { items })
 }
 
-fn of_package(asked: &Asked, snapshot: &Snapshot) -> Vec<WorkspaceDocumentDiagnosticReport> {
+/// `workspace/diagnostic`
+pub fn of_all(asked: &Asked, _: Value) -> Result<Value, Refusal> {
+    let mut all: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for snapshot in &asked.packages {
+        for (uri, found) in of_package(asked, snapshot) {
+            add(all.entry(uri.0).or_default(), found);
+        }
+    }
+    let items = all.into_iter().map(|(uri, items)| {
+        WorkspaceDocumentDiagnosticReport::WorkspaceFullDocumentDiagnosticReport(
+            WorkspaceFullDocumentDiagnosticReport {
+                uri: Uri(uri),
+                version: None,
+                full_document_diagnostic_report: FullDocumentDiagnosticReport {
+                    result_id: None,
+                    items,
+                },
+            },
+        )
+    });
+    write(WorkspaceDiagnosticReport {
+        items: items.collect(),
+    })
+}
+
+/// What is wrong in each file of a package; those too in which nothing is wrong any more.
+fn of_package(asked: &Asked, snapshot: &Snapshot) -> Vec<(Uri, Vec<gen_lsp_types::Diagnostic>)> {
     let encoding = asked.client.encoding;
-    let found = if snapshot.unreadable.is_empty() {
-        snapshot.db.diagnostics()
-    } else {
-        snapshot.unreadable.to_vec()
-    };
+    let found = diagnostics::of_package(snapshot, &|_| {});
     let mut by_file: BTreeMap<String, Vec<Diagnostic>> = BTreeMap::new();
-    // A file in which nothing is wrong any more is told too.
     for file in snapshot.db.files() {
         if snapshot.db.is_own(file) {
             by_file.insert(snapshot.db.shown_name(file).to_string(), Vec::new());
         }
     }
+    by_file.insert(MANIFEST.to_owned(), Vec::new());
     for diagnostic in found {
         let file = diagnostic.primary.file.to_string();
         by_file.entry(file).or_default().push(diagnostic);
@@ -147,22 +181,9 @@ fn of_package(asked: &Asked, snapshot: &Snapshot) -> Vec<WorkspaceDocumentDiagno
     let reports = by_file.into_iter().filter_map(|(shown, found)| {
         let (uri, text) = snapshot.shown(&shown)?;
         let lines = Lines::new(text, encoding);
-        let items = found
-            .iter()
-            .map(|d| snapshot.diagnostic(d, &lines, encoding));
-        let report = FullDocumentDiagnosticReport {
-            result_id: None,
-            items: items.collect(),
-        };
-        Some(
-            WorkspaceDocumentDiagnosticReport::WorkspaceFullDocumentDiagnosticReport(
-                WorkspaceFullDocumentDiagnosticReport {
-                    uri,
-                    version: None,
-                    full_document_diagnostic_report: report,
-                },
-            ),
-        )
+        let found = found.iter();
+        let found = found.map(|d| snapshot.diagnostic(d, &lines, encoding));
+        Some((uri, found.collect()))
     });
     reports.collect()
 }

@@ -6,7 +6,7 @@ use plat_ide::{GraphOrigin, OriginPlace};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Asked, Here, Refusal, read};
+use super::{Asked, Refusal, read};
 use crate::package::Snapshot;
 use crate::position::{Encoding, Lines};
 
@@ -17,23 +17,18 @@ struct InEnvironment {
 
 /// `plat/environments`
 pub fn environments(asked: &Asked, _: Value) -> Result<Value, Refusal> {
-    let Some(here) = asked.here() else {
+    let Some(snapshot) = asked.package() else {
         return Ok(json!([]));
     };
-    let all = here
-        .snapshot
-        .db
-        .environments()
-        .into_iter()
-        .filter_map(|env| {
-            Some(json!({
-                "name": env.name,
-                "keys": env.keys,
-                "target": env.target,
-                "doc": env.doc,
-                "location": place(here.snapshot, &env.place, here.encoding)?,
-            }))
-        });
+    let all = snapshot.db.environments().into_iter().filter_map(|env| {
+        Some(json!({
+            "name": env.name,
+            "keys": env.keys,
+            "target": env.target,
+            "doc": env.doc,
+            "location": place(snapshot, &env.place, asked.client.encoding)?,
+        }))
+    });
     Ok(Value::Array(all.collect()))
 }
 
@@ -68,11 +63,11 @@ fn place(snapshot: &Snapshot, place: &OriginPlace, encoding: Encoding) -> Option
 }
 
 /// The graph of the program in an environment.
-fn graph(here: &Here<'_>, environment: &str) -> Result<plat_ide::Graph, Refusal> {
-    if let Some(first) = here.snapshot.unreadable.first() {
+fn graph(snapshot: &Snapshot, environment: &str) -> Result<plat_ide::Graph, Refusal> {
+    if let Some(first) = snapshot.unreadable.first() {
         return Err(Refusal::Refused(first.message.clone()));
     }
-    here.snapshot.db.graph(environment).map_err(|found| {
+    snapshot.db.graph(environment).map_err(|found| {
         let errors = found
             .iter()
             .filter(|d| d.severity == plat_ide::Severity::Error);
@@ -88,13 +83,13 @@ fn graph(here: &Here<'_>, environment: &str) -> Result<plat_ide::Graph, Refusal>
 /// `plat/graph`
 pub fn nodes(asked: &Asked, params: Value) -> Result<Value, Refusal> {
     let wanted: InEnvironment = read(params)?;
-    let Some(here) = asked.here() else {
+    let Some(snapshot) = asked.package() else {
         return Ok(Value::Null);
     };
-    let graph = graph(&here, &wanted.environment)?;
+    let graph = graph(snapshot, &wanted.environment)?;
     let at = |origin: GraphOrigin| {
         let found = graph.origins.place(origin)?;
-        place(here.snapshot, found, here.encoding)
+        place(snapshot, found, asked.client.encoding)
     };
     let nodes = graph.nodes.iter().map(|(path, node)| {
         json!({
@@ -135,13 +130,13 @@ fn target(graph: &plat_ide::Graph) -> &str {
 /// `plat/plan`
 pub fn plan(asked: &Asked, params: Value) -> Result<Value, Refusal> {
     let wanted: InEnvironment = read(params)?;
-    let Some(here) = asked.here() else {
+    let Some(snapshot) = asked.package() else {
         return Ok(Value::Null);
     };
-    let graph = graph(&here, &wanted.environment)?;
+    let graph = graph(snapshot, &wanted.environment)?;
     let planned = asked
         .host
-        .plan(&here.snapshot.root, &graph, &here.snapshot.db.cases())
+        .plan(&snapshot.root, &graph, &snapshot.db.cases())
         .map_err(Refusal::Refused)?;
     Ok(json!({
         "environment": graph.environment.name,
@@ -187,7 +182,7 @@ pub fn becomes(asked: &Asked, params: Value) -> Result<Value, Refusal> {
                    `env prod { target = kubernetes { context = \"…\" } }`";
         return Err(Refusal::Refused(why.to_owned()));
     };
-    let graph = graph(&here, &environment)?;
+    let graph = graph(here.snapshot, &environment)?;
     let text = asked
         .host
         .becomes(&here.snapshot.root, &graph, &declaration)

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use lsp_server::{Connection, Message, Notification, Request, RequestId, Response};
-use plat_ide::{CaseShape, Graph};
-use plat_lsp::{Host, Loaded, Planned};
-use plat_semantics::{PackageInput, Project, Source, parse_manifest};
+use plat_ide::{CaseShape, Diagnostic, Graph};
+use plat_lsp::{Below, Host, Loaded, Planned};
+use plat_semantics::{PackageInput, Project, Source, recover_manifest};
 use serde_json::{Value, json};
 
 /// Files in memory.
@@ -58,15 +58,25 @@ impl Disk {
         &self,
         root: &Path,
         below: &str,
+        name: Option<&str>,
         open: &dyn Fn(&Path) -> Option<Arc<str>>,
+        unreadable: &mut Vec<Diagnostic>,
     ) -> Result<PackageInput, String> {
         let text = |path: &Path| {
             open(path)
                 .map(|t| t.to_string())
                 .or_else(|| self.read(path))
         };
-        let manifest = text(&root.join("plat.toml")).ok_or("there is no plat.toml")?;
-        let manifest = parse_manifest(&manifest).map_err(|d| d[0].message.clone())?;
+        let manifest = root.join("plat.toml");
+        let there = self.read(&manifest).and_then(|_| text(&manifest));
+        let manifest = there.ok_or("there is no plat.toml")?;
+        let (mut manifest, found) = recover_manifest(&manifest);
+        for diagnostic in found {
+            unreadable.push(renamed(diagnostic, name));
+        }
+        if manifest.name.is_empty() {
+            manifest.name = name.unwrap_or("app").to_owned();
+        }
         let mut package = PackageInput {
             manifest,
             root: below.to_owned(),
@@ -77,6 +87,11 @@ impl Disk {
             let Ok(inside) = path.strip_prefix(root) else {
                 continue;
             };
+            // A package inside is one by itself.
+            let nearest = self.root_of(&path);
+            if nearest.is_some_and(|nearest| nearest != root) {
+                continue;
+            }
             let name = inside.to_str().unwrap().to_owned();
             if name.ends_with(".plat") {
                 package.files.push((name, text(&path).unwrap()));
@@ -104,6 +119,17 @@ impl Host for Disk {
             .map(Path::to_owned)
     }
 
+    fn packages_below(&self, dir: &Path) -> Below {
+        let files = self.files.lock().unwrap();
+        let manifests = files.keys().filter(|path| path.ends_with("plat.toml"));
+        let roots = manifests.filter_map(|path| path.parent());
+        let roots = roots.filter(|root| root.starts_with(dir));
+        Below {
+            roots: roots.map(Path::to_owned).collect(),
+            all: true,
+        }
+    }
+
     fn load(
         &self,
         root: &Path,
@@ -111,7 +137,17 @@ impl Host for Disk {
     ) -> Result<Loaded, String> {
         let mut project = Project::default();
         let mut dirs = BTreeMap::new();
-        let main = self.package(root, "", open)?;
+        let mut unreadable = Vec::new();
+        let mut texts = BTreeMap::new();
+        let mut note = |shown: &str, dir: &Path| {
+            let path = dir.join("plat.toml");
+            let text = open(&path)
+                .map(|t| t.to_string())
+                .or_else(|| self.read(&path));
+            texts.insert(shown.to_owned(), text.unwrap_or_default());
+        };
+        note("plat.toml", root);
+        let main = self.package(root, "", None, open, &mut unreadable)?;
         let dependencies = main.manifest.dependencies.clone();
         dirs.insert(main.manifest.name.clone(), root.to_owned());
         project.packages.push(main);
@@ -126,13 +162,23 @@ impl Host for Disk {
                     part => dir.push(part),
                 }
             }
-            project.packages.push(self.package(&dir, &path, open)?);
+            let package = self.package(&dir, &path, Some(&name), open, &mut unreadable);
+            let Ok(package) = package else {
+                let place = dependency.place;
+                let message = format!("the package `{name}` is not there");
+                let file = Arc::from("plat.toml");
+                unreadable.push(Diagnostic::error("E0806", &file, place, message));
+                continue;
+            };
+            note(&format!("{name}:plat.toml"), &dir);
+            project.packages.push(package);
             dirs.insert(name, dir);
         }
         Ok(Loaded {
             project,
             dirs,
-            ..Loaded::default()
+            unreadable,
+            texts,
         })
     }
 
@@ -163,6 +209,14 @@ impl Host for Disk {
     fn library(&self) -> Option<PathBuf> {
         Some(PathBuf::from("/std"))
     }
+}
+
+/// A manifest does not know whose it is.
+fn renamed(mut diagnostic: Diagnostic, name: Option<&str>) -> Diagnostic {
+    if let Some(name) = name {
+        diagnostic.primary.file = Arc::from(format!("{name}:plat.toml"));
+    }
+    diagnostic
 }
 
 /// A client that has begun to speak with a server.
@@ -367,11 +421,16 @@ impl Client {
 
     /// Replaces a range (line, character, line, character) of a document.
     pub fn change(&mut self, path: &str, version: i32, range: [u32; 4], text: &str) {
+        self.change_at(&format!("file://{path}"), version, range, text);
+    }
+
+    /// The same of what need not be a file.
+    pub fn change_at(&mut self, uri: &str, version: i32, range: [u32; 4], text: &str) {
         let [a, b, c, d] = range;
         self.tell(
             "textDocument/didChange",
             json!({
-                "textDocument": { "uri": format!("file://{path}"), "version": version },
+                "textDocument": { "uri": uri, "version": version },
                 "contentChanges": [{
                     "range": {
                         "start": { "line": a, "character": b },

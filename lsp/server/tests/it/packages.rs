@@ -270,3 +270,187 @@ fn moved(uri: &str, edit: &Value) -> String {
     let place = json!([{ "uri": uri, "range": edit["range"] }]);
     places(&place).remove(0)
 }
+
+#[test]
+fn what_changed_outside_is_noticed_when_a_document_is_opened_where_nobody_watches() {
+    let disk = Disk::of(FILES);
+    let definition = |client: &mut Client| {
+        let found = client.about("textDocument/definition", SHOP, at(3, 13));
+        found["range"]["start"].clone()
+    };
+    let moved = format!("// Above it.\n{}", text(&disk, ACME));
+    let watch = json!({
+        "workspace": { "didChangeWatchedFiles": { "dynamicRegistration": true } },
+    });
+    for (capabilities, told) in [(json!({}), false), (watch, true)] {
+        let disk = Disk::of(FILES);
+        let mut client = Client::with(&disk, capabilities, status());
+        client.settle();
+        disk.write(ACME.as_ref(), &moved);
+        if told {
+            assert_eq!(client.asked, ["client/registerCapability"]);
+            client.files(&[(ACME, 2)]);
+        }
+        client.open(SHOP, &text(&disk, SHOP));
+        assert_eq!(
+            definition(&mut client),
+            json!({ "line": 1, "character": 8 })
+        );
+        client.shutdown();
+    }
+}
+
+#[test]
+fn the_packages_in_a_folder_are_read_before_a_file_of_theirs_is_opened() {
+    let disk = Disk::of(FILES);
+    disk.write(OTHER.as_ref(), "app other\nlet a = b\n");
+    let mut client = in_folders(&disk, &["/w"]);
+    client.settle();
+    let wrong = client.wrong(OTHER);
+    assert!(
+        wrong.iter().any(|wrong| wrong.contains("E0201")),
+        "{wrong:?}"
+    );
+    let found = client.ask("workspace/symbol", json!({ "query": "web_app" }));
+    assert_eq!(
+        found.unwrap()[0]["location"]["uri"],
+        format!("file://{ACME}")
+    );
+    // One that comes later, and goes.
+    let new = ["/w/new/plat.toml", "/w/new/new.plat"];
+    let manifest = "[package]\nname = \"new\"\nversion = \"1.0.0\"\nedition = \"2026\"\n";
+    disk.write(new[0].as_ref(), manifest);
+    disk.write(new[1].as_ref(), "let a = (\n");
+    client.files(&[(new[0], 1), (new[1], 1)]);
+    client.settle();
+    assert_ne!(client.wrong(new[1]), NONE);
+    disk.remove(new[0].as_ref());
+    disk.remove(new[1].as_ref());
+    client.files(&[(new[0], 3), (new[1], 3)]);
+    client.settle();
+    assert_eq!(client.wrong(new[1]), NONE);
+    client.shutdown();
+}
+
+#[test]
+fn a_folder_in_a_package_shows_the_package() {
+    let disk = Disk::of(FILES);
+    disk.write("/w/app/deep/in.plat".as_ref(), "let a = b\n");
+    let mut client = in_folders(&disk, &["/w/app/deep"]);
+    client.settle();
+    assert!(client.wrong("/w/app/deep/in.plat")[0].contains("E0201"));
+    client.shutdown();
+}
+
+const MANIFEST: &str = "/w/app/plat.toml";
+
+#[test]
+fn the_environments_the_graph_and_the_plan_of_a_package_are_asked_of_its_manifest() {
+    let disk = Disk::of(FILES);
+    disk.write(
+        "/w/app/a/plat.toml".as_ref(),
+        &text(&disk, "/w/other/plat.toml"),
+    );
+    disk.write("/w/app/a/a.plat".as_ref(), &text(&disk, OTHER));
+    let mut client = in_folders(&disk, &["/w"]);
+    for (manifest, app) in [(MANIFEST, "shop"), ("/w/app/a/plat.toml", "other")] {
+        let environments = client.about("plat/environments", manifest, json!({}));
+        assert_eq!(environments[0]["name"], "dev");
+        let wanted = json!({ "environment": "dev" });
+        let graph = client.about("plat/graph", manifest, wanted.clone());
+        assert_eq!(graph["app"], app);
+        let plan = client.about("plat/plan", manifest, wanted);
+        assert_eq!(plan["environment"], "dev");
+    }
+    client.shutdown();
+}
+
+#[test]
+fn while_the_manifest_is_typed_the_program_is_there_and_its_texts_are_judged() {
+    let disk = Disk::of(FILES);
+    let mut client = Client::new(&disk);
+    client.open(SHOP, &text(&disk, SHOP));
+    client.open(MANIFEST, &text(&disk, MANIFEST));
+    client.settle();
+    let definition = |client: &mut Client| client.about("textDocument/definition", SHOP, at(4, 3));
+    assert_eq!(definition(&mut client)["uri"], format!("file://{ACME}"));
+    let half = text(&disk, MANIFEST).replace("version = \"1.0.0\"", "version = ");
+    client.replace(MANIFEST, 2, &half);
+    client.replace(
+        SHOP,
+        2,
+        &format!("{}let b = none\nlet a = (\n", text(&disk, SHOP)),
+    );
+    client.settle();
+    assert!(client.wrong(MANIFEST)[0].contains("E0801"));
+    let wrong = client.wrong(SHOP);
+    assert!(!wrong.is_empty(), "its text is judged");
+    assert!(
+        wrong.iter().all(|wrong| wrong.contains(" E01")),
+        "{wrong:?}"
+    );
+    assert_eq!(definition(&mut client)["uri"], format!("file://{ACME}"));
+    let symbols = client.about("textDocument/documentSymbol", SHOP, json!({}));
+    assert!(symbols.as_array().unwrap().len() > 3);
+    // Whoever begins now sees the same.
+    let mut fresh = Client::new(&disk);
+    fresh.open(MANIFEST, &half);
+    fresh.open(
+        SHOP,
+        &format!("{}let b = none\nlet a = (\n", text(&disk, SHOP)),
+    );
+    fresh.settle();
+    assert_eq!(fresh.wrong(SHOP), wrong);
+    assert_eq!(definition(&mut fresh)["uri"], format!("file://{ACME}"));
+    client.replace(MANIFEST, 3, &text(&disk, MANIFEST));
+    client.replace(SHOP, 3, &text(&disk, SHOP));
+    client.settle();
+    assert_eq!(client.wrong(MANIFEST), NONE);
+    assert_eq!(client.wrong(SHOP), NONE);
+    client.shutdown();
+    fresh.shutdown();
+}
+
+#[test]
+fn a_dependency_that_is_not_there_is_told_in_the_manifest() {
+    let disk = Disk::of(FILES);
+    let mut client = Client::new(&disk);
+    let wrong = text(&disk, MANIFEST).replace("../acme", "../amce");
+    disk.write(MANIFEST.as_ref(), &wrong);
+    client.files(&[(MANIFEST, 2)]);
+    client.settle();
+    assert_eq!(
+        client.wrong(MANIFEST),
+        ["5:0 E0806 the package `acme` is not there"]
+    );
+    let symbols = client.about("textDocument/documentSymbol", SHOP, json!({}));
+    assert!(symbols.is_array());
+    // Then it comes.
+    let new = "/w/amce/plat.toml";
+    disk.write(new.as_ref(), &text(&disk, "/w/acme/plat.toml"));
+    client.files(&[(new, 1)]);
+    client.settle();
+    assert_eq!(client.wrong(MANIFEST), NONE);
+    client.shutdown();
+}
+
+#[test]
+fn who_asks_what_is_wrong_is_told_of_the_manifest_too() {
+    let disk = Disk::of(FILES);
+    let options = json!({ "status": true, "diagnostics": "pull" });
+    let mut client = Client::with(&disk, json!({}), options);
+    let half = text(&disk, MANIFEST).replace("version = \"1.0.0\"", "version = ");
+    client.open(MANIFEST, &half);
+    let report = client.about("textDocument/diagnostic", MANIFEST, json!({}));
+    assert_eq!(report["items"][0]["code"], "E0801");
+    assert_eq!(report["items"][0]["range"]["start"]["line"], 2);
+    let all = client.ask("workspace/diagnostic", json!({ "previousResultIds": [] }));
+    let all = all.unwrap();
+    let of_manifest = all["items"].as_array().unwrap().iter();
+    let mut of_manifest = of_manifest.filter(|item| item["uri"] == format!("file://{MANIFEST}"));
+    assert_eq!(of_manifest.next().unwrap()["items"], report["items"]);
+    client.replace(MANIFEST, 2, &text(&disk, MANIFEST));
+    let report = client.about("textDocument/diagnostic", MANIFEST, json!({}));
+    assert_eq!(report["items"], json!([]));
+    client.shutdown();
+}
