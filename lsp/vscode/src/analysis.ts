@@ -116,11 +116,10 @@ export class Analysis {
         params: object,
         token: vscode.CancellationToken,
     ): Promise<Answer | undefined> {
-        const [uri] = await vscode.workspace.findFiles(new vscode.RelativePattern(root, '**/*.plat'), undefined, 1);
-        if (uri === undefined) {
-            return undefined;
-        }
-        return this.server.ask<Answer>(method, { textDocument: { uri: uri.toString() }, ...params }, token);
+        // No file below it: that may lie in a package inside.
+        const uri = vscode.Uri.joinPath(root, 'plat.toml');
+        const asked = { textDocument: { uri: uri.toString() }, ...params };
+        return (await this.server.ask<Answer | null>(method, asked, token)) ?? undefined;
     }
 }
 

@@ -58,8 +58,8 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     // What stands above declarations calls these, with the file and the name.
     command('plat.planEnvironment', (uri: string, environment: string) => views.plan(uri, environment));
     command('plat.runTest', (uri: string, name: string) => tests.runOne(vscode.Uri.parse(uri), name));
-    command('plat.why', async (_: string, declaration: string) => {
-        const chosen = await choose(packages, undefined);
+    command('plat.why', async (uri: string, declaration: string) => {
+        const chosen = await choose(packages, undefined, vscode.Uri.parse(uri));
         if (chosen !== undefined) {
             await documents.why(chosen.pkg.root, chosen.environment, declaration);
         }
@@ -163,10 +163,14 @@ class Views {
     }
 }
 
-/** The environment that a command is for: of the line it was called on, else the only one, else asked. */
+/**
+ * The environment that a command is for: of the line it was called on, else the only one of the package that
+ * `about` belongs to, else asked.
+ */
 async function choose(
     packages: Packages,
     line: Line | undefined,
+    about?: vscode.Uri,
 ): Promise<{ pkg: Package; environment: string } | undefined> {
     if (line?.type === 'environment') {
         return { pkg: line.pkg, environment: line.env.name };
@@ -174,7 +178,7 @@ async function choose(
     if (packages.all().length === 0) {
         await packages.refresh();
     }
-    const pkg = packages.current();
+    const pkg = about === undefined ? packages.current() : packages.of(about);
     if (pkg === undefined) {
         void vscode.window.showInformationMessage('plat: there is no plat.toml in this workspace.');
         return undefined;
