@@ -13,5 +13,6 @@ mod client;
 mod conversation;
 mod names;
 mod packages;
+mod questions;
 mod sessions;
 mod text;
