@@ -4,6 +4,7 @@ mod heard;
 mod held;
 mod kinds;
 mod live;
+mod patient;
 #[cfg(test)]
 mod pretended;
 mod ready;
@@ -203,7 +204,7 @@ impl Cluster {
             context: Some(self.context.clone()),
             ..KubeConfigOptions::default()
         };
-        let config = Config::from_custom_kubeconfig(file, &options)
+        let mut config = Config::from_custom_kubeconfig(file, &options)
             .await
             .map_err(|e| {
                 failed(
@@ -215,7 +216,10 @@ impl Cluster {
                     "`kubectl --context` with it shows more",
                 )
             })?;
-        Client::try_from(config).map_err(|e| ApiError::of(&e))
+        // It would try everything again by itself, for many minutes and without a word.
+        config.default_retry = false;
+        let client = Client::try_from(config).map_err(|e| ApiError::of(&e))?;
+        Ok(patient::patient(client, &self.namespace))
     }
 
     async fn api(&self, kind: &Kind) -> Result<Api<DynamicObject>, ApiError> {

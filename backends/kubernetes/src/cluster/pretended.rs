@@ -10,6 +10,7 @@ use plat_engine::ProgressSink;
 use serde_json::{Value as Json, json};
 use tokio::sync::OnceCell;
 
+use super::patient::patient;
 use super::{Cluster, Kind, Waited, kind, wait};
 
 /// More than so many requests get no answer: who asks without a pause is to come to an end too.
@@ -17,6 +18,14 @@ const MOST: usize = 50_000;
 
 /// The cluster, and what it was asked for: path and query.
 fn cluster(answer: impl Fn(&http::Uri) -> Json + Send + Sync + 'static) -> (Cluster, Asked) {
+    refusing(move |uri, _| Some((200, answer(uri))))
+}
+
+/// The same, with the status of its answers, which may go by how many there were before; none is no
+/// answer.
+fn refusing(
+    answer: impl Fn(&http::Uri, usize) -> Option<(u16, Json)> + Send + Sync + 'static,
+) -> (Cluster, Asked) {
     let asked = Asked::default();
     let (tells, answer) = (Arc::clone(&asked), Arc::new(answer));
     let service = tower::service_fn(move |request: http::Request<Body>| {
@@ -30,15 +39,20 @@ fn cluster(answer: impl Fn(&http::Uri) -> Json + Send + Sync + 'static) -> (Clus
             if many > MOST {
                 std::future::pending::<()>().await;
             }
-            let body = match answer(request.uri()) {
+            let Some((status, answer)) = answer(request.uri(), many - 1) else {
+                return std::future::pending().await;
+            };
+            let body = match answer {
                 Json::Null => Vec::new(),
                 answer => serde_json::to_vec(&answer).unwrap(),
             };
-            Ok::<_, std::convert::Infallible>(http::Response::new(Body::from(body)))
+            let mut response = http::Response::new(Body::from(body));
+            *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
+            Ok::<_, std::convert::Infallible>(response)
         }
     });
     let mut cluster = Cluster::new("pretended", "shop");
-    cluster.client = OnceCell::new_with(Some(Client::new(service, "shop")));
+    cluster.client = OnceCell::new_with(Some(patient(Client::new(service, "shop"), "shop")));
     (cluster, asked)
 }
 
@@ -111,4 +125,63 @@ async fn an_empty_list_may_be_written_as_null_and_no_list_is_none() {
     );
     let (other, _) = cluster(|_| json!({ "metadata": {} }));
     assert!(other.list(services, "app=shop").await.is_err());
+}
+
+fn refusal(code: u16) -> Json {
+    json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure",
+        "code": code, "message": "too busy", "reason": "ServiceUnavailable",
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_reads_is_asked_again_while_the_cluster_is_busy_and_not_for_ever() {
+    let services = kind("Service").unwrap();
+    let empty = || json!({ "metadata": {}, "items": [] });
+    for code in [429, 503, 504] {
+        let (busy, asked) = refusing(move |_, before| {
+            Some(match before {
+                0..3 => (code, refusal(code)),
+                _ => (200, empty()),
+            })
+        });
+        assert_eq!(busy.list(services, "").await.unwrap(), [Json::Null; 0]);
+        assert_eq!(asked.lock().unwrap().len(), 4);
+
+        let (always, asked) = refusing(move |_, _| Some((code, refusal(code))));
+        let began = tokio::time::Instant::now();
+        let refused = always.list(services, "").await.unwrap_err();
+        assert_eq!((refused.code, refused.why.as_str()), (code, "too busy"));
+        assert!(began.elapsed() <= Duration::from_secs(10));
+        assert!(asked.lock().unwrap().len() > 3);
+    }
+    // Another mistake of the API server does not go away by asking.
+    let (broken, asked) = refusing(|_, _| Some((500, refusal(500))));
+    assert_eq!(broken.list(services, "").await.unwrap_err().code, 500);
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_writes_is_asked_once_since_the_engine_knows_when_to_try_again() {
+    let (busy, asked) = refusing(|_, _| Some((429, refusal(429))));
+    let services = kind("Service").unwrap();
+    let manifest = json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "x" } });
+    let refused = busy.create(services, &manifest).await.unwrap_err();
+    assert!(matches!(
+        refused.kind(),
+        plat_engine::OpErrorKind::Throttled { .. }
+    ));
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_answer_is_told_after_a_while() {
+    let (silent, _) = refusing(|_, _| None);
+    let services = kind("Service").unwrap();
+    let read = silent.list(services, "").await.unwrap_err();
+    assert_eq!((read.code, read.why.as_str()), (0, "no answer within 30 s"));
+    let manifest = json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "x" } });
+    let write = silent.create(services, &manifest).await.unwrap_err();
+    assert_eq!(write.why, "no answer within 70 s");
+    assert!(matches!(write.kind(), plat_engine::OpErrorKind::Transient));
 }
