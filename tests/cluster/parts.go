@@ -158,9 +158,14 @@ func (c *cluster) control() error {
 		}
 	}
 	config := c.config()
-	if err := c.self("kube-controller-manager", "--kubeconfig="+config,
-		"--service-account-private-key-file="+sa, "--root-ca-file="+filepath.Join(certs, "apiserver.crt"),
-		"--leader-elect=false"); err != nil {
+	controllers := []string{"--kubeconfig=" + config,
+		"--service-account-private-key-file=" + sa, "--root-ca-file=" + filepath.Join(certs, "apiserver.crt"),
+		"--leader-elect=false"}
+	if c.rate > 0 {
+		controllers = append(controllers, fmt.Sprintf("--kube-api-qps=%d", c.rate),
+			fmt.Sprintf("--kube-api-burst=%d", 2*c.rate), "--concurrent-deployment-syncs=20")
+	}
+	if err := c.self("kube-controller-manager", controllers...); err != nil {
 		return err
 	}
 	return c.self("kube-scheduler", "--kubeconfig="+config, "--leader-elect=false")

@@ -20,6 +20,8 @@ type wish struct {
 	dir string
 	// The images of the node, as image.go reads them.
 	images []string
+	// How many requests a second the controllers may make; 0 is what they have by themselves.
+	rate int
 }
 
 func wishOf(args []string) wish {
@@ -33,6 +35,7 @@ func wishOf(args []string) wish {
 		w.images = append(w.images, s)
 		return nil
 	})
+	flags.IntVar(&w.rate, "controller-rate", 0, "how many requests a second the controllers may make, instead of 20")
 	_ = flags.Parse(args)
 	if w.dir == "" {
 		fail("--dir is missing")

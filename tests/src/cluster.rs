@@ -33,8 +33,21 @@ const IMAGES: [&str; 3] = ["localhost/pause:1", "localhost/app:1", "localhost/ap
 /// # Panics
 /// Where it does not start: with what is missing.
 pub fn cluster() -> &'static Cluster {
+    started(&[])
+}
+
+/// The same, for a binary that measures: its controllers ask the API server as often as they like, where
+/// they ask 20 times a second unless they are told otherwise, which makes five Deployments of it.
+///
+/// # Panics
+/// Where it does not start: with what is missing.
+pub fn unhindered_cluster() -> &'static Cluster {
+    started(&["--controller-rate", "2000"])
+}
+
+fn started(arguments: &[&str]) -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
-    let cluster = CLUSTER.get_or_init(Cluster::start);
+    let cluster = CLUSTER.get_or_init(|| Cluster::start(arguments));
     cluster.enter();
     cluster
 }
@@ -45,7 +58,7 @@ impl Cluster {
         clippy::panic,
         reason = "a test helper fails its test"
     )]
-    fn start() -> Self {
+    fn start(arguments: &[&str]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster/build");
         let built = Command::new(&script).stderr(Stdio::inherit()).output();
         let built = built.expect("tests/cluster/build starts");
@@ -56,7 +69,7 @@ impl Cluster {
         // The cluster removes it: this process has no last moment.
         let dir = dir.expect("a directory").keep();
         let mut command = Command::new(&kube);
-        command.arg("up").arg("--dir").arg(&dir);
+        command.arg("up").arg("--dir").arg(&dir).args(arguments);
         for image in IMAGES {
             let app = built.join("app");
             command.args(["--image", &format!("{image}={}", app.display())]);

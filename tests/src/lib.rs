@@ -32,7 +32,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub use app::{answers, apps, edit, gated_and_changed, install, pids};
-pub use cluster::{Cluster, cluster};
+pub use cluster::{Cluster, cluster, unhindered_cluster};
 pub use cut::Way;
 pub use http::{Reply, ask, get, request};
 pub use life::{Example, Here, Place, There};
