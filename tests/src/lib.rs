@@ -40,7 +40,7 @@ pub use permissions::{PERMISSIONS, permissions};
 pub use process::{environment_of, is_alive, kill, processes_holding, processes_naming};
 pub use registry::Registry;
 pub use relay::{RELAY, relay};
-pub use services::{Services, services};
+pub use services::{Operators, Services, operators, services};
 
 /// How long a whole-system test waits for something that should be quick. Generous, since test
 /// machines are slow; nothing waits this long unless it fails.

@@ -17,14 +17,68 @@ pub struct Services {
 ///
 /// # Panics
 /// Where it can't be made: with what is missing.
-#[expect(clippy::expect_used, reason = "a test helper fails its test")]
 pub fn services() -> Services {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster/services");
-    let made = Command::new(&script).stderr(Stdio::inherit()).output();
-    let made = made.expect("tests/cluster/services starts");
-    assert!(made.status.success(), "{} failed", script.display());
     Services {
-        dir: PathBuf::from(String::from_utf8_lossy(&made.stdout).trim()),
+        dir: made_by("services"),
+    }
+}
+
+/// The directory that a script of `tests/cluster` makes.
+#[expect(clippy::expect_used, reason = "a test helper fails its test")]
+fn made_by(script: &str) -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("cluster")
+        .join(script);
+    let made = Command::new(&script).stderr(Stdio::inherit()).output();
+    let made = made.expect("a script of tests/cluster starts");
+    assert!(made.status.success(), "{} failed", script.display());
+    PathBuf::from(String::from_utf8_lossy(&made.stdout).trim())
+}
+
+/// The operators that `tests/cluster/operator` builds.
+#[derive(Debug, Clone)]
+pub struct Operators {
+    dir: PathBuf,
+}
+
+/// Builds the operators, once for each version of them. To be asked before the thread is in a cluster's
+/// network, which has no way out.
+///
+/// # Panics
+/// Where they can't be built: with what is missing.
+pub fn operators() -> Operators {
+    Operators {
+        dir: made_by("operator"),
+    }
+}
+
+impl Operators {
+    /// What the target says of CloudNativePG: its namespace, and the image of the databases.
+    pub const CNPG: &str = "cnpg_namespace = \"cnpg-system\", images = { cnpg = \"localhost/cnpg-postgres:15\", postgres = \"localhost/postgres:1\" }";
+
+    /// Puts CloudNativePG on the cluster, as it is installed, and waits until it works. The images of
+    /// databases stand on those of the services.
+    pub fn cnpg(&self, cluster: &Cluster, services: &Services) {
+        let part = |name: &str| self.dir.join(name);
+        let debian = services.dir.join("debian");
+        cluster.load(&[
+            ("localhost/cnpg:1", &[&part("cnpg")]),
+            (
+                "localhost/cnpg-postgres:15",
+                &[&debian, &part("cnpg-postgres")],
+            ),
+        ]);
+        let config = part("cnpg-config/test");
+        let config = config.to_string_lossy();
+        cluster.kubectl(&["apply", "--server-side", "-k", &config]);
+        cluster.kubectl(&[
+            "-n",
+            "cnpg-system",
+            "rollout",
+            "status",
+            "deployment/cnpg-controller-manager",
+            "--timeout=180s",
+        ]);
     }
 }
 

@@ -24,8 +24,8 @@ use serde::Deserialize as _;
 use serde_json::Value as Json;
 
 use crate::cluster::{
-    self, ApiError, Cluster, KINDS, Kind, Secrets, StateStore, annotation, applied, changed,
-    health, kind, read_kind, summary, written,
+    self, ApiError, CLUSTER, Cluster, KINDS, Kind, Secrets, StateStore, annotation, applied,
+    changed, health, kind, read_kind, summary, written,
 };
 use crate::cluster::{ID, LEAVE, TOKEN, used};
 use crate::image::push::{self, Logins, PushError};
@@ -115,13 +115,23 @@ fn present(live: &Json) -> Present {
         token: annotation(live, TOKEN).map(|t| Token(t.to_owned())),
         health: health(live),
         summary: summary(live),
-        holds_data: (kind == "PersistentVolumeClaim").then(|| HeldData {
-            what: format!("the volume {name} and all its files"),
-            kept_on_delete: true,
-        }),
+        holds_data: holds(kind, name),
         changed: changed(live).map(Box::new),
         object: Some(object.into()),
     }
+}
+
+/// What goes with an object that nobody can make again.
+fn holds(kind: &str, name: &str) -> Option<HeldData> {
+    let what = match kind {
+        "PersistentVolumeClaim" => format!("the volume {name} and all its files"),
+        CLUSTER => format!("the database {name} and all its rows"),
+        _ => return None,
+    };
+    Some(HeldData {
+        what,
+        kept_on_delete: true,
+    })
 }
 
 /// What a live object was last asked to be, as far as it tells itself: what a lost state is

@@ -5,16 +5,29 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
 use plat_engine::{BackendError, Health, Inspect, LogLine, LogQuery, NodeStatus, RunState, Scope};
 use plat_model::NodePath;
 use serde_json::Value as Json;
 
 use crate::backend::{Kubernetes, owned};
-use crate::cluster::{annotation, backend_error, health, kind};
+use crate::cluster::{
+    ApiError, CLUSTER, annotation, backend_error, health, kind, pod_restarts, pod_says,
+};
+use crate::lower::{MAIN, SERVER};
 use crate::names;
 
 /// The kinds whose state is a declaration's, each before those that say less.
-pub(crate) const SHOWN: [&str; 5] = ["Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job"];
+pub(crate) const SHOWN: [&str; 6] = [
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    CLUSTER,
+    "CronJob",
+    "Job",
+];
+/// Those of them whose pods are to go on running.
+const LASTS: [&str; 4] = ["Deployment", "StatefulSet", "DaemonSet", CLUSTER];
 /// The kinds that say where something is reached.
 pub(crate) const ROUTES: [&str; 2] = ["Ingress", "HTTPRoute"];
 
@@ -46,6 +59,10 @@ fn status(kind: &str, live: &Json) -> Option<NodeStatus> {
                 .map_or(1, |_| number(live, "/spec/replicas"));
             (number(live, "/status/readyReplicas"), wanted)
         }
+        CLUSTER => {
+            let wanted = number(live, "/spec/instances");
+            (number(live, "/status/readyInstances"), wanted)
+        }
         "DaemonSet" => (
             number(live, "/status/numberReady"),
             number(live, "/status/desiredNumberScheduled"),
@@ -53,7 +70,7 @@ fn status(kind: &str, live: &Json) -> Option<NodeStatus> {
         _ => (0, 0),
     };
     let (state, failure) = match (kind, health(live)) {
-        ("CronJob", _) => (RunState::Idle, None),
+        ("CronJob", _) => last_run(live),
         ("Job", Health::Well) => (RunState::Done, None),
         (_, Health::Well) if wanted == 0 => (RunState::Idle, None),
         (_, Health::Well) => (RunState::Running, None),
@@ -70,10 +87,81 @@ fn status(kind: &str, live: &Json) -> Option<NodeStatus> {
         ready,
         wanted,
         restarts: 0,
-        since: None,
+        since: seconds(text(live, "/status/lastScheduleTime")),
         urls: Vec::new(),
         last_failure: failure,
     })
+}
+
+/// A point in time, in seconds since 1970.
+fn seconds(time: &str) -> Option<u64> {
+    let time = chrono::DateTime::parse_from_rfc3339(time).ok()?;
+    u64::try_from(time.timestamp()).ok()
+}
+
+/// How a cron is: as its last run ended. One that was never due is idle, as is one that runs on demand.
+fn last_run(live: &Json) -> (RunState, Option<String>) {
+    let runs = live.pointer("/status/active").and_then(Json::as_array);
+    if runs.is_some_and(|runs| !runs.is_empty()) {
+        return (RunState::Running, None);
+    }
+    let at = text(live, "/status/lastScheduleTime");
+    let well = seconds(text(live, "/status/lastSuccessfulTime"));
+    match seconds(at) {
+        Some(due) if well.is_none_or(|well| well < due) => (
+            RunState::Failed,
+            Some(format!("its run of {at} did not succeed")),
+        ),
+        _ => (RunState::Idle, None),
+    }
+}
+
+/// What the pods of a declaration tell of it.
+#[derive(Default)]
+struct Pods {
+    restarts: u64,
+    /// When one of them last became ready, or ceased to be.
+    since: Option<u64>,
+    /// Those with which something is wrong.
+    troubles: Vec<String>,
+}
+
+impl Pods {
+    fn add(&mut self, pod: &Pod) {
+        self.restarts += pod_restarts(pod);
+        let conditions = pod.status.as_ref().and_then(|s| s.conditions.as_ref());
+        let mut conditions = conditions.into_iter().flatten();
+        let ready = conditions.find(|c| c.type_ == "Ready");
+        let moved = ready.and_then(|c| c.last_transition_time.as_ref());
+        let moved = moved.and_then(|time| u64::try_from(time.0.as_second()).ok());
+        self.since = self.since.max(moved);
+        if ready.is_none_or(|c| c.status != "True")
+            && let Some(why) = pod_says(pod)
+        {
+            let name = pod.metadata.name.as_deref().unwrap_or_default();
+            self.troubles.push(format!("{name}: {why}"));
+        }
+    }
+}
+
+/// How many pods are told of by name.
+const NAMED: usize = 3;
+
+impl Kubernetes {
+    /// What pods that are to go on running tell, by the label of their declaration.
+    async fn pods_by_label(&self, labels: &str) -> Result<BTreeMap<String, Pods>, ApiError> {
+        let api = self.cluster.typed::<Pod>().await?;
+        let list = api.list(&ListParams::default().labels(labels)).await;
+        let mut by_label: BTreeMap<String, Pods> = BTreeMap::new();
+        for pod in list.map_err(|e| ApiError::of(&e))?.items {
+            let label = |name: &str| pod.metadata.labels.as_ref()?.get(name).cloned();
+            let lasts = matches!(label(names::PART).as_deref(), Some(MAIN | SERVER));
+            if let Some(path) = label(names::PATH).filter(|_| lasts) {
+                by_label.entry(path).or_default().add(&pod);
+            }
+        }
+        Ok(by_label)
+    }
 }
 
 #[async_trait]
@@ -118,6 +206,19 @@ impl Inspect for Kubernetes {
                         last_failure: None,
                     },
                 );
+            }
+        }
+        let pods = self.pods_by_label(&labels).await.map_err(failed)?;
+        for one in all.values_mut().filter(|one| LASTS.contains(&&*one.kind)) {
+            let Some(pods) = pods.get(&names::label(one.node.as_str())) else {
+                continue;
+            };
+            one.restarts = pods.restarts;
+            one.since = pods.since;
+            if let Some(failure) = &mut one.last_failure {
+                for trouble in pods.troubles.iter().take(NAMED) {
+                    failure.push_str(&format!("; {trouble}"));
+                }
             }
         }
         Ok(all.into_values().collect())

@@ -18,6 +18,8 @@ pub const ENV: &str = "plat/env";
 pub const PATH: &str = "plat/path";
 /// Which part of that declaration it is, where pods are told apart.
 pub const PART: &str = "plat/part";
+/// Whose the credentials in a Secret are, where a declaration has several such Secrets.
+pub const ROLE: &str = "plat/role";
 /// Who writes the fields that are ours.
 pub const MANAGER: &str = "plat";
 
@@ -53,6 +55,15 @@ pub fn name(text: &str) -> String {
 /// `base`, made one of its kind by a hash of `of`.
 pub fn apart(base: &str, of: &str) -> String {
     hashed(base, of, LONGEST)
+}
+
+/// A name as [`name`] gives it, where no more than `most` characters are taken.
+pub fn within(name: &str, most: usize) -> String {
+    if name.len() <= most {
+        name.to_owned()
+    } else {
+        hashed(name, name, most)
+    }
 }
 
 /// The value of a label: `text` itself where it is one, else cut and told apart by a hash.

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use plat_engine::{Lowered, Scope};
 use serde_json::{Value as Json, json};
 
-use crate::cluster::{ApiError, Cluster, read_kind};
+use crate::cluster::{ApiError, CLUSTER, Cluster, DATABASE, read_kind};
 use crate::inspect::{ROUTES, SHOWN};
 use crate::names;
 use crate::place::Place;
@@ -20,7 +20,14 @@ const READ: [&str; 2] = ["get", "list"];
 /// What an apply does to objects: server-side apply is `patch`, and `create` where there is none.
 const WRITE: [&str; 3] = ["create", "delete", "patch"];
 /// The kinds that do not work as soon as they are there.
-const WAITED: [&str; 4] = ["Deployment", "StatefulSet", "DaemonSet", "Job"];
+const WAITED: [&str; 6] = [
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "Job",
+    CLUSTER,
+    DATABASE,
+];
 /// Its own RBAC API.
 const API: &str = "rbac.authorization.k8s.io";
 

@@ -7,6 +7,7 @@
     reason = "a test's helpers"
 )]
 
+mod cnpg;
 mod fleet;
 mod images;
 mod permissions;

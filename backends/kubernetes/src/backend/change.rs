@@ -12,7 +12,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{KEPT, Kubernetes, is_kept, is_owned, others, owned, present, text, whose};
 use crate::cluster::{
-    self, ApiError, FENCE, ID, Kind, LEAVE, TOKEN, Waited, annotation, applied, health, used,
+    self, ApiError, CLUSTER, FENCE, HIBERNATION, ID, Kind, LEAVE, TOKEN, Waited, annotation,
+    applied, health, used,
 };
 use crate::lower::ONCE;
 use crate::names;
@@ -23,6 +24,8 @@ const RUNS: usize = 3;
 const TRIES: usize = 5;
 /// How long after an object is deleted it is looked whether it is gone; then twice as long each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// After how long it is said what that waits for.
+const SOON: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 impl Kubernetes {
@@ -393,17 +396,25 @@ impl Kubernetes {
             let why = "somebody changed it since the plan was made";
             return Err(OpError::new(OpErrorKind::Conflict, what, why));
         }
-        if operation.data == DataFate::Kept && kind.name == "PersistentVolumeClaim" {
+        if operation.data == DataFate::Kept
+            && matches!(&*kind.name, "PersistentVolumeClaim" | CLUSTER)
+        {
             let kept = names::label(&format!(
                 "{}.{}",
                 context.scope.app, context.scope.environment
             ));
             // Without its record of managers nothing of it is ours any more.
-            let patch = serde_json::json!({ "metadata": {
+            let mut patch = serde_json::json!({ "metadata": {
                 "labels": { names::APP: null, names::ENV: null, KEPT: kept },
                 "annotations": { ID: null, TOKEN: null, FENCE: null },
                 "managedFields": [{}],
             }});
+            // Its rows are kept, and nobody asks for them: nothing of it needs to run.
+            if kind.name == CLUSTER
+                && let Some(annotations) = patch.pointer_mut("/metadata/annotations")
+            {
+                annotations[HIBERNATION] = "on".into();
+            }
             self.cluster
                 .merge(kind, name, &patch)
                 .await
@@ -432,21 +443,39 @@ impl Kubernetes {
             .delete(kind, name, Some(uid))
             .await
             .map_err(failed)?;
-        let end = Instant::now() + context.deadline;
+        let begun = Instant::now();
+        let end = begun + context.deadline;
         let mut pause = FIRST_PAUSE;
+        let mut told = String::new();
         loop {
             let there = self.cluster.get(kind, name).await.map_err(failed)?;
             let Some(there) = there.filter(|there| text(there, "/metadata/uid") == uid) else {
                 return Ok(());
             };
+            let why = goes(&there);
             if Instant::now() >= end {
-                let held = there.pointer("/metadata/finalizers").map(Json::to_string);
-                let why = format!("it does not go: {} hold it", held.unwrap_or_default());
+                let why = format!("it does not go: {why}");
                 return Err(OpError::new(OpErrorKind::NotReady, what, why));
+            }
+            if begun.elapsed() >= SOON && why != told {
+                context.progress.say(format!("it goes: {why}"));
+                told = why;
             }
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+}
+
+/// What an object that is to go is waited for.
+fn goes(there: &Json) -> String {
+    let finalizers = there.pointer("/metadata/finalizers");
+    let names = finalizers.and_then(Json::as_array).into_iter().flatten();
+    let names: Vec<&str> = names.filter_map(Json::as_str).collect();
+    match names.as_slice() {
+        [] => "the cluster has not removed it yet".to_owned(),
+        [one] => format!("the finalizer {one} is still to be done"),
+        many => format!("the finalizers {} are still to be done", many.join(", ")),
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Kind {
 }
 
 /// Those that declarations become.
-pub static KINDS: [Kind; 17] = [
+pub static KINDS: [Kind; 19] = [
     Kind {
         name: Cow::Borrowed("Namespace"),
         version: Cow::Borrowed("v1"),
@@ -46,11 +46,15 @@ pub static KINDS: [Kind; 17] = [
     of("Ingress", "networking.k8s.io/v1", "ingresses"),
     of(ROUTE, "gateway.networking.k8s.io/v1", "httproutes"),
     of(SCALED, "keda.sh/v1alpha1", "scaledobjects"),
+    of(CLUSTER, "postgresql.cnpg.io/v1", "clusters"),
+    of(DATABASE, "postgresql.cnpg.io/v1", "databases"),
 ];
 
-/// Those of [`KINDS`] that not every cluster has: the Gateway API's, and KEDA's.
+/// Those of [`KINDS`] that not every cluster has: the Gateway API's, KEDA's, and CloudNativePG's.
 const ROUTE: &str = "HTTPRoute";
 const SCALED: &str = "ScaledObject";
+pub(crate) const CLUSTER: &str = "Cluster";
+pub(crate) const DATABASE: &str = "Database";
 
 pub(in crate::cluster) const fn of(
     name: &'static str,
@@ -73,7 +77,7 @@ impl Kind {
 
     /// Whether every cluster has it.
     pub fn is_everywhere(&self) -> bool {
-        ![ROUTE, SCALED].contains(&self.name.as_ref())
+        ![ROUTE, SCALED, CLUSTER, DATABASE].contains(&self.name.as_ref())
             && kind(&self.name).is_some_and(|known| known.group() == self.group())
     }
 
@@ -141,6 +145,8 @@ mod tests {
             ("Service", "serving.knative.dev/v1"),
             ("ResourceQuota", "v1"),
             ("PodMonitor", "monitoring.coreos.com/v1"),
+            ("Cluster", "postgresql.cnpg.io/v1"),
+            ("Cluster", "cluster.x-k8s.io/v1beta1"),
         ] {
             assert_eq!(read(&written(name, version)), (name, group(version)));
         }

@@ -8,7 +8,7 @@
 use plat_engine::{Changed, Health};
 use serde_json::{Map, Value as Json};
 
-use super::{held::held, used};
+use super::{CLUSTER, DATABASE, held::held, operated, used};
 use crate::names;
 
 /// Annotations that are ours to run an apply with, and no part of what was asked for.
@@ -194,6 +194,9 @@ pub fn health(live: &Json) -> Health {
         (Some(_), None) => matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet"),
         _ => false,
     };
+    if live.pointer("/metadata/deletionTimestamp").is_some() {
+        return ailing("it is on its way out".into());
+    }
     if behind {
         return ailing("the cluster has not taken it up yet".into());
     }
@@ -239,8 +242,40 @@ pub fn health(live: &Json) -> Health {
                 ailing("it runs".into())
             }
         }
-        _ => Health::Well,
+        CLUSTER if is_of(live, operated::CNPG) => operated::cluster(live),
+        DATABASE if is_of(live, operated::CNPG) => operated::database(live),
+        // One that waits for who uses it would be waited for in vain by who does.
+        "PersistentVolumeClaim" => match live.pointer("/status/phase").and_then(Json::as_str) {
+            Some("Lost") => ailing("its volume is not there any more".into()),
+            _ => Health::Well,
+        },
+        _ => by_conditions(live),
     }
+}
+
+/// How an object of any other kind is, by the conditions that all may have. Of one whose controller has
+/// not said anything yet nothing is known: many have none.
+fn by_conditions(live: &Json) -> Health {
+    if let Some(why) = condition(live, "Stalled", "True") {
+        return Health::Stopped { why };
+    }
+    let waits = [
+        ("Reconciling", "True"),
+        ("Ready", "False"),
+        ("Ready", "Unknown"),
+    ];
+    let why = waits
+        .iter()
+        .find_map(|(kind, status)| condition(live, kind, status));
+    why.map_or(Health::Well, |why| Health::Ailing { why })
+}
+
+/// Whether an object is of that API group.
+fn is_of(live: &Json, group: &str) -> bool {
+    let version = live.get("apiVersion").and_then(Json::as_str);
+    version
+        .and_then(|version| version.split_once('/'))
+        .is_some_and(|(of, _)| of == group)
 }
 
 /// The message of a condition that has this status.
@@ -267,6 +302,11 @@ pub fn summary(live: &Json) -> String {
             "{} of {} copies",
             number("/status/readyReplicas").unwrap_or(0),
             number("/spec/replicas").unwrap_or(1)
+        ),
+        CLUSTER if is_of(live, operated::CNPG) => format!(
+            "{} of {} instances",
+            number("/status/readyInstances").unwrap_or(0),
+            number("/spec/instances").unwrap_or(1)
         ),
         "PersistentVolumeClaim" => {
             let at = |pointer: &str| live.pointer(pointer).and_then(Json::as_str);
@@ -341,6 +381,37 @@ mod tests {
                 }}},
             })
         );
+    }
+
+    #[test]
+    fn what_is_not_known_here_is_judged_by_its_conditions() {
+        let with = |kind: &str, status: &str| {
+            health(&json!({
+                "apiVersion": "cert-manager.io/v1", "kind": "Certificate",
+                "metadata": { "generation": 1 },
+                "status": { "conditions": [
+                    { "type": kind, "status": status, "message": "the order waits" },
+                ]},
+            }))
+        };
+        let why = || "the order waits".to_owned();
+        assert_eq!(with("Ready", "True"), Health::Well);
+        assert_eq!(with("Ready", "False"), Health::Ailing { why: why() });
+        assert_eq!(with("Ready", "Unknown"), Health::Ailing { why: why() });
+        assert_eq!(with("Reconciling", "True"), Health::Ailing { why: why() });
+        assert_eq!(with("Stalled", "True"), Health::Stopped { why: why() });
+        assert_eq!(with("Stalled", "False"), Health::Well);
+        assert_eq!(health(&json!({ "kind": "Certificate" })), Health::Well);
+        // Whatever it says of itself.
+        let goes = json!({
+            "kind": "Certificate", "metadata": { "deletionTimestamp": "2026-01-01T00:00:00Z" },
+        });
+        assert!(matches!(health(&goes), Health::Ailing { .. }));
+        let claim = |phase: &str| {
+            health(&json!({ "kind": "PersistentVolumeClaim", "status": { "phase": phase } }))
+        };
+        assert_eq!(claim("Pending"), Health::Well);
+        assert!(claim("Lost") != Health::Well);
     }
 
     #[test]

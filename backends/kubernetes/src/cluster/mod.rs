@@ -4,6 +4,7 @@ mod heard;
 mod held;
 mod kinds;
 mod live;
+mod operated;
 mod patient;
 #[cfg(test)]
 mod pretended;
@@ -15,11 +16,13 @@ pub(crate) mod used;
 
 pub(crate) use held::{held, path_of};
 pub(crate) use kinds::read as read_kind;
+pub(crate) use kinds::{CLUSTER, DATABASE};
 pub use kinds::{KINDS, Kind, kind, written};
 pub(crate) use live::changed;
 pub(crate) use live::{FENCE, ID, LEAVE, TOKEN, said};
 pub use live::{applied, health, summary};
-pub(crate) use ready::{Waited, pod_trouble, wait};
+pub(crate) use operated::HIBERNATION;
+pub(crate) use ready::{Waited, pod_restarts, pod_says, pod_trouble, wait};
 pub use schema::{Mistake, Schemas};
 pub use secrets::Secrets;
 pub(crate) use secrets::fill;

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use tokio::time::{Instant, sleep_until};
 
 use super::live::health;
-use super::{ApiError, Cluster, Kind};
+use super::{ApiError, CLUSTER, Cluster, Kind};
 
 /// How often whoever waits looks for himself; a watch tells sooner what can be heard.
 const LOOK: Duration = Duration::from_secs(1);
@@ -152,6 +152,10 @@ async fn trouble(cluster: &Cluster, kind: &Kind, live: &Json) -> Result<Trouble,
             format!("batch.kubernetes.io/job-name={name}")
         }
         "Deployment" | "StatefulSet" | "DaemonSet" => labels(live),
+        CLUSTER => {
+            let name = super::text(live, "/metadata/name").unwrap_or_default();
+            format!("cnpg.io/cluster={name}")
+        }
         _ => return Ok(Trouble::default()),
     };
     let api = cluster.typed::<Pod>().await?;
@@ -162,7 +166,7 @@ async fn trouble(cluster: &Cluster, kind: &Kind, live: &Json) -> Result<Trouble,
         let time = |pod: &Pod| pod.metadata.creation_timestamp.clone().map(|t| t.0);
         time(b).cmp(&time(a))
     });
-    let Some(pod) = pods.iter().find(|pod| !is_ready(pod)) else {
+    let Some(pod) = pods.iter().find(|pod| !is_ready(pod) && !is_done(pod)) else {
         return Ok(Trouble::default());
     };
     let name = pod.metadata.name.clone().unwrap_or_default();
@@ -193,6 +197,12 @@ fn is_ready(pod: &Pod) -> bool {
         .any(|c| c.type_ == "Ready" && c.status == "True")
 }
 
+/// Whether it did what it was for.
+fn is_done(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|s| s.phase.as_deref());
+    phase == Some("Succeeded")
+}
+
 /// The containers of which there is something to tell: those that only begin, unless they have done
 /// it, and the others.
 fn containers(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
@@ -211,6 +221,19 @@ fn containers(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
 pub(crate) fn pod_trouble(pod: &Pod) -> Option<String> {
     let trouble = of_pod(pod);
     trouble.why.filter(|_| trouble.stuck)
+}
+
+/// What there is to tell of a pod that is not ready.
+pub(crate) fn pod_says(pod: &Pod) -> Option<String> {
+    of_pod(pod).why
+}
+
+/// How often the containers of a pod were started anew.
+pub(crate) fn pod_restarts(pod: &Pod) -> u64 {
+    let status = pod.status.as_ref();
+    let all = status.and_then(|s| s.container_statuses.as_ref());
+    let counts = all.into_iter().flatten().map(|c| c.restart_count);
+    counts.filter_map(|count| u64::try_from(count).ok()).sum()
 }
 
 fn of_pod(pod: &Pod) -> Trouble {

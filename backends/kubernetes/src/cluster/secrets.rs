@@ -72,6 +72,12 @@ struct DeclaredKey<'a> {
     how: String,
 }
 
+/// A value that is no secret and stands beside one: `is(NAME)`, as the user's name whose password
+/// an operator takes from the same Secret.
+fn said(how: &str) -> Option<&str> {
+    how.strip_prefix("is(")?.strip_suffix(')')
+}
+
 fn keys_of(live: &Json) -> Vec<DeclaredKey<'_>> {
     let keys: BTreeMap<String, String> = annotation(live, KEYS)
         .and_then(|text| serde_json::from_str(text).ok())
@@ -79,13 +85,15 @@ fn keys_of(live: &Json) -> Vec<DeclaredKey<'_>> {
     let path = annotation(live, names::PATH)
         .or_else(|| super::text(live, "/metadata/labels/plat~1path"))
         .unwrap_or_default();
+    let role = annotation(live, names::ROLE);
     keys.into_iter()
+        .filter(|(_, how)| said(how).is_none())
         .map(|(key, how)| DeclaredKey {
             live,
-            name: if key == VALUE {
-                path.to_owned()
-            } else {
-                format!("{path}.{key}")
+            name: match role {
+                Some(role) => format!("{path}.{role}"),
+                None if key == VALUE => path.to_owned(),
+                None => format!("{path}.{key}"),
             },
             key,
             how,
@@ -144,6 +152,9 @@ pub(crate) async fn fill(cluster: &Cluster, live: &Json) -> Result<(), ApiError>
             .is_some();
         match random_length(how) {
             _ if there => {}
+            None if let Some(said) = said(how) => {
+                made.insert(key.clone(), STANDARD.encode(said).into());
+            }
             Some(length) => {
                 made.insert(key.clone(), STANDARD.encode(random(length)).into());
             }

@@ -8,6 +8,7 @@
 
 mod all;
 mod bucket;
+mod cnpg;
 mod edges;
 mod env;
 mod jobs;
@@ -39,9 +40,11 @@ pub(crate) use all::all;
 pub use jobs::ONCE;
 use plat_engine::fields::{Fields, Told};
 pub use pods::APP_DIR;
+pub(crate) use pods::MAIN;
 pub(crate) use pods::plain;
 pub use postgres::ADMINISTRATOR;
 pub use resources::KEYS;
+pub(crate) use resources::SERVER;
 use settings::Settings;
 pub use settings::{namespace, setting, shim_image, shim_is_off, site_base};
 pub use site::FILES as SITE_FILES;
@@ -158,6 +161,8 @@ struct Put<'a> {
     /// Everything beside `apiVersion`, `kind` and `metadata`.
     body: Json,
     annotations: Map,
+    /// Labels beside those that all have.
+    marks: Vec<(&'static str, &'static str)>,
     /// What it is, for people.
     label: String,
     after: Vec<String>,
@@ -182,6 +187,7 @@ impl<'a> Put<'a> {
             node: None,
             body,
             annotations: Map::new(),
+            marks: Vec::new(),
             label: format!("{kind} {name}"),
             after: Vec::new(),
             on_change: Vec::new(),
@@ -219,6 +225,11 @@ impl<'a> Put<'a> {
 
     fn lend(mut self, part: &'static str, to: Option<String>) -> Self {
         self.lent = to.map(|to| (part, to));
+        self
+    }
+
+    fn mark(mut self, label: &'static str, value: &'static str) -> Self {
+        self.marks.push((label, value));
         self
     }
 
@@ -347,7 +358,11 @@ impl<'a> Lowering<'a> {
         if namespaced {
             meta.push(("namespace".into(), json!(self.settings.namespace)));
         }
-        meta.push(("labels".into(), self.labels(put.node, &name).into()));
+        let mut labels = self.labels(put.node, &name);
+        for (label, value) in put.marks {
+            labels.insert(label.into(), value.into());
+        }
+        meta.push(("labels".into(), labels.into()));
         if !annotations.is_empty() {
             annotations.sort_keys();
             meta.push(("annotations".into(), annotations.into()));
@@ -399,6 +414,7 @@ impl<'a> Lowering<'a> {
             "job" => vec![object_id("Job", &name)],
             "secret" => vec![object_id("Secret", &name)],
             "volume" => vec![object_id("PersistentVolumeClaim", &name)],
+            "postgres" if self.is_operated() => self.operated_is_there(node),
             "postgres" => vec![object_id("Job", &self.helper(node, "setup"))],
             "redis" | "bucket" => vec![object_id("StatefulSet", &name)],
             "queue" => vec![object_id("Job", &self.helper(node, "setup"))],

@@ -59,7 +59,7 @@ impl<'a> Lowering<'a> {
                     optional: yes("optional").unwrap_or(false),
                 }])
             }
-            "postgres" => Self::postgres_out(node, &name, out),
+            "postgres" => self.postgres_out(node, out),
             "redis" => redis_out(&name, out),
             "bucket" => bucket_out(node, &name, out),
             "queue" => self.queue_out(node, &name, out),
@@ -73,14 +73,23 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn postgres_out(node: &Node, name: &str, out: &str) -> Option<Vec<Part>> {
+    fn postgres_out(&self, node: &Node, out: &str) -> Option<Vec<Part>> {
         let database = database(node);
         let (owner, reader) = (owner(node), reader(node));
-        let url = |user: &str, key: &str| {
+        let operated = self.is_operated();
+        let host = match operated {
+            true => self.cluster_host(node),
+            false => self.name(node),
+        };
+        let password = |role: &str| match operated {
+            true => secret(&self.role_secret(node, role), PASSWORD),
+            false => secret(&self.name(node), role),
+        };
+        let url = |user: &str, role: &str| {
             vec![
                 text(&format!("postgres://{user}:")),
-                secret(name, key),
-                text(&format!("@{name}:{POSTGRES}/{database}")),
+                password(role),
+                text(&format!("@{host}:{POSTGRES}/{database}")),
             ]
         };
         match out {
@@ -88,8 +97,8 @@ impl<'a> Lowering<'a> {
             "read_only_url" => Some(url(&reader, READER)),
             "user" => Some(vec![text(&owner)]),
             "database" => Some(vec![text(&database)]),
-            "password" => Some(vec![secret(name, OWNER)]),
-            _ => address(name, POSTGRES, out),
+            "password" => Some(vec![password(OWNER)]),
+            _ => address(&host, POSTGRES, out),
         }
     }
 
@@ -113,9 +122,9 @@ impl<'a> Lowering<'a> {
     }
 }
 
-/// The key of a database's owner's password.
+/// The role that a database is of, and the key of its password.
 pub(super) const OWNER: &str = "owner";
-/// The key of the password of who may only read.
+/// The role that may only read a database, and the key of its password.
 pub(super) const READER: &str = "reader";
 
 /// The name of a database.
@@ -207,7 +216,7 @@ fn bucket_out(node: &Node, name: &str, out: &str) -> Option<Vec<Part>> {
     }])
 }
 
-/// The key of a Redis' password.
+/// The key of a password, where there is one.
 pub(super) const PASSWORD: &str = "password";
 
 fn address(host: &str, port: u16, out: &str) -> Option<Vec<Part>> {

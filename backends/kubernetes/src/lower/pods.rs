@@ -17,7 +17,7 @@ use crate::names;
 use plat_engine::fields::{self, Fields, entries};
 
 /// The part of a declaration's own pods.
-pub(super) const MAIN: &str = "main";
+pub(crate) const MAIN: &str = "main";
 /// Where the directory of a process is in its image.
 pub const APP_DIR: &str = "/app";
 /// The user of programs that we make an image for, as distroless images have it: `nonroot`.
@@ -178,7 +178,7 @@ impl<'a> Lowering<'a> {
         })
     }
 
-    fn pull_secrets(&self) -> Option<Json> {
+    pub(super) fn pull_secrets(&self) -> Option<Json> {
         let name = self.settings.pull_secret.as_deref()?;
         Some(json!([{ "name": name }]))
     }

@@ -1,4 +1,5 @@
-//! PostgreSQL as a StatefulSet of one: no failover, which the plan says.
+//! PostgreSQL as a StatefulSet of one: no failover, which the plan says. Where the target names an
+//! operator it is that one's (`cnpg.rs`).
 
 use crate::json::{Json, json};
 use plat_engine::OnChange;
@@ -36,10 +37,38 @@ do
 done
 ";
 
+/// How a helper comes into a database.
+pub(super) struct Asks {
+    /// The image with the tools.
+    pub(super) image: String,
+    pub(super) host: String,
+    pub(super) user: String,
+    /// The Secret with the password, and its key.
+    pub(super) secret: String,
+    pub(super) key: &'static str,
+    /// The name of the policy of who is reached.
+    pub(super) server: String,
+    /// The object that is to be there before.
+    pub(super) after: String,
+}
+
 impl<'a> Lowering<'a> {
     pub(super) fn postgres(&mut self, fields: &mut Fields<'a>) {
-        if fields.number::<u32>("replicas").is_some_and(|n| n > 1) {
-            fields.weaken("replicas", "there is one server, without failover");
+        let operated = self.is_operated();
+        if !operated && fields.number::<u32>("replicas").is_some_and(|n| n > 1) {
+            fields.weaken(
+                "replicas",
+                "there is one server, without failover; with CloudNativePG and `cnpg_namespace` there are as many",
+            );
+        }
+        if !operated && fields.number::<u32>("replicas").is_none_or(|n| n == 1) {
+            fields.inform("", "there is one server, without failover".to_owned());
+        }
+        if fields.get("backup").is_none() {
+            fields.inform(
+                "",
+                "no copies of it are kept: `backup` says when".to_owned(),
+            );
         }
         if fields.get("replica_of").is_some() {
             fields.not_built("replica_of", "a copy of another database");
@@ -48,6 +77,10 @@ impl<'a> Lowering<'a> {
             fields.not_built("roles", "a role of a database beside its owner");
         }
         let version: u32 = fields.number("version").unwrap_or(17);
+        if operated {
+            self.operated(fields, version);
+            return;
+        }
         let image = self.settings.postgres(version);
         let name = self.name(fields.node);
         let path = fields.path.clone();
@@ -95,15 +128,19 @@ impl<'a> Lowering<'a> {
             },
         );
         self.postgres_setup(fields, &name, &image, version);
-        self.backup(fields, &name, &image, size);
+        let asks = Asks {
+            image,
+            host: name.clone(),
+            user: "postgres".to_owned(),
+            secret: name.clone(),
+            key: ADMINISTRATOR,
+            after: object_id("StatefulSet", &name),
+            server: name,
+        };
+        self.backup(fields, &asks, size);
     }
 
     fn postgres_container(&self, fields: &Fields<'a>, name: &str, image: &str) -> Json {
-        let amount = fields.get("resources.amount");
-        let part = |part: &str| amount.and_then(|a| a.get(part)?.as_amount());
-        let cpu = part("cpu").map_or_else(|| "100m".to_owned(), super::pods::cores);
-        let memory = part("memory").and_then(|n| u64::try_from(n.floor()).ok());
-        let (least, most) = memory.map_or((256 << 20, 1 << 30), |m| (m, m));
         let probe = |period: u32, failures: u32| {
             json!({
                 "exec": { "command": ["pg_isready", "--quiet", "--host=127.0.0.1"] },
@@ -127,10 +164,7 @@ impl<'a> Lowering<'a> {
             "startupProbe": probe(2, 900),
             "readinessProbe": probe(5, 3),
             "livenessProbe": probe(20, 6),
-            "resources": {
-                "requests": { "cpu": cpu, "memory": bytes(least) },
-                "limits": { "memory": bytes(most) },
-            },
+            "resources": needs(fields),
             "securityContext": locked(),
             "volumeMounts": [
                 { "name": "data", "mountPath": "/var/lib/postgresql/data" },
@@ -179,7 +213,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Copies of the database, kept on a volume of their own.
-    fn backup(&mut self, fields: &mut Fields<'a>, name: &str, image: &str, size: u64) {
+    pub(super) fn backup(&mut self, fields: &mut Fields<'a>, asks: &Asks, size: u64) {
         let Some(kept) = fields.get("backup") else {
             return;
         };
@@ -238,16 +272,16 @@ impl<'a> Lowering<'a> {
                         },
                         "containers": [{
                             "name": BACKUP,
-                            "image": image,
+                            "image": asks.image,
                             "command": ["sh", "-c", script],
                             "env": [
-                                { "name": "PGHOST", "value": name },
-                                { "name": "PGUSER", "value": "postgres" },
+                                { "name": "PGHOST", "value": asks.host },
+                                { "name": "PGUSER", "value": asks.user },
                                 { "name": "PGDATABASE", "value": database(fields.node) },
                                 {
                                     "name": "PGPASSWORD",
                                     "valueFrom": {
-                                        "secretKeyRef": { "name": name, "key": ADMINISTRATOR },
+                                        "secretKeyRef": { "name": asks.secret, "key": asks.key },
                                     },
                                 },
                             ],
@@ -270,12 +304,25 @@ impl<'a> Lowering<'a> {
                 .after([
                     object_id("PersistentVolumeClaim", &backup),
                     object_id("NetworkPolicy", &backup),
-                    object_id("StatefulSet", name),
+                    asks.after.clone(),
                 ]),
         );
         let path = fields.path;
-        self.helper_reaches(path, BACKUP, Some(path), name, POSTGRES, &backup);
+        self.helper_reaches(path, BACKUP, Some(path), &asks.server, POSTGRES, &backup);
     }
+}
+
+/// What a server needs and may have.
+pub(super) fn needs(fields: &Fields<'_>) -> Json {
+    let amount = fields.get("resources.amount");
+    let part = |part: &str| amount.and_then(|a| a.get(part)?.as_amount());
+    let cpu = part("cpu").map_or_else(|| "100m".to_owned(), super::pods::cores);
+    let memory = part("memory").and_then(|n| u64::try_from(n.floor()).ok());
+    let (least, most) = memory.map_or((256 << 20, 1 << 30), |m| (m, m));
+    json!({
+        "requests": { "cpu": cpu, "memory": bytes(least) },
+        "limits": { "memory": bytes(most) },
+    })
 }
 
 /// What brings a database to what was asked for. It may run again at any time. Passwords come
@@ -321,6 +368,6 @@ fn script(fields: &Fields<'_>, version: u32) -> String {
 }
 
 /// An identifier of SQL.
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

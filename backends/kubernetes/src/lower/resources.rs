@@ -14,7 +14,7 @@ use crate::names;
 use plat_engine::fields::Fields;
 
 /// The part of a data service's own pods.
-pub(super) const SERVER: &str = "server";
+pub(crate) const SERVER: &str = "server";
 /// The part of what brings a data service to what was asked for.
 pub(super) const SETUP: &str = "setup";
 /// The account of the queues' server that has their streams.

@@ -29,6 +29,8 @@ pub(super) struct Settings {
     pub metrics_namespace: Option<String>,
     /// The namespace of KEDA.
     pub keda_namespace: Option<String>,
+    /// The namespace of CloudNativePG's operator.
+    pub cnpg_namespace: Option<String>,
     /// Whether the source says that programs run without the shim.
     pub shim_is_off: bool,
     /// Images of the data services by name, instead of the usual ones.
@@ -72,6 +74,7 @@ impl Settings {
             pull_secret: text("pull_secret"),
             metrics_namespace: text("metrics_namespace"),
             keda_namespace: text("keda_namespace"),
+            cnpg_namespace: text("cnpg_namespace"),
             shim_is_off: text("shim").as_deref() == Some("off"),
             images,
         }
@@ -93,6 +96,18 @@ impl Settings {
             .or_else(|| self.images.get("postgres"))
             .cloned()
             .unwrap_or_else(|| format!("docker.io/library/postgres:{version}-bookworm"))
+    }
+
+    /// The image of a PostgreSQL of that major version as CloudNativePG runs it, which reads the version
+    /// from the tag: `cnpg:17` or, for all, `cnpg`.
+    pub(super) fn cnpg_image(&self, version: u32) -> String {
+        self.images
+            .get(&format!("cnpg:{version}"))
+            .or_else(|| self.images.get("cnpg"))
+            .cloned()
+            .unwrap_or_else(|| {
+                format!("ghcr.io/cloudnative-pg/postgresql:{version}-standard-bookworm")
+            })
     }
 }
 

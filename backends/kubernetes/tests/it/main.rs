@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod cnpg;
 mod described;
 mod keeps;
 mod objects;

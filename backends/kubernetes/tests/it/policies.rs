@@ -35,6 +35,7 @@ fn cluster(program: &str) -> (Vec<Pod>, Vec<Value>) {
             }
             "Deployment" | "StatefulSet" | "DaemonSet" | "Job" => "/spec/template/metadata/labels",
             "CronJob" => "/spec/jobTemplate/spec/template/metadata/labels",
+            "Cluster" => "/spec/inheritedMetadata/labels",
             _ => continue,
         };
         pods.push(Pod {
@@ -99,7 +100,7 @@ fn lets(policies: &[Value], direction: &str, pod: &Pod, peer: &Pod, port: &Port)
 
 /// Every port that anything in the programs has.
 fn ports() -> Vec<Port> {
-    [53, 80, 443, 4222, 5432, 6379, 7777, 8080, 8222, 9000]
+    [53, 80, 443, 4222, 5432, 6379, 7777, 8000, 8080, 8222, 9000]
         .into_iter()
         .flat_map(|n| [(n, "TCP".to_owned()), (n, "UDP".to_owned())])
         .collect()
@@ -199,6 +200,19 @@ fn the_corners_permit_their_links_and_nothing_else() {
         .collect();
     assert_eq!(allowed(PROGRAMS[1]), expected);
     assert_eq!(expected.len(), 5);
+}
+
+#[test]
+fn the_pods_of_an_operator_are_reached_by_links_and_by_each_other() {
+    let program = "app shop\npostgres db { backup = daily() }\nservice api { run = image(\"x:1\"), env = { URL = db.url } }\nservice other { run = image(\"x:1\") }\nenv prod { target = kubernetes { context = \"c\", cnpg_namespace = \"cnpg-system\" } }\n";
+    let ways = [
+        ("Deployment/api", 5432),
+        ("CronJob/db-backup", 5432),
+        ("Cluster/db", 5432),
+        ("Cluster/db", 8000),
+    ];
+    let ways = ways.map(|(from, port)| (from.to_owned(), "Cluster/db".to_owned(), port));
+    assert_eq!(allowed(program), BTreeSet::from(ways));
 }
 
 #[test]
