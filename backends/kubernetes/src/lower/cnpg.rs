@@ -124,7 +124,7 @@ impl<'a> Lowering<'a> {
         self.backup(fields, &asks, size);
     }
 
-    fn operated_cluster(&mut self, fields: &Fields<'a>, name: &str, way: &str, version: u32) {
+    fn operated_cluster(&mut self, fields: &mut Fields<'a>, name: &str, way: &str, version: u32) {
         let (path, node) = (fields.path, fields.node);
         let instances: u32 = fields.number("replicas").unwrap_or(1);
         let size = fields.amount("storage").unwrap_or(10 << 30);
@@ -179,6 +179,7 @@ impl<'a> Lowering<'a> {
             1 => "1 instance, without failover".to_owned(),
             n => format!("{n} instances"),
         };
+        fields.inform("", format!("CloudNativePG keeps it: {copies}"));
         let how = "the standbys start anew, then the primary; for another major version all of them at once"
             .to_owned();
         let mut put = Put::new(CLUSTER, API, name, body)
