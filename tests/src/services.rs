@@ -56,6 +56,11 @@ impl Operators {
     /// What the target says of CloudNativePG: its namespace, and the image of the databases.
     pub const CNPG: &str = "cnpg_namespace = \"cnpg-system\", images = { cnpg = \"localhost/cnpg-postgres:15\", postgres = \"localhost/postgres:1\" }";
 
+    /// The file in which KEDA defines what scales by messages that wait.
+    pub fn scaled_objects(&self) -> PathBuf {
+        self.dir.join("keda.sh_scaledobjects.yaml")
+    }
+
     /// Puts CloudNativePG on the cluster, as it is installed, and waits until it works. The images of
     /// databases stand on those of the services.
     pub fn cnpg(&self, cluster: &Cluster, services: &Services) {

@@ -1,53 +1,14 @@
 //! Copies whose number moves.
 
-use plat_tests::{Home, Ran, SOON, Services, ask, cluster, edit, eventually, services};
-use serde_json::{Value, json};
+use plat_tests::{Home, Ran, SOON, Services, ask, cluster, edit, eventually, operators, services};
+use serde_json::json;
 
 const SOURCE: &str = "moves/moves.plat";
 const NAMESPACE: &str = "moves";
 
-/// As KEDA 2.18 defines it, as far as anything is said of it here.
-fn scaled_object() -> Value {
-    let whole = json!({ "type": "integer", "format": "int32" });
-    let trigger = json!({
-        "type": "object",
-        "required": ["type", "metadata"],
-        "properties": {
-            "type": { "type": "string" },
-            "metricType": { "type": "string" },
-            "metadata": { "type": "object", "additionalProperties": { "type": "string" } },
-        },
-    });
-    let spec = json!({
-        "type": "object",
-        "required": ["scaleTargetRef", "triggers"],
-        "properties": {
-            "minReplicaCount": whole,
-            "maxReplicaCount": whole,
-            "scaleTargetRef": {
-                "type": "object",
-                "required": ["name"],
-                "properties": { "name": { "type": "string" } },
-            },
-            "triggers": { "type": "array", "items": trigger },
-        },
-    });
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": { "name": "scaledobjects.keda.sh" },
-        "spec": {
-            "group": "keda.sh", "scope": "Namespaced",
-            "names": { "kind": "ScaledObject", "plural": "scaledobjects", "singular": "scaledobject" },
-            "versions": [{ "name": "v1alpha1", "served": true, "storage": true, "schema": {
-                "openAPIV3Schema": { "type": "object", "properties": { "spec": spec } },
-            }}],
-        },
-    })
-}
-
 #[test]
 fn a_number_of_copies_becomes_a_range_and_a_number_again() {
-    let services = services();
+    let (services, operators) = (services(), operators());
     let cluster = cluster();
     services.load(cluster);
     let mut home = Home::new();
@@ -133,7 +94,9 @@ env prod {{
     assert!(refused.stderr.contains(why), "{}", refused.stderr);
 
     // What KEDA is told, and what it asks: <https://keda.sh/docs/latest/scalers/nats-jetstream>.
-    cluster.apply("others", &scaled_object());
+    let definitions = operators.scaled_objects();
+    let definitions = definitions.to_string_lossy();
+    cluster.kubectl(&["apply", "--server-side", "-f", &definitions]);
     let definition = "crd/scaledobjects.keda.sh";
     cluster.kubectl(&[
         "wait",
