@@ -71,6 +71,8 @@ impl Walk<'_> {
                 (Some(at), Some(below)) if below.keys().any(|key| key != ".") => {
                     self.fields(at, ours.map(|(sub, _)| sub), below, &path);
                 }
+                // That there is such a map at all, and nothing in it: no value can differ.
+                (_, Some(below)) if !below.is_empty() => {}
                 _ => self.found.push(HeldField {
                     path,
                     by: self.by.to_owned(),
@@ -223,6 +225,25 @@ mod tests {
                 "kube-controller-manager spec.replicas 3",
             ]
         );
+    }
+
+    #[test]
+    fn who_has_only_that_there_is_a_map_has_nothing_of_it() {
+        let live = json!({
+            "kind": "Cluster",
+            "metadata": {
+                "annotations": { "cnpg.io/hibernation": "off" },
+                "labels": { "team": "a" },
+                "managedFields": [
+                    { "manager": "before-first-apply", "operation": "Update", "fieldsV1": { "f:metadata": {
+                        "f:annotations": { ".": {} },
+                        "f:labels": { ".": {}, "f:team": {} },
+                    }}},
+                ],
+            },
+        });
+        let all: Vec<String> = held(&live).into_iter().map(|held| held.path).collect();
+        assert_eq!(all, ["metadata.labels.team"]);
     }
 
     #[test]
