@@ -17,7 +17,7 @@ use crate::package::{MANIFEST, Package, Snapshot};
 use crate::paths;
 use crate::position::Encoding;
 
-/// So many packages of a folder are read before one looks at them: each takes some megabytes.
+/// So many packages of a folder are read before one looks at them: each takes a megabyte or more.
 const MOST_PACKAGES: usize = 64;
 
 /// What came of something that the client said.
