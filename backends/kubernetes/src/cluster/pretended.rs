@@ -1,17 +1,18 @@
 //! A cluster that is a function from requests to answers, for tests of what is asked of one and how
 //! often.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kube::Client;
 use kube::client::Body;
-use plat_engine::ProgressSink;
+use plat_engine::{Expect, ProgressSink, Scope, Store as _};
 use serde_json::{Value as Json, json};
 use tokio::sync::OnceCell;
 
 use super::patient::patient;
-use super::{Cluster, Kind, Waited, kind, wait};
+use super::{Cluster, Kind, StateStore, Waited, kind, wait};
 
 /// More than so many requests get no answer: who asks without a pause is to come to an end too.
 const MOST: usize = 50_000;
@@ -184,4 +185,32 @@ async fn no_answer_is_told_after_a_while() {
     let write = silent.create(services, &manifest).await.unwrap_err();
     assert_eq!(write.why, "no answer within 70 s");
     assert!(matches!(write.kind(), plat_engine::OpErrorKind::Transient));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_state_is_written_to_a_cluster_that_is_busy_now_and_then() {
+    let posts = AtomicUsize::new(0);
+    let (busy, _) = refusing(move |uri, _| {
+        Some(match uri.path().ends_with("/secrets") {
+            // Every other one is refused.
+            true if posts.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) => (429, refusal(429)),
+            true => (
+                200,
+                json!({ "metadata": { "name": "x", "resourceVersion": "1" }, "items": [] }),
+            ),
+            false => (404, refusal(404)),
+        })
+    });
+    let scope = Scope {
+        app: "shop".into(),
+        environment: "prod".into(),
+    };
+    let local = tempfile::tempdir().unwrap();
+    let store = StateStore::new(Arc::new(busy), scope, local.path().to_owned());
+    // Text that compresses badly, so that pieces are made.
+    let text: String = (0..5_000_u32)
+        .map(|n| plat_model::Digest::of(&n.to_le_bytes()).to_string())
+        .collect();
+    let written = store.write("state.json", text.as_bytes(), &Expect::Anything);
+    written.await.unwrap();
 }

@@ -40,6 +40,9 @@ const AT_ONCE: usize = 8;
 const TRIES: usize = 5;
 /// For how long a write that may succeed yet is tried again.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long after a failure that is; then twice as long each time, up to a limit.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// A store of files.
 pub struct SecretStore {
@@ -160,7 +163,7 @@ impl SecretStore {
     /// Writes an index in the place of the one that was read, and finds out what came of it.
     async fn swap(&self, file: &str, mut index: Index) -> Result<Index, Trouble> {
         let end = Instant::now() + PATIENCE;
-        let mut pause = Duration::from_millis(100);
+        let mut pause = FIRST_PAUSE;
         loop {
             let error = match self.put_index(file, &index).await {
                 Ok(version) => {
@@ -195,7 +198,7 @@ impl SecretStore {
                 return Err(error.into());
             }
             sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(3));
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

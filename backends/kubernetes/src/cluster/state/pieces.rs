@@ -12,10 +12,11 @@ use plat_model::Digest;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
+use tokio::time::{Instant, sleep};
 
 use super::super::secrets::ensure_namespace;
 use super::super::{ApiError, Kind, annotation, kind, text};
-use super::{AT_ONCE, SecretStore, Trouble, damaged};
+use super::{AT_ONCE, FIRST_PAUSE, LONGEST_PAUSE, PATIENCE, SecretStore, Trouble, damaged};
 use crate::names;
 
 /// The annotation with a file's name: its index has it.
@@ -210,7 +211,20 @@ impl SecretStore {
             "immutable": true,
             "data": { "piece": STANDARD.encode(packed(bytes)) },
         });
-        self.made(known("Secret")?, &manifest).await?;
+        let (end, mut pause, mut again) = (Instant::now() + PATIENCE, FIRST_PAUSE, false);
+        loop {
+            match self.made(known("Secret")?, &manifest).await {
+                Ok(_) => break,
+                // Nobody else gives it that name: an earlier try got through.
+                Err(e) if again && e.code == 409 => break,
+                Err(e) if matches!(e.code, 0 | 429 | 500..=599) && Instant::now() + pause < end => {
+                }
+                Err(e) => return Err(e.into()),
+            }
+            again = true;
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
         let digest = Digest::of(bytes).as_str().to_owned();
         Ok(Piece { name, digest })
     }
