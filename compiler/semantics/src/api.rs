@@ -20,6 +20,7 @@ use crate::eval::{
     EnvKey, Evaluated, Sites, drawn, evaluate, first_env, graph, parts, piece, put_together,
     run_tests, says_state, shares, target_name,
 };
+use crate::look::FileId;
 use crate::names::{STD, scope, uses};
 use crate::project::{PackageInput, Project};
 use crate::steps::{Step, Steps, Tell};
@@ -78,20 +79,33 @@ impl Default for Database {
 impl Database {
     /// A database that tells of each query that it executes, by the query's name.
     pub fn with_log(log: Arc<std::sync::Mutex<Vec<String>>>) -> Self {
-        Self::with_events(Some(log))
+        Self::with_events(Some(Box::new(move |event| {
+            if let salsa::EventKind::WillExecute { database_key } = event.kind
+                && let Ok(mut log) = log.lock()
+            {
+                log.push(format!("{database_key:?}"));
+            }
+        })))
     }
 
-    fn with_events(log: Option<Arc<std::sync::Mutex<Vec<String>>>>) -> Self {
-        let callback = log.map(|log| {
-            let callback: Box<dyn Fn(salsa::Event) + Send + Sync> = Box::new(move |event| {
-                if let salsa::EventKind::WillExecute { database_key } = event.kind
-                    && let Ok(mut log) = log.lock()
-                {
-                    log.push(format!("{database_key:?}"));
+    /// As [`Self::with_log`]; it tells too of each query that it finds to be as it was, with
+    /// `again: ` before its name.
+    pub fn with_trace(log: Arc<std::sync::Mutex<Vec<String>>>) -> Self {
+        Self::with_events(Some(Box::new(move |event| {
+            let told = match event.kind {
+                salsa::EventKind::WillExecute { database_key } => format!("{database_key:?}"),
+                salsa::EventKind::DidValidateMemoizedValue { database_key } => {
+                    format!("again: {database_key:?}")
                 }
-            });
-            callback
-        });
+                _ => return,
+            };
+            if let Ok(mut log) = log.lock() {
+                log.push(told);
+            }
+        })))
+    }
+
+    fn with_events(callback: Option<Box<dyn Fn(salsa::Event) + Send + Sync>>) -> Self {
         let mut db = Self {
             storage: salsa::Storage::new(callback),
             std_files: Vec::new(),
@@ -186,6 +200,12 @@ impl Database {
         wanted.sort();
         wanted.dedup();
         wanted
+    }
+
+    /// The files that one file of the program reads as values, as [`Self::data_wanted`] has them: what
+    /// is wanted stays the same as long as these do.
+    pub fn data_named(&self, file: FileId) -> &[Arc<str>] {
+        crate::data::named_in(self, file.0)
     }
 
     /// Takes in the files that the program reads as values: the package's name, the path from its root, and the

@@ -32,14 +32,15 @@ pub struct Unread {
 impl Unread {
     /// Adds what could not be read of a file.
     pub fn add(&mut self, db: &dyn Db, file: SourceFile) {
-        let shown = display_path(db, file);
         let missing = &uses(db, file).missing;
+        let parse = &parsed(db, file).parse;
+        // Of many files, most are as they should be.
+        if missing.is_empty() && parse.diagnostics.is_empty() {
+            return;
+        }
+        let shown = display_path(db, file);
         if !missing.is_empty() {
             self.unused.insert(shown.clone(), missing.clone());
-        }
-        let parse = &parsed(db, file).parse;
-        if parse.diagnostics.is_empty() {
-            return;
         }
         let text = file.text(db);
         let starts: Vec<u32> = parse.items.iter().map(|i| i.offset).collect();

@@ -190,8 +190,8 @@ pub fn scope(db: &dyn Db, module: ModuleId) -> Scope {
 fn scope_of_files(db: &dyn Db, files: &[SourceFile]) -> Scope {
     let mut scope = Scope::default();
     for file in files {
-        for item in items(db, *file) {
-            add_item(db, &mut scope, *item);
+        for (item, shape) in shapes(db, *file) {
+            add_item(db, &mut scope, *item, shape);
         }
     }
     for (name, dim) in crate::units::quantity_types(db, &scope) {
@@ -202,10 +202,16 @@ fn scope_of_files(db: &dyn Db, files: &[SourceFile]) -> Scope {
     scope
 }
 
-fn add_item(db: &dyn Db, scope: &mut Scope, item: ItemId) {
-    let Some(shape) = item_shape(db, item) else {
-        return;
-    };
+/// What a scope reads of a file. A query of its own: after an edit in one of many files, a scope is
+/// found to be as it was by looking at each file, and not at each item of each.
+#[salsa::tracked]
+pub(crate) fn shapes(db: &dyn Db, file: SourceFile) -> Vec<(ItemId, ItemShape)> {
+    let all = items(db, file).iter();
+    all.filter_map(|item| Some((*item, item_shape(db, *item).clone()?)))
+        .collect()
+}
+
+fn add_item(db: &dyn Db, scope: &mut Scope, item: ItemId, shape: &ItemShape) {
     let name = item.name(db).clone();
     let public = shape.public;
     let doubled = &mut scope.doubled;

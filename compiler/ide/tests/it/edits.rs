@@ -155,6 +155,17 @@ fn ran(log: &Arc<Mutex<Vec<String>>>) -> String {
     counts.join(", ")
 }
 
+/// How many items may be checked again before the open file is told what is wrong with it.
+fn most_checked(what: &str) -> usize {
+    match what {
+        "a comment between declarations" | "a blank line at the top" => 0,
+        // Who looked a name up, or might.
+        "a declaration more" | "another name for a declaration" => 5,
+        "the type of a let" => 3,
+        _ => 1,
+    }
+}
+
 #[test]
 fn an_edit_computes_again_what_it_changes_and_no_more() {
     let log = Arc::new(Mutex::new(Vec::new()));
@@ -163,6 +174,8 @@ fn an_edit_computes_again_what_it_changes_and_no_more() {
         let mut db = database(&log);
         let file = db.file("shop", path).unwrap();
         let shop = db.file("shop", "shop.plat").unwrap();
+        // As the server does where a file is opened.
+        db.expect_changes(file);
         assert_eq!(db.diagnostics(), Vec::new());
         let hovered = u32::try_from(SHOP.find("scale").unwrap()).unwrap();
         plat_ide::hover::hover(&db, shop, hovered);
@@ -171,7 +184,14 @@ fn an_edit_computes_again_what_it_changes_and_no_more() {
         log.lock().unwrap().clear();
         db.set_text(file, &text.replacen(old, new, 1));
         let found = db.source_diagnostics_of(file);
-        let _ = writeln!(report, "{what}\n    open file: {}", ran(&log));
+        let open = ran(&log);
+        let _ = writeln!(report, "{what}\n    open file: {open}");
+        let checked = open.split(", ").find_map(|one| one.strip_prefix("lower "));
+        let checked: usize = checked.map_or(0, |count| count.parse().unwrap());
+        assert!(checked <= most_checked(what), "{what}: {open}");
+        for evaluates in ["evaluate", "piece", "once", "opened"] {
+            assert!(!open.contains(evaluates), "{what}: {open}");
+        }
         let shown = found.iter().map(|d| d.code).collect::<Vec<_>>();
         let _ = writeln!(report, "    finds: {shown:?}");
         db.diagnostics();
@@ -261,6 +281,78 @@ fn an_edit_evaluates_the_pieces_that_read_it() {
         entries.retain(evaluates);
         drop(entries);
         let _ = writeln!(report, "{what}\n    {}", ran(&log));
+    }
+    insta::assert_snapshot!(report);
+}
+
+/// Of many files, an edit in a body computes as much again as of few until the open file is told
+/// what is wrong with it. What is only looked at, and found to be as it was, grows with their number
+/// for what all names depend on, and for nothing else.
+#[test]
+fn what_is_between_an_edit_and_its_diagnostics_does_not_grow_with_the_files() {
+    let mut counts: Vec<BTreeMap<String, usize>> = Vec::new();
+    for files in [10, 40] {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let mut db = Database::with_trace(Arc::clone(&log));
+        let texts = (0..files).map(|n| {
+            let text = format!(
+                "app shop\n\nweb w{n} {{ size = {n} }}\n\nservice s{n} {{\n    run = image(\"a:1\")\n    \
+                 env = {{ W = w{}.url }}\n}}\n",
+                (n + 1) % files
+            );
+            (format!("part{n:02}.plat"), text)
+        });
+        let mut texts: Vec<(String, String)> = texts.collect();
+        texts.push((
+            "environments.plat".to_owned(),
+            "app shop\n\nenv dev { target = local {} }\n".to_owned(),
+        ));
+        texts.push(("kinds.plat".to_owned(), KINDS.to_owned()));
+        let manifest = "[package]\nname = \"shop\"\nversion = \"1.0.0\"\nedition = \"2026\"\n";
+        db.set_project(Project {
+            packages: vec![PackageInput {
+                manifest: parse_manifest(manifest).unwrap(),
+                files: texts,
+                ..PackageInput::default()
+            }],
+        });
+        let file = db.file("shop", "part05.plat").unwrap();
+        db.expect_changes(file);
+        assert_eq!(db.diagnostics(), Vec::new());
+        let text = db.text(file).to_owned();
+        let edited = |db: &mut Database, text: &str| {
+            log.lock().unwrap().clear();
+            db.set_text(file, text);
+            let found = db.source_diagnostics_of(file).len();
+            let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+            for entry in log.lock().unwrap().iter() {
+                let name = entry.split('(').next().unwrap().to_owned();
+                *counts.entry(name).or_default() += 1;
+            }
+            (found, counts)
+        };
+        let (found, wrong) = edited(&mut db, &text.replace("size", "siz"));
+        assert_eq!(found, 1);
+        assert_eq!(db.diagnostics().len(), 1);
+        let (found, right) = edited(&mut db, &text);
+        assert_eq!(found, 0);
+        let tagged = |of: &str, counts: BTreeMap<String, usize>| {
+            let all = counts.into_iter();
+            all.map(|(name, count)| (format!("{of}: {name}"), count))
+                .collect::<Vec<_>>()
+        };
+        let mut all = tagged("a mistake", wrong);
+        all.extend(tagged("its repair", right));
+        counts.push(all.into_iter().collect());
+    }
+    let (few, many) = (&counts[0], &counts[1]);
+    let mut report = String::new();
+    for (name, count) in many {
+        let before = few.get(name).copied().unwrap_or(0);
+        let _ = match before == *count {
+            true => writeln!(report, "{name} {count}"),
+            false => writeln!(report, "{name} {before} of ten files, {count} of forty"),
+        };
     }
     insta::assert_snapshot!(report);
 }

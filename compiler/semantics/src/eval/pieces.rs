@@ -189,8 +189,12 @@ pub fn joined(db: &dyn Db, key: EnvKey) -> Option<Checked> {
 fn of_all(db: &dyn Db, key: EnvKey, pieces: &[&Piece]) -> Option<Checked> {
     let opened = opened(db, key).as_ref()?;
     within_limits(opened, pieces)?;
+    // Of many pieces each of these goes over all without a question to the database: who waits to change
+    // something waits for one of them at most.
     let told = Told::of(pieces)?;
+    db.unwind_if_revision_cancelled();
     no_clash(pieces)?;
+    db.unwind_if_revision_cancelled();
     nothing_missing(db, key, &opened.overrides, pieces, &told)?;
     Some(Checked {
         diags: told.diags,

@@ -9,8 +9,7 @@ use salsa::{Durability, Setter as _};
 
 use crate::api::{Database, FILES_ALONE, STACK, sorted};
 use crate::consequences::Unread;
-use crate::db::{SourceFile, Workspace, display_path, items, package_info, parsed};
-use crate::names::item_shape;
+use crate::db::{SourceFile, Workspace, display_path, package_info, parsed};
 
 /// A `.plat` file that the database knows. Stays the same as long as the file is part of the
 /// project, whatever its text is.
@@ -103,6 +102,13 @@ impl Database {
         salsa::Database::trigger_cancellation(self);
     }
 
+    /// Lets go of what was computed of former texts and is read by nobody any more: else the next change
+    /// does, and somebody waits for that. Waits as [`Self::set_text`] does.
+    pub fn release(&mut self) {
+        // What salsa calls eviction is that; how many values are kept is limited of no query here.
+        salsa::Database::trigger_lru_eviction(self);
+    }
+
     /// Says that a file is about to be typed into: the first change of a file looks at everything
     /// again, as no file was thought to change; now that is done before somebody waits for it. Waits
     /// as [`Self::set_text`] does.
@@ -127,9 +133,7 @@ impl Database {
     /// one file of many that are new waits shorter then.
     pub fn read_names(&self) {
         self.each(&self.own_files(), FILES_ALONE, |db, file| {
-            for item in items(db, file) {
-                item_shape(db, *item);
-            }
+            crate::names::shapes(db, file);
         });
     }
 
