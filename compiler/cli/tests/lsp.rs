@@ -188,3 +188,48 @@ fn an_editor_is_shown_the_plan_and_the_manifests_of_what_is_written() {
     }
     server.end();
 }
+
+/// What git has of the last commit is what was there, whatever is saved since.
+#[test]
+fn an_editor_keeps_what_was_renamed_by_typing() {
+    let text = "app shop\n\npostgres db {}\n\nenv dev { target = local {} }\n";
+    let mut server = Server::start(text);
+    let app = server.root.path().canonicalize().unwrap().join("app");
+    let git = |arguments: &[&str]| {
+        let status = Command::new("git")
+            .arg("-C")
+            .arg(&app)
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+            .args(arguments)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .status();
+        assert!(status.unwrap().success(), "git {arguments:?}");
+    };
+    git(&["init", "-q"]);
+    git(&["add", "plat.toml", "shop.plat"]);
+    git(&["commit", "-q", "-m", "The shop"]);
+    let index = std::fs::read(app.join(".git/index")).unwrap();
+    let renamed = text.replace("postgres db", "postgres store");
+    // The old name is gone from the disk too.
+    std::fs::write(app.join("shop.plat"), &renamed).unwrap();
+    let change = json!({
+        "textDocument": { "uri": server.uri, "version": 2 },
+        "contentChanges": [{ "text": renamed }],
+    });
+    server.tell("textDocument/didChange", change);
+    let at = json!({ "line": 2, "character": 12 });
+    let question = json!({ "range": { "start": at, "end": at }, "context": { "diagnostics": [] } });
+    let actions = server.about("textDocument/codeAction", question);
+    let titles = actions.as_array().unwrap().iter();
+    let titles: Vec<&str> = titles.map(|a| a["title"].as_str().unwrap()).collect();
+    assert_eq!(
+        titles,
+        [
+            "add `moved db to store`: what is deployed as `db` becomes `store` and is not made anew (the last commit has `db`)",
+            "add `moved db to store` and `name = \"db\"`: what is deployed as `db` stays as it is called (the last commit has `db`)",
+        ]
+    );
+    assert_eq!(std::fs::read(app.join(".git/index")).unwrap(), index);
+    server.end();
+}

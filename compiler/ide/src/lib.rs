@@ -24,6 +24,7 @@ pub mod hints;
 pub mod hover;
 pub mod inline;
 pub mod lenses;
+pub mod moved;
 pub mod navigate;
 pub mod rename;
 pub mod search;
@@ -34,8 +35,8 @@ pub mod tokens;
 
 pub use plat_model::{Graph, OriginId as GraphOrigin, Place as OriginPlace};
 pub use plat_semantics::{
-    About, Canceller, CandidateKind, CaseShape, Database, Diagnostic, Effective, FileId, Manifest,
-    PackageInput, Place, Project, Step, Symbol, interruptible,
+    About, Canceller, CandidateKind, CaseShape, Database, Deployed, Diagnostic, Effective, FileId,
+    Manifest, PackageInput, Place, Project, Step, Symbol, interruptible,
 };
 pub use plat_syntax::{Label, Severity, TextRange};
 

@@ -44,8 +44,8 @@ pub use api::{Database, EnvironmentInfo};
 pub use catalog::OutShape;
 pub use diagnostics::{explain, explanations};
 pub use look::{
-    About, CallShape, Canceller, Candidate, CandidateKind, Candidates, Effective, FileId, Hint,
-    How, Insert, Missing, Place, Stands, Support, Symbol, SymbolClass, Taken, interruptible,
+    About, CallShape, Canceller, Candidate, CandidateKind, Candidates, Deployed, Effective, FileId,
+    Hint, How, Insert, Missing, Place, Stands, Support, Symbol, SymbolClass, Taken, interruptible,
 };
 pub use manifest::{is_package_name, parse_manifest, recover_manifest};
 pub use outcomes::{PolicyOutcome, TestOutcome};

@@ -64,6 +64,11 @@ pub struct Client {
 }
 
 impl Client {
+    /// Does it show what is said of single edits of a change?
+    pub fn shows_annotations(&self) -> bool {
+        self.document_changes && self.annotations
+    }
+
     /// What a client says of itself.
     pub fn of(params: &InitializeParams) -> Self {
         // As JSON: each of these may be missing at any depth.

@@ -202,37 +202,62 @@ impl Snapshot {
         })
     }
 
-    /// A renaming: what is written beside the names is said to the user, where that can be shown.
+    /// A renaming: what it means for what is deployed is said to the user with the edits that it is
+    /// about, where the client shows that.
     pub fn renaming(&self, renaming: Renaming, client: &Client) -> Option<WorkspaceEdit> {
-        let Some((moved, why)) = renaming.moved else {
-            return self.workspace_edit(renaming.names, client);
-        };
-        if !(client.document_changes && client.annotations) {
+        let shown = renaming.means.filter(|_| client.shows_annotations());
+        let Some(means) = shown else {
             let mut edits = renaming.names;
-            edits.push(moved);
+            edits.extend(renaming.beside);
             return self.workspace_edit(edits, client);
-        }
-        let mut edit = self.workspace_edit(renaming.names, client)?;
-        let lines = Lines::new(self.db.text(moved.file), client.encoding);
-        let annotated = Edit::AnnotatedTextEdit(AnnotatedTextEdit {
-            annotation_id: MOVED.to_owned(),
-            text_edit: text_edit((moved.range, moved.text), &lines),
-        });
-        let uri = self.uri(moved.file)?;
-        let documents = edit.document_changes.iter_mut().flatten();
-        let here = documents.filter_map(|change| match change {
+        };
+        // What nothing can keep is lost by the new name itself.
+        let (plain, told) = if means.loses {
+            (renaming.beside, renaming.names)
+        } else {
+            (renaming.names, renaming.beside)
+        };
+        let mut edit = self.workspace_edit(plain, client)?;
+        let annotated = self.workspace_edit(told, client)?;
+        let of_documents = |change: DocumentChange| match change {
             DocumentChange::TextDocumentEdit(edit) => Some(edit),
             _ => None,
-        });
-        for document in here.filter(|d| d.text_document.text_document_identifier.uri == uri) {
-            document.edits.push(annotated.clone());
-        }
-        let annotation = ChangeAnnotation {
-            label: "Keep what is deployed".to_owned(),
-            needs_confirmation: Some(false),
-            description: Some(why),
         };
-        edit.change_annotations = Some([(MOVED.to_owned(), annotation)].into_iter().collect());
+        let changes = edit.document_changes.get_or_insert_default();
+        let told = annotated.document_changes.into_iter().flatten();
+        for mut document in told.filter_map(of_documents) {
+            for edit in &mut document.edits {
+                if let Edit::TextEdit(text_edit) = edit {
+                    *edit = Edit::AnnotatedTextEdit(AnnotatedTextEdit {
+                        annotation_id: DEPLOYED.to_owned(),
+                        text_edit: text_edit.clone(),
+                    });
+                }
+            }
+            let same = changes.iter_mut().find_map(|change| match change {
+                DocumentChange::TextDocumentEdit(known)
+                    if known.text_document == document.text_document =>
+                {
+                    Some(known)
+                }
+                _ => None,
+            });
+            match same {
+                Some(known) => known.edits.extend(document.edits),
+                None => changes.push(DocumentChange::TextDocumentEdit(document)),
+            }
+        }
+        let label = if means.loses {
+            "Leave behind what is deployed"
+        } else {
+            "Keep what is deployed"
+        };
+        let annotation = ChangeAnnotation {
+            label: label.to_owned(),
+            needs_confirmation: Some(means.loses),
+            description: Some(means.text),
+        };
+        edit.change_annotations = Some([(DEPLOYED.to_owned(), annotation)].into_iter().collect());
         Some(edit)
     }
 
@@ -307,8 +332,8 @@ impl Snapshot {
     }
 }
 
-/// What the edit that keeps a deployed identity is called.
-const MOVED: &str = "moved";
+/// What the edits are called that are about what is deployed.
+const DEPLOYED: &str = "deployed";
 
 /// A symbol of the whole program.
 pub fn symbol_information(found: Match, location: Location) -> SymbolInformation {

@@ -43,6 +43,15 @@ pub trait Host: Send + Sync + 'static {
     /// It can't be planned; a sentence.
     fn plan(&self, root: &Path, graph: &Graph, cases: &[CaseShape]) -> Result<Planned, String>;
 
+    /// The texts that the last commit has of the package at `root`, by their paths there: of its
+    /// files of plat that are not as they were, and of `open`. Nothing where there is no version
+    /// control, or where it can't be asked.
+    fn committed(&self, root: &Path, open: &[String]) -> Vec<(String, String)>;
+
+    /// What was last applied of an environment on this machine's target, whose app is that of the
+    /// package at `root`; `None` where that is not on record on this machine. Asks no target.
+    fn applied(&self, root: &Path, app: &str, environment: &str) -> Option<Graph>;
+
     /// Has what runs on targets of this kind manifests?
     fn has_manifests(&self, target: &str) -> bool;
 

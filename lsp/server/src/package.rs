@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use gen_lsp_types::Uri;
 use plat_ide::{Database, Diagnostic, FileId, Manifest, PackageInput, Project};
@@ -36,7 +36,13 @@ pub struct Package {
     opened: HashSet<FileId>,
     /// Were files taken in that nobody has looked at yet?
     unread: Arc<AtomicBool>,
+    /// The texts of the last commit, once somebody has asked.
+    committed: Committed,
 }
+
+/// The texts of the last commit: read when first asked for, and again after the files were read
+/// again.
+pub type Committed = Arc<OnceLock<Vec<(String, String)>>>;
 
 /// Where the files of a package are.
 #[derive(Debug, Default)]
@@ -94,6 +100,7 @@ impl Package {
             data: Vec::new(),
             opened: HashSet::new(),
             unread: Arc::default(),
+            committed: Arc::default(),
         };
         package.reload(host, documents)?;
         Ok(package)
@@ -113,6 +120,7 @@ impl Package {
             data: Vec::new(),
             opened: HashSet::new(),
             unread: Arc::default(),
+            committed: Arc::default(),
             root,
         };
         package.db.set_project(Project {
@@ -157,6 +165,7 @@ impl Package {
     fn take(&mut self, host: &dyn Host, loaded: Loaded) {
         self.db.set_project(loaded.project);
         self.unread = Arc::new(AtomicBool::new(true));
+        self.committed = Arc::default();
         self.dirs = loaded.dirs;
         self.unreadable = loaded.unreadable.into();
         self.data.clear();
@@ -199,9 +208,13 @@ impl Package {
 
     /// Changes the text of one of its files.
     pub fn set_text(&mut self, host: &dyn Host, file: FileId, text: &str) {
-        self.opened.insert(file);
+        self.note_opened(file);
+        let named = self.db.data_named(file).to_vec();
         self.db.set_text(file, text);
-        self.read_data(host);
+        // To ask all files what they name would take the longer the more there are.
+        if self.db.data_named(file) != named {
+            self.read_data(host);
+        }
     }
 
     /// Says of each of its files that is open that it may be typed into.
@@ -217,9 +230,19 @@ impl Package {
 
     /// Says that one of its files, whose text is known, was opened.
     pub fn open(&mut self, file: FileId) {
-        if self.opened.insert(file) {
+        if self.note_opened(file) {
             self.db.expect_changes(file);
         }
+    }
+
+    /// Says whether it was not open before.
+    fn note_opened(&mut self, file: FileId) -> bool {
+        let new = self.opened.insert(file);
+        if new {
+            // What the last commit has of it was of no interest until now.
+            self.committed = Arc::default();
+        }
+        new
     }
 
     /// Reads the files that the program names as values, unless they are the same as before.
@@ -259,6 +282,7 @@ impl Package {
             unreadable: Arc::clone(&self.unreadable),
             alone: self.alone,
             unread: Arc::clone(&self.unread),
+            committed: Arc::clone(&self.committed),
         }
     }
 }
@@ -289,6 +313,23 @@ pub struct Snapshot {
     pub alone: bool,
     /// Were files taken in that nobody has read yet, all together?
     pub unread: Arc<AtomicBool>,
+    /// The texts of the last commit.
+    committed: Committed,
     /// The addresses of the files that are open, as the client writes them.
     pub uris: Arc<BTreeMap<PathBuf, Uri>>,
+}
+
+impl Snapshot {
+    /// The texts that the last commit has of files that are not as they were, and of those that are
+    /// open, by their paths in the package.
+    pub fn committed(&self, host: &dyn Host) -> &[(String, String)] {
+        self.committed.get_or_init(|| {
+            let open = self.uris.keys().filter_map(|path| {
+                let file = self.files.file(path)?;
+                let (package, path) = self.db.file_name(file);
+                (self.files.dir(package)? == self.root).then(|| path.to_owned())
+            });
+            host.committed(&self.root, &open.collect::<Vec<_>>())
+        })
+    }
 }

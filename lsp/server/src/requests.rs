@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crossbeam_channel::Sender;
 use gen_lsp_types::{Position, Range};
 use plat_ide::{FileId, TextRange, interruptible};
 use serde::Serialize;
@@ -23,6 +24,7 @@ use crate::capabilities::Client;
 use crate::host::Host;
 use crate::package::Snapshot;
 use crate::position::{Encoding, Lines};
+use crate::server::Task;
 use crate::tokens::Given;
 
 /// Why there is no answer.
@@ -51,6 +53,8 @@ pub struct Asked {
     pub host: Arc<dyn Host>,
     /// The tokens that documents were told of.
     pub tokens: Arc<Given>,
+    /// Where to say something to the user, beside the answer.
+    pub tasks: Sender<Task>,
 }
 
 /// Answers a question.
@@ -163,6 +167,12 @@ impl Asked {
     /// its `plat.toml` too. `None` if the server does not have it.
     pub fn package(&self) -> Option<&Snapshot> {
         self.packages.first()
+    }
+
+    /// Says something to the user, beside the answer.
+    pub fn say(&self, text: String) {
+        // Nobody listens once the server ends.
+        let _ = self.tasks.send(Task::Said(text));
     }
 
     /// The file that it is about, in its own package; `None` if the server does not have it.

@@ -29,6 +29,8 @@ use crate::workspace::{News, Workspace};
 pub enum Task {
     /// A question was answered.
     Answered(Response),
+    /// Something is to be said to the user.
+    Said(String),
     /// Something was found out about what is wrong.
     Diagnostics(Found),
     /// How far a look at what is wrong with a package in this state is, for people.
@@ -157,6 +159,9 @@ impl Server {
             Task::Answered(response) => {
                 self.pending.remove(&response.id.to_string());
                 self.send(Message::Response(response));
+            }
+            Task::Said(text) => {
+                self.notify("window/showMessage", json!({ "type": 3, "message": text }));
             }
             Task::Diagnostics(found) => {
                 // What was found of a state that is past is thrown away.
@@ -388,6 +393,7 @@ impl Server {
             client: self.client.clone(),
             host: Arc::clone(&self.host),
             tokens: Arc::clone(&self.tokens),
+            tasks: tasks.clone(),
         };
         let Request { id, params, .. } = request;
         self.answers.spawn(move || {
@@ -453,7 +459,13 @@ impl Server {
         let waiting = waiting.filter_map(|root| self.workspace.package(root));
         let Some(package) = waiting.max_by_key(|package| package.state) else {
             self.to_look.clear();
+            let was_busy = self.said_busy;
             self.say_status(false);
+            // What is old goes now that nobody waits: else the next change would have to let go of it. A
+            // question that is being answered would be ended by that.
+            if was_busy && self.pending.is_empty() {
+                self.workspace.release();
+            }
             return;
         };
         let documents = self.workspace.documents();

@@ -93,6 +93,13 @@ impl Workspace {
         }
     }
 
+    /// Lets go of what was computed of former texts.
+    pub fn release(&mut self) {
+        for package in self.packages.values_mut() {
+            package.db.release();
+        }
+    }
+
     /// The documents that are open.
     pub fn documents(&self) -> &Documents {
         &self.documents

@@ -15,6 +15,7 @@ use crate::deploy::{self, Deployment};
 use crate::failure::{Failure, Outcome, Stop};
 use crate::program;
 use crate::project;
+use crate::revision;
 use crate::states;
 use crate::targets::{self, Place};
 use crate::terminal::{Paint, Terminal};
@@ -96,6 +97,27 @@ impl Host for Files {
         })
     }
 
+    fn committed(&self, root: &Path, open: &[String]) -> Vec<(String, String)> {
+        match revision::committed(root, open) {
+            Ok(texts) => texts,
+            // It is but a suggestion that can't be made then.
+            Err(failure) => {
+                self.terminal.detail(failure.message);
+                Vec::new()
+            }
+        }
+    }
+
+    fn applied(&self, root: &Path, app: &str, environment: &str) -> Option<Graph> {
+        self.on_record(
+            Scope {
+                app: app.to_owned(),
+                environment: environment.to_owned(),
+            },
+            root,
+        )
+    }
+
     fn has_manifests(&self, target: &str) -> bool {
         target == "kubernetes"
     }
@@ -125,16 +147,23 @@ const MOST_DIRECTORIES: usize = 10_000;
 /// How wide plans are written: as a side view shows them.
 const WIDTH: usize = 100;
 
+/// The target whose record is on this machine.
+const LOCAL: &str = "local";
+
 impl Files {
     /// What was last applied of the environment of a graph, if that is on record here.
     fn recorded(&self, root: &Path, graph: &Graph) -> Option<Graph> {
         let target = program::target(graph);
         // Every other target keeps its record with itself, or where it is told to.
-        if target != "local" || states::of(graph).is_some() {
+        if target != LOCAL || states::of(graph).is_some() {
             return None;
         }
-        let scope = Scope::of(graph);
-        let place = Place::described(target);
+        self.on_record(Scope::of(graph), root)
+    }
+
+    /// What was last applied of an environment on this machine's target.
+    fn on_record(&self, scope: Scope, root: &Path) -> Option<Graph> {
+        let place = Place::described(LOCAL);
         let deployment = Deployment::open(scope, &place, None, root, &self.terminal).ok()?;
         deployment.applied().map(Shared::into_inner)
     }

@@ -7,6 +7,7 @@
 
 mod about;
 mod complete;
+mod deployed;
 mod enclosing;
 mod file;
 mod find;
@@ -18,6 +19,7 @@ mod values;
 pub use crate::check::notes::Symbol;
 pub use about::{About, SymbolClass};
 pub use complete::{CallShape, Candidate, CandidateKind, Candidates, Insert};
+pub use deployed::Deployed;
 pub use file::{Canceller, FileId, interruptible};
 pub(crate) use find::below;
 pub use find::{Place, Stands};

@@ -72,6 +72,14 @@ impl Host for Fleet {
         Ok(Planned::default())
     }
 
+    fn committed(&self, _: &Path, _: &[String]) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    fn applied(&self, _: &Path, _: &str, _: &str) -> Option<Graph> {
+        None
+    }
+
     fn has_manifests(&self, _: &str) -> bool {
         false
     }

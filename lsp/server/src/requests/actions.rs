@@ -7,7 +7,8 @@ use gen_lsp_types::{
     WorkspaceDiagnosticReport, WorkspaceDocumentDiagnosticReport,
     WorkspaceFullDocumentDiagnosticReport,
 };
-use plat_ide::assists::{self, AssistKind};
+use plat_ide::assists::{self, Assist, AssistKind};
+use plat_ide::moved::{self, Earlier};
 use plat_ide::{Diagnostic, Severity, TextRange, fixes};
 use serde_json::{Value, json};
 
@@ -47,7 +48,11 @@ pub fn actions(asked: &Asked, params: Value) -> Result<Value, Refusal> {
     ];
     if kinds.iter().any(wanted) {
         let range = here.range(params.range);
-        for assist in assists::assists(&here.snapshot.db, here.file, range) {
+        let mut all = assists::assists(&here.snapshot.db, here.file, range);
+        if wanted(&CodeActionKind::QuickFix) {
+            all.extend(renames(asked, &here, range));
+        }
+        for assist in all {
             let kind = match assist.kind {
                 AssistKind::Repair => CodeActionKind::QuickFix,
                 AssistKind::Extract => CodeActionKind::RefactorExtract,
@@ -66,6 +71,30 @@ pub fn actions(asked: &Asked, params: Value) -> Result<Value, Refusal> {
         }
     }
     write(actions)
+}
+
+/// The `moved`s that keep what is deployed, for the declaration at a range: by what the last commit
+/// has, and by what was last applied on this machine.
+fn renames(asked: &Asked, here: &Here<'_>, range: TextRange) -> Vec<Assist> {
+    let (snapshot, db) = (here.snapshot, &here.snapshot.db);
+    let (false, Some(symbol)) = (snapshot.alone, moved::at(db, here.file, range.start)) else {
+        return Vec::new();
+    };
+    let mut earlier = vec![Earlier {
+        told_by: "the last commit".to_owned(),
+        declarations: db.deployed_then(snapshot.committed(&*asked.host)),
+    }];
+    let app = db.app_name().unwrap_or_default();
+    for environment in db.environments() {
+        // Every other target keeps its record with itself, or where it is told to.
+        let here = environment.target.as_deref() == Some("local");
+        if !here || environment.says_state || !environment.keys.is_empty() {
+            continue;
+        }
+        let graph = asked.host.applied(&snapshot.root, &app, &environment.name);
+        earlier.extend(graph.map(|graph| Earlier::applied(&graph)));
+    }
+    moved::moved(db, &symbol, &earlier)
 }
 
 fn touches(a: TextRange, b: TextRange) -> bool {

@@ -1,5 +1,7 @@
 //! What is asked about a name: what it is, where it is defined, where else it stands.
 
+use std::cell::RefCell;
+
 use gen_lsp_types::{
     DocumentHighlight, DocumentHighlightKind, Hover, Location, LocationLink, MarkupContent,
     MarkupKind, Position, ReferenceParams, RenameParams, SymbolInformation,
@@ -153,12 +155,24 @@ pub fn prepare_rename(asked: &Asked, params: Value) -> Result<Value, Refusal> {
 pub fn rename(asked: &Asked, params: Value) -> Result<Value, Refusal> {
     let params: RenameParams = read(params)?;
     let position = params.text_document_position_params.position;
-    write(everywhere::edits(asked, |here| {
+    let means = RefCell::new(None);
+    let edits = everywhere::edits(asked, |here| {
         let (db, offset) = (&here.snapshot.db, here.offset(position));
         let renaming = ide_rename::rename(db, here.file, offset, &params.new_name);
         let renaming = renaming.map_err(Refusal::Refused)?;
+        if let Some(told) = &renaming.means {
+            means.borrow_mut().get_or_insert_with(|| told.clone());
+        }
         Ok(here.snapshot.renaming(renaming, &asked.client))
-    })?)
+    })?;
+    // Who shows no annotations of edits is told beside them.
+    if let Some(means) = means
+        .into_inner()
+        .filter(|_| !asked.client.shows_annotations())
+    {
+        asked.say(means.text);
+    }
+    write(edits)
 }
 
 /// `workspace/symbol`

@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone, Default)]
 pub struct Disk {
     files: Arc<Mutex<BTreeMap<PathBuf, String>>>,
+    /// What was committed.
+    committed: Arc<Mutex<BTreeMap<PathBuf, String>>>,
 }
 
 impl Disk {
@@ -44,6 +46,11 @@ impl Disk {
             .lock()
             .unwrap()
             .insert(path.to_owned(), text.to_owned());
+    }
+
+    /// Remembers the files as they are, as version control does.
+    pub fn commit(&self) {
+        *self.committed.lock().unwrap() = self.files.lock().unwrap().clone();
     }
 
     pub fn remove(&self, path: &Path) {
@@ -193,6 +200,21 @@ impl Host for Disk {
             text: format!("{} to make", graph.nodes.len()),
             plan: json!({ "format": 1 }),
         })
+    }
+
+    fn committed(&self, root: &Path, open: &[String]) -> Vec<(String, String)> {
+        let now = self.files.lock().unwrap();
+        let then = self.committed.lock().unwrap();
+        let below = then.iter().filter_map(|(path, text)| {
+            let name = path.strip_prefix(root).ok()?.to_str()?.to_owned();
+            let wanted = now.get(path) != Some(text) || open.contains(&name);
+            (wanted && name.ends_with(".plat")).then(|| (name, text.clone()))
+        });
+        below.collect()
+    }
+
+    fn applied(&self, _: &Path, _: &str, _: &str) -> Option<Graph> {
+        None
     }
 
     fn has_manifests(&self, target: &str) -> bool {

@@ -11,6 +11,7 @@
 mod beside;
 mod client;
 mod conversation;
+mod moved;
 mod names;
 mod packages;
 mod questions;
