@@ -1,7 +1,7 @@
 //! A kind of several declarations that are alike.
 
-use plat_semantics::{Database, FileId, Symbol, SymbolClass};
-use plat_syntax::ast::{self, Item};
+use plat_semantics::{Database, FileId, Place, Symbol, SymbolClass};
+use plat_syntax::ast::Item;
 use plat_syntax::{LexemeKind, Node, ParsedItem, SyntaxKind, TextRange, lexemes};
 
 use crate::FileEdit;
@@ -14,8 +14,9 @@ const INSIDE: [&str; 2] = ["main", "inner"];
 /// Makes a kind of the declaration at whose head a range begins and of those in the file that are
 /// like it: of one kind, with the same fields. What is equal in all becomes the kind's body, what
 /// differs its inputs. What runs stays: each is called outside as before, and `moved` says where it
-/// is now; its documentation stays with the declaration, which is what is around it then. Not offered where something names one of them as a whole, or reads what is not an input
-/// then, and where a comment would be lost.
+/// is now; its documentation stays with the declaration, which is what is around it then. Where
+/// something names one of them as a whole, or reads or sets what is not an input then, it names the
+/// one inside from then on. Not offered where a comment would be lost.
 pub fn extract_kind(db: &Database, file: FileId, range: TextRange) -> Option<Assist> {
     let parse = db.parse(file);
     if !parse.diagnostics.is_empty() {
@@ -40,7 +41,7 @@ pub fn extract_kind(db: &Database, file: FileId, range: TextRange) -> Option<Ass
         !same || !stands_alone(db, file, here, name, &names)
     };
     let inputs: Vec<&str> = names.iter().filter(differs).copied().collect();
-    let outs = used_outs(db, &group, &inputs)?;
+    let uses = Uses::of(db, &group, &inputs, inside)?;
     let called = kind_name(db, here.kind)?;
     let mut kind = format!("kind {called} {{\n");
     for input in inputs.iter().filter(|name| **name != "name") {
@@ -59,10 +60,13 @@ pub fn extract_kind(db: &Database, file: FileId, range: TextRange) -> Option<Ass
         kind += &format!("        {name} = {value}\n");
     }
     kind += "    }\n";
-    if !outs.is_empty() {
+    if !uses.outs.is_empty() || uses.whole {
         kind += "\n";
     }
-    for out in outs {
+    if uses.whole {
+        kind += &format!("    out {inside} = {inside}\n");
+    }
+    for out in &uses.outs {
         kind += &format!("    out {out} = {inside}.{out}\n");
     }
     kind += "}\n\n";
@@ -76,7 +80,7 @@ pub fn extract_kind(db: &Database, file: FileId, range: TextRange) -> Option<Ass
         edits.push(FileEdit {
             file,
             range: one.stands,
-            text: one.written(&called, &inputs)?,
+            text: one.written(db.text(file), &called, &inputs, &uses)?,
         });
         moved += &format!("\nmoved {} to {}.{inside}", one.name, one.name);
     }
@@ -85,6 +89,17 @@ pub fn extract_kind(db: &Database, file: FileId, range: TextRange) -> Option<Ass
         range: TextRange::empty(last.stands.end),
         text: moved,
     });
+    // What stands in one of them is written with it.
+    let outside = uses.renamed.iter().filter(|place| {
+        let holds =
+            |one: &&Alike<'_>| one.stands.start <= place.start && place.end <= one.stands.end;
+        !(place.file == file && group.iter().any(holds))
+    });
+    edits.extend(outside.map(|place| FileEdit {
+        file: place.file,
+        range: TextRange::empty(place.end),
+        text: format!(".{inside}"),
+    }));
     Some(Assist {
         title: format!(
             "make `kind {called}` of these {} `{}`s",
@@ -98,6 +113,7 @@ pub fn extract_kind(db: &Database, file: FileId, range: TextRange) -> Option<Ass
 
 /// A declaration that could be one of several.
 struct Alike<'t> {
+    file: FileId,
     item: &'t ParsedItem,
     /// All of it but its documentation, in its file.
     stands: TextRange,
@@ -139,6 +155,7 @@ impl<'t> Alike<'t> {
             .is_some_and(|kind| db.about(&kind.symbol).package == "std");
         let plain = decl.key().is_none() && !told && of_std && db.is_deployed(&symbol);
         plain.then_some(Self {
+            file,
             item,
             stands,
             head: TextRange::new(start, named.end),
@@ -182,10 +199,11 @@ impl<'t> Alike<'t> {
     }
 
     /// The declaration of the new kind, with its own values for what differs.
-    fn written(&self, kind: &str, inputs: &[&str]) -> Option<String> {
+    fn written(&self, text: &str, kind: &str, inputs: &[&str], uses: &Uses) -> Option<String> {
         let mut fields = Vec::new();
         for (name, value) in self.fields.iter().filter(|(name, _)| inputs.contains(name)) {
-            fields.push(format!("{name} = {}", value.text()));
+            let at = value.range().shifted(self.item.offset);
+            fields.push(format!("{name} = {}", uses.written(self.file, text, at)?));
         }
         let long = fields.iter().any(|field| field.contains('\n')) || fields.len() > 2;
         let fields = match (fields.is_empty(), long) {
@@ -234,52 +252,118 @@ fn stands_alone(
     known && !hidden && field != "name"
 }
 
-/// The outs that are read of these declarations, sorted. None where one of them is named as a whole,
-/// or for what the kind would not have.
-fn used_outs(db: &Database, group: &[&Alike<'_>], inputs: &[&str]) -> Option<Vec<String>> {
-    let mut outs = Vec::new();
-    for one in group {
-        for reference in references_of(db, &one.symbol) {
-            if reference.definition {
-                continue;
-            }
-            let place = reference.place;
-            let text = db.text(place.file);
-            let rest = text.get(place.range.end as usize..)?;
-            if !rest.starts_with('.') {
-                return None;
-            }
-            match db.name_at(place.file, place.range.end + 1)?.symbol {
-                Symbol::Out(_, out) => outs.push(out.to_string()),
-                Symbol::Field(_, field) => {
-                    let given = inputs.contains(&&*field) || *field == *"name";
-                    if !given || !is_set(db, place) {
-                        return None;
-                    }
-                }
-                _ => return None,
-            }
-        }
-    }
-    outs.sort_unstable();
-    outs.dedup();
-    Some(outs)
+/// What others ask of several declarations that become parts of a kind.
+struct Uses {
+    /// How the one inside is called.
+    inside: &'static str,
+    /// The outs that are read, sorted: the kind has them too.
+    outs: Vec<String>,
+    /// Is one of them a value as a whole, or something of it that the kind does not have?
+    whole: bool,
+    /// The names that become those of the one inside.
+    renamed: Vec<Named>,
 }
 
-/// Does what stands at a place say what an environment sets?
-fn is_set(db: &Database, place: plat_semantics::Place) -> bool {
-    let items = &db.parse(place.file).items;
-    let item = items.iter().rev().find(|i| i.offset <= place.range.start);
-    let Some((item, Item::Env(env))) = item.map(|item| (item, item.tree.item())) else {
-        return false;
+/// A name in a file.
+struct Named {
+    file: FileId,
+    start: u32,
+    end: u32,
+}
+
+impl Uses {
+    /// None where something would mean something else.
+    fn of(
+        db: &Database,
+        group: &[&Alike<'_>],
+        inputs: &[&str],
+        inside: &'static str,
+    ) -> Option<Self> {
+        let mut uses = Self {
+            inside,
+            outs: Vec::new(),
+            whole: false,
+            renamed: Vec::new(),
+        };
+        for one in group {
+            for reference in references_of(db, &one.symbol) {
+                let place = reference.place;
+                let item = item_at(db, place)?;
+                // A rename that led here leads on from here.
+                if reference.definition || matches!(item.tree.item(), Item::Moved(_)) {
+                    continue;
+                }
+                let rest = db.text(place.file).get(place.range.end as usize..)?;
+                let part = db.name_at(place.file, place.range.end + 1);
+                let part = part.filter(|_| rest.starts_with('.')).map(|p| p.symbol);
+                match part {
+                    Some(Symbol::Out(_, out)) => uses.outs.push(out.to_string()),
+                    Some(Symbol::Field(_, field))
+                        if (inputs.contains(&&*field) || *field == *"name")
+                            && field_of_env(item, place) == Some("set") => {}
+                    _ => {
+                        uses.whole |= is_value(item, place);
+                        uses.renamed.push(Named {
+                            file: place.file,
+                            start: place.range.start,
+                            end: place.range.end,
+                        });
+                    }
+                }
+            }
+        }
+        uses.outs.sort_unstable();
+        uses.outs.dedup();
+        Some(uses)
+    }
+
+    /// A piece of a text with the names as they are then.
+    fn written(&self, file: FileId, text: &str, range: TextRange) -> Option<String> {
+        let within = |place: &&Named| {
+            place.file == file && range.start <= place.start && place.end <= range.end
+        };
+        let mut ends: Vec<u32> = self.renamed.iter().filter(within).map(|p| p.end).collect();
+        ends.sort_unstable();
+        let mut out = String::new();
+        let mut from = range.start;
+        for end in ends {
+            out += text.get(from as usize..end as usize)?;
+            out.push('.');
+            out += self.inside;
+            from = end;
+        }
+        out += text.get(from as usize..range.end as usize)?;
+        Some(out)
+    }
+}
+
+/// Does a name stand for a value there, and not in a path that leads to what is deployed?
+fn is_value(item: &ParsedItem, place: Place) -> bool {
+    let mut nodes = item.tree.nodes();
+    let refers = nodes.any(|node| {
+        node.kind() == SyntaxKind::NameRef && node.range().shifted(item.offset) == place.range
+    });
+    let leads = field_of_env(item, place).is_some_and(|field| matches!(field, "omit" | "leave"));
+    refers && !leads
+}
+
+/// The item that a place is in.
+fn item_at(db: &Database, place: Place) -> Option<&ParsedItem> {
+    let mut items = db.parse(place.file).items.iter().rev();
+    items.find(|item| item.offset <= place.range.start)
+}
+
+/// The field of an environment that a place is in, by its name.
+fn field_of_env(item: &ParsedItem, place: Place) -> Option<&str> {
+    let Item::Env(env) = item.tree.item() else {
+        return None;
     };
-    env.fields().any(|field| {
+    let mut fields = env.fields();
+    let found = fields.find(|field| {
         let at = field.node().range().shifted(item.offset);
-        let name = field.path().and_then(ast::Path::as_name);
-        name.is_some_and(|name| name.text() == "set")
-            && at.start <= place.range.start
-            && place.range.end <= at.end
-    })
+        at.start <= place.range.start && place.range.end <= at.end
+    });
+    Some(found?.path()?.as_name()?.text())
 }
 
 /// A name that nothing in the program has: `shop_service`.

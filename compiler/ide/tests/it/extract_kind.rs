@@ -110,6 +110,19 @@ fn what_is_equal_is_the_body_and_what_differs_is_given() {
     insta::assert_snapshot!(holds(SHOP, &["api", "mailer"]));
 }
 
+/// What names one of them as a whole, and what is no input, leads to the one inside then.
+#[test]
+fn what_is_named_as_a_whole_is_the_one_inside() {
+    let more = "\nworker w { run = image(\"w:1\"), reach = [api], after = [mailer] }\n\
+                route front { host = \"a.localhost\", paths = { \"/\" = api, \"/mail\" = mailer } }\n\
+                policy small(s: service) { require = s.stop < 1h, message = \"${s.name}\" }\n\
+                waive small for api { reason = \"x\", until = \"2999-01-01\" }\n\
+                env small { target = local {}, omit = [mailer, w, front], leave = [api.scale] }\n\
+                env prod { target = local {}, set = { api.port = 9001, api.scale = 3, front.paths = { \"/\" = mailer } } }\n";
+    let shop = SHOP.replace("API = api.url", "API = api.url, PORT = \"${api.port}\"");
+    insta::assert_snapshot!(holds(&format!("{shop}{more}"), &["api", "mailer"]));
+}
+
 #[test]
 fn it_is_not_offered_where_something_else_would_become_of_it() {
     let with = |from: &str, to: &str| {
@@ -117,17 +130,6 @@ fn it_is_not_offered_where_something_else_would_become_of_it() {
         assert_ne!(text, SHOP);
         extracted(&text)
     };
-    // One is named as a whole.
-    assert_eq!(
-        with(
-            "postgres db {}",
-            "postgres db {}\nworker w { run = image(\"w:1\"), reach = [api] }"
-        ),
-        None
-    );
-    // It is set from outside, and would be no input.
-    assert_eq!(with("api.scale = 5", "api.port = 9001"), None);
-    assert_eq!(with("set = { api.scale = 5 }", "leave = [api.scale]"), None);
     // A comment would be lost.
     assert_eq!(
         with(
@@ -154,6 +156,7 @@ proptest! {
         services in proptest::collection::vec((0..3usize, 0..2usize, 0..3usize, any::<bool>()), 2..4),
         fields in proptest::collection::btree_set(0..4usize, 0..4),
         named in any::<bool>(),
+        whole in 0..4usize,
     ) {
         let names = ["first", "second", "third"];
         let mut text = String::from("app shop\n\npostgres db {}\n\n");
@@ -178,6 +181,12 @@ proptest! {
                 own.join("\n    ")
             );
         }
+        text += [
+            "",
+            "worker w { run = image(\"w:1\"), reach = [second], after = [first] }\n",
+            "route front { host = \"a.localhost\", paths = { \"/\" = first, \"/b\" = second } }\n",
+            "let both = [first, second]\nworker w { run = image(\"w:1\"), reach = both }\n",
+        ][whole];
         text += "env dev { target = local {} }\n";
         holds(&text, &names[..services.len()]);
     }
