@@ -1,6 +1,6 @@
 //! Lowering: what a graph becomes on this machine.
 
-#![expect(clippy::unwrap_used, dead_code, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "common/graph.rs"]
 mod graph;
@@ -316,6 +316,7 @@ fn the_data_of_the_compiler_is_kept_to() {
             .then(|| (how.to_owned(), what.to_owned()))
     };
     let run = || ("run", process(["x"], "./app"));
+    let daily = || ("schedule", text_value("0 6 * * *"));
     let mut seen = 0;
     for (how, what) in text.lines().filter_map(entry) {
         seen += 1;
@@ -330,7 +331,27 @@ fn the_data_of_the_compiler_is_kept_to() {
             }
             "worker.rollout.canary" => ("worker", vec![run(), ("rollout", case("canary"))]),
             "worker.rollout.blue_green" => ("worker", vec![run(), ("rollout", case("blue_green"))]),
+            "program.resources" => ("service", vec![run(), ("resources", case("fixed"))]),
             "postgres.replicas" => ("postgres", vec![("replicas", int(2))]),
+            "postgres.storage" => (
+                "postgres",
+                vec![("storage", quantity("Bytes", 1024, "1KiB"))],
+            ),
+            "postgres.resources" => ("postgres", vec![("resources", case("fixed"))]),
+            "postgres.replica_of" => ("postgres", vec![("replica_of", node_ref("y"))]),
+            "volume.size" => ("volume", vec![("size", quantity("Bytes", 1024, "1KiB"))]),
+            "bucket.versions" => ("bucket", vec![("versions", yes())]),
+            "job.runs.always" => ("job", vec![run(), ("runs", case("always"))]),
+            "cron.zone" => (
+                "cron",
+                vec![run(), daily(), ("zone", text_value("Asia/Tokyo"))],
+            ),
+            "cron.overlap" => (
+                "cron",
+                vec![run(), daily(), ("overlap", text_value("allow"))],
+            ),
+            "cron.retries" => ("cron", vec![run(), daily(), ("retries", int(2))]),
+            "route.backend" => ("route", vec![("backend", node_ref("y"))]),
             "postgres.backup" => ("postgres", vec![("backup", case("daily"))]),
             // The default: a plan that says so each time would say nothing.
             "route.tls.auto" => continue,
