@@ -6,7 +6,7 @@ import type { Change, Environment, Place } from './formats';
 import { SIGNS, WORDS, summary, title } from './model/plan';
 import type { Package, Packages } from './packages';
 import type { Plans } from './plans';
-import { isConcrete } from './view';
+import { canRun } from './view';
 
 /** A line of the side view. */
 export type Line =
@@ -98,7 +98,7 @@ export class Environments implements vscode.TreeDataProvider<Line>, vscode.Dispo
             .filter((text) => text !== '')
             .join('\n\n');
         item.iconPath = new vscode.ThemeIcon(env.target === 'local' ? 'vm' : env.target === null ? 'layers' : 'cloud');
-        item.contextValue = isConcrete(env) ? 'environment' : 'base';
+        item.contextValue = canRun(env) ? 'environment' : 'base';
         item.command = opening(pkg, env.place);
         return item;
     }

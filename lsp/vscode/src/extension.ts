@@ -18,7 +18,7 @@ import { Platc } from './platc';
 import { showReferences, type Location, type Position } from './references';
 import { Tasks } from './tasks';
 import { Tests } from './tests';
-import { isConcrete, type Shown, type View } from './view';
+import { canRun, memberOf, type Shown, type View } from './view';
 
 /** Called by the editor when the first `.plat` file or `plat.toml` is seen. */
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
@@ -121,11 +121,14 @@ class Views {
         }
         const pkg = this.packages.of(file);
         const env = pkg?.environments.find(({ name }) => name === environment);
-        if (pkg !== undefined && env !== undefined && isConcrete(env)) {
-            this.show(PLAN, pkg.root, environment);
+        if (pkg !== undefined && env !== undefined && canRun(env)) {
+            const member = await memberOf(env);
+            if (member !== undefined) {
+                this.show(PLAN, pkg.root, member);
+            }
             return;
         }
-        // Not saved yet, a family, or without a target: of those that there are, one is chosen.
+        // Not saved yet, or without a target: of those that there are, one is chosen.
         await this.open(PLAN);
     }
 
@@ -173,7 +176,8 @@ async function choose(
     about?: vscode.Uri,
 ): Promise<{ pkg: Package; environment: string } | undefined> {
     if (line?.type === 'environment') {
-        return { pkg: line.pkg, environment: line.env.name };
+        const environment = await memberOf(line.env);
+        return environment === undefined ? undefined : { pkg: line.pkg, environment };
     }
     if (packages.all().length === 0) {
         await packages.refresh();
@@ -183,7 +187,7 @@ async function choose(
         void vscode.window.showInformationMessage('plat: there is no plat.toml in this workspace.');
         return undefined;
     }
-    const names = pkg.environments.filter(isConcrete);
+    const names = pkg.environments.filter(canRun);
     const [only] = names;
     if (only === undefined) {
         void vscode.window.showInformationMessage(
@@ -191,12 +195,17 @@ async function choose(
         );
         return undefined;
     }
-    if (names.length === 1) {
-        return { pkg, environment: only.name };
+    let env: typeof only | undefined = only;
+    if (names.length > 1) {
+        const items = names.map((env) => ({
+            label: env.keys.length === 0 ? env.name : `${env.name}[…]`,
+            description: env.target ?? '',
+            env,
+        }));
+        env = (await vscode.window.showQuickPick(items, { title: 'Which environment?' }))?.env;
     }
-    const items = names.map((env) => ({ label: env.name, description: env.target ?? '' }));
-    const chosen = await vscode.window.showQuickPick(items, { title: 'Which environment?' });
-    return chosen === undefined ? undefined : { pkg, environment: chosen.label };
+    const environment = env === undefined ? undefined : await memberOf(env);
+    return environment === undefined ? undefined : { pkg, environment };
 }
 
 /** The code of the diagnostic at the cursor, else one that is typed. */

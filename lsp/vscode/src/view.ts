@@ -93,9 +93,13 @@ export abstract class View<Message> {
     /** What stands above the content. */
     protected head(): Head {
         const pkg = this.package();
+        const environments = (pkg?.environments ?? []).filter(isConcrete).map((env) => env.name);
         return {
             package: pkg?.name ?? '',
-            environments: (pkg?.environments ?? []).filter(isConcrete).map((env) => env.name),
+            // A member of a family is there once it has been asked for.
+            environments: environments.includes(this.environment)
+                ? environments
+                : [...environments, this.environment],
             environment: this.environment,
         };
     }
@@ -141,9 +145,38 @@ export abstract class View<Message> {
     }
 }
 
+/** An environment, as far as it is told here. */
+interface Env {
+    readonly name: string;
+    readonly target: string | null;
+    readonly keys: readonly string[];
+}
+
 /** Whether an environment is one that something can run in: neither a base for others nor a family. */
-export function isConcrete(env: { target: string | null; keys: readonly string[] }): boolean {
+export function isConcrete(env: Env): boolean {
     return env.target !== null && env.keys.length === 0;
+}
+
+/** Whether something can run in an environment, or in a member of it. */
+export function canRun(env: Env): boolean {
+    return env.target !== null || env.keys.length > 0;
+}
+
+/** The environment's name; of a family, that of the member that is asked for. */
+export async function memberOf(env: Env): Promise<string | undefined> {
+    const said: string[] = [];
+    for (const key of env.keys) {
+        const value = await vscode.window.showInputBox({
+            title: `Which ${env.name}?`,
+            prompt: `${env.name} is a family: its members are told apart by \`${key}\``,
+            placeHolder: key,
+        });
+        if (value === undefined || value.trim() === '') {
+            return undefined;
+        }
+        said.push(value.trim());
+    }
+    return said.length === 0 ? env.name : `${env.name}[${said.join(', ')}]`;
 }
 
 function page(webview: vscode.Webview, base: vscode.Uri, script: string, title: string, shown: Shown): string {

@@ -56,6 +56,13 @@ test('every setting is read, and the README tells of it', () => {
     }
 });
 
+test('as long as nobody has a publisher\'s name for it, it can\'t be published by mistake', () => {
+    const placeholder = manifest.publisher === 'plat';
+    assert.equal(manifest.private, placeholder);
+    const readme = readFileSync(path.join(extension, 'README.md'), 'utf8');
+    assert.equal(readme.includes('registered nowhere'), placeholder);
+});
+
 test('every file that the manifest names is there', () => {
     const named = [...JSON.stringify(manifest).matchAll(/"(\.?\/?(?:images|syntaxes|snippets)\/[^"]+)"/g)];
     assert.ok(named.length > 5);

@@ -63,7 +63,7 @@ step('a field tells what it is, and its values in each environment', async () =>
     await page.keyboard.press('Escape');
 });
 
-step('fields are completed with their types', async () => {
+step('a field is completed with its type, and taken', async () => {
     const { page } = editor;
     await editor.goAfter('http("/healthz")');
     await page.keyboard.press('Enter');
@@ -71,6 +71,11 @@ step('fields are completed with their types', async () => {
     const row = page.locator('.suggest-widget .monaco-list-row', { hasText: /^stop/ }).first();
     await editor.until(row, () => page.keyboard.press('Control+Space'));
     await editor.picture('completion');
+    await row.click();
+    // It is written as a field, and what stands in its place is typed.
+    await page.locator('.view-line', { hasText: /^\s*stop\s=/ }).first().waitFor();
+    await page.keyboard.type('90s');
+    await page.locator('.view-line', { hasText: /^\s*stop\s=\s90s$/ }).first().waitFor();
     await page.keyboard.press('Escape');
     // The line goes again.
     await page.keyboard.press('Control+Shift+K');
@@ -151,7 +156,7 @@ step('tests and policies are in the test explorer, and run', async () => {
     await editor.picture('tests');
 });
 
-step('above an environment and a test stands what can be done with them', async () => {
+step('above an environment, a test and what runs stands what can be done with them', async () => {
     const { page } = editor;
     const lens = (text: string): ReturnType<typeof page.locator> =>
         page.locator('.codelens-decoration a', { hasText: text });
@@ -188,6 +193,30 @@ step('above an environment and a test stands what can be done with them', async 
                 })
                 .waitFor({ timeout }),
     );
+    await clicked(
+        async () => {
+            await editor.goAfter('service api');
+            // The one above it: of those in sight, the lowest that is not below the cursor.
+            const cursor = await page.locator('.cursors-layer .cursor').first().boundingBox();
+            const boxes = await lens('Why').evaluateAll((all) =>
+                all.map((one) => {
+                    const { left, top, width, height } = one.getBoundingClientRect();
+                    return { x: left + width / 2, y: top + height / 2, shown: height > 0 };
+                }),
+            );
+            const above = boxes.filter(({ y, shown }) => shown && y < (cursor?.y ?? 0));
+            const nearest = above.sort((a, b) => b.y - a.y)[0];
+            assert.ok(nearest);
+            await page.mouse.click(nearest.x, nearest.y);
+            await editor.choose('prod');
+        },
+        async () => {
+            await page.locator('.tab.active', { hasText: 'api.txt' }).waitFor({ timeout });
+            await page.locator('.view-line', { hasText: /set\sby\senv\sprod/ }).first().waitFor({ timeout });
+        },
+    );
+    await editor.picture('why');
+    await editor.run('View: Close Editor');
     await clicked(
         async () => {
             await editor.goAfter('env prod');
