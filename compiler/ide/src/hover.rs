@@ -21,10 +21,10 @@ pub struct Hover {
 /// be said.
 pub fn hover(db: &Database, file: FileId, offset: u32) -> Option<Hover> {
     let Some(stands) = db.name_at(file, offset) else {
-        let (range, ty) = db.type_at(file, offset)?;
-        return Some(Hover {
-            range,
-            markdown: code(&ty),
+        return entry_of_map(db, file, offset).or_else(|| {
+            let (range, ty) = db.type_at(file, offset)?;
+            let markdown = code(&ty);
+            Some(Hover { range, markdown })
         });
     };
     let about = db.about(&stands.symbol);
@@ -42,6 +42,17 @@ pub fn hover(db: &Database, file: FileId, offset: u32) -> Option<Hover> {
         range: stands.range,
         markdown,
     })
+}
+
+/// An entry of a map, as of `env`: its key is no name of anything, but each environment has its value.
+fn entry_of_map(db: &Database, file: FileId, offset: u32) -> Option<Hover> {
+    let (range, path) = db.entry_at(file, offset)?;
+    let values = db.effective_at(file, offset);
+    if values.is_empty() {
+        return None;
+    }
+    let markdown = format!("{}\n\n{}", code(&path), effective(&values));
+    Some(Hover { range, markdown })
 }
 
 /// A symbol's declaration, documentation and default, as Markdown: as hover and completion show it.

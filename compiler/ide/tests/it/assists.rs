@@ -138,3 +138,32 @@ fn what_is_ended_by_typing_is_formatted_and_nothing_else() {
     // A text with a mistake is left alone.
     assert_eq!(typed("redis  cache {\n  memory=\n    $0\n}\n", "\n"), None);
 }
+
+/// What is added can be compiled: it is an example, and nothing that its type refuses.
+#[test]
+fn the_missing_fields_are_added_with_values_that_are_right() {
+    for kind in [
+        "service", "worker", "job", "cron", "function", "site", "daemon", "volume",
+    ] {
+        let text = format!(
+            "app shop\n\n{kind} $0x\n\nenv prod {{ target = kubernetes {{ context = \"c\" }} }}\n"
+        );
+        let (db, file, at) = program(&text);
+        let all = assists(&db, file, TextRange::empty(at)).into_iter();
+        let mut repairs = all.filter(|assist| assist.kind == AssistKind::Repair);
+        let edits = repairs
+            .next()
+            .unwrap_or_else(|| panic!("{kind}: nothing is offered"))
+            .edits;
+        let mut text = db.text(file).to_owned();
+        for edit in edits {
+            text.replace_range(
+                edit.range.start as usize..edit.range.end as usize,
+                &edit.text,
+            );
+        }
+        let (db, _, _) = program(&text);
+        let wrong: Vec<String> = db.diagnostics().into_iter().map(|d| d.message).collect();
+        assert_eq!(wrong, [""; 0], "{text}");
+    }
+}

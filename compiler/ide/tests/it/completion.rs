@@ -64,6 +64,22 @@ fn what_a_type_has_values_of_comes_first() {
 }
 
 #[test]
+fn units_are_those_of_what_is_wanted() {
+    let room = names(&format!("{APP}postgres db {{ storage = 20$0 }}\n"));
+    assert!(room.contains(&"GiB".to_owned()), "{room:?}");
+    for other in ["EUR", "s", "cpu"] {
+        assert!(!room.contains(&other.to_owned()), "{other}: {room:?}");
+    }
+    let time = names(&format!(
+        "{APP}service api {{ run = image(\"x\"), stop = 20$0 }}\n"
+    ));
+    assert!(
+        time.contains(&"min".to_owned()) && !time.contains(&"GiB".to_owned()),
+        "{time:?}"
+    );
+}
+
+#[test]
 fn declarations_give_what_they_give() {
     let text = format!("{APP}postgres db\nservice api {{ env = {{ A = db.$0 }} }}\n");
     let found = offered(&text, 30);

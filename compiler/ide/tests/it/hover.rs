@@ -28,3 +28,22 @@ fn what_a_field_becomes_on_each_target_is_said() {
                 env prod { target = kubernetes { context = \"c\" } }\n";
     insta::assert_snapshot!(shown(text));
 }
+
+/// The value of an entry of a map is asked for as that of a field is.
+#[test]
+fn an_entry_of_a_map_has_its_value_in_each_environment() {
+    let text = "app shop\n\npostgres db {}\n\nservice api {\n    run = image(\"api:1\")\n    env = { $0LEVEL = \"info\", $0URL = db.url }\n}\n\n\
+                env dev { target = local {}, set = { api.env.LEVEL = \"debug\" } }\n\
+                env prod { target = kubernetes { context = \"c\" } }\n";
+    insta::assert_snapshot!(shown(text));
+}
+
+/// What is a default is shown as it would be written.
+#[test]
+fn a_default_that_a_case_is_made_from_is_its_value() {
+    let text = "app shop\n\nservice api {\n    run = image(\"api:1\")\n}\n\nenv dev { target = local {} }\n\
+                env prod { target = local {}, set = { api.$0scale = 3 } }\n";
+    let said = shown(text);
+    assert!(said.contains("**dev**: `1`"), "{said}");
+    assert!(said.contains("**prod**: `3`"), "{said}");
+}

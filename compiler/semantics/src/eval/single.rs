@@ -62,14 +62,16 @@ fn written(eval: &Eval<'_>, value: &Val<'_>) -> String {
     let Data::Case(case, parts) = &value.data else {
         return eval.show(value);
     };
-    let said = parts
-        .iter()
-        .filter(|(_, part)| !part.is_none() && part.origin.0.site.kind != Kind::Default);
+    let first = case.params.first();
+    let first = first.map_or("", |part| part.name.as_ref());
+    // What a case is made from is said, also where the whole is a default: `scale = 1`.
+    let made_from = |name: &str| case.implicit && name == first;
+    let said = parts.iter().filter(|(name, part)| {
+        !part.is_none() && (made_from(name) || part.origin.0.site.kind != Kind::Default)
+    });
     let said: Vec<(&str, String)> = said
         .map(|(name, part)| (name.as_ref(), written(eval, part)))
         .collect();
-    let first = case.params.first();
-    let first = first.map_or("", |part| part.name.as_ref());
     match said.as_slice() {
         [] => case.name.to_string(),
         [(name, text)] if *name == first && case.implicit => text.clone(),

@@ -12,6 +12,7 @@ use crate::check::notes::notes;
 use crate::check::{let_type, lower};
 use crate::db::{ItemId, Space, file_range, items, tree};
 use crate::types::Ty;
+use crate::units::Dim;
 
 /// Something to write beside the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -226,13 +227,20 @@ impl Database {
 
     /// A value of a type, to be written over.
     fn some_value(&self, ty: &Ty, depth: u32) -> String {
+        if let Some(example) = self.example_of(ty) {
+            return example;
+        }
         let (_, plain) = ty.plain(self);
         match &plain {
             _ if depth > DEPTH => "none".to_owned(),
             Ty::Bool => "false".to_owned(),
+            Ty::Quantity(dim) => self
+                .unit_of(dim)
+                .map_or_else(|| "1".to_owned(), |unit| format!("1{unit}")),
             Ty::Int => "1".to_owned(),
             Ty::Decimal => "1.0".to_owned(),
-            Ty::String | Ty::Text | Ty::Dir | Ty::File => "\"\"".to_owned(),
+            Ty::String | Ty::Text | Ty::File => "\"\"".to_owned(),
+            Ty::Dir => "\".\"".to_owned(),
             Ty::Word(word) => word.to_string(),
             Ty::Words(words) => words.first().map_or_else(String::new, ToString::to_string),
             Ty::List(_) => "[]".to_owned(),
@@ -262,6 +270,36 @@ impl Database {
             },
             _ => "none".to_owned(),
         }
+    }
+}
+
+impl Database {
+    /// A unit of `std` that has a dimension: the smallest that is larger than the base, if there is one.
+    fn unit_of(&self, wanted: &Dim) -> Option<String> {
+        let files = self.std_files().iter().copied();
+        let files = files.filter(|file| !crate::names::is_read_on_demand(self, *file));
+        let all = files.flat_map(|file| items(self, file).iter().copied());
+        let units = all.filter(|item| item.space(self) == Space::Unit);
+        let fitting = units.filter_map(|item| {
+            let unit = crate::units::unit(self, item).as_ref()?;
+            let (times, parts) = unit.factor;
+            let larger = times > parts;
+            unit.dim
+                .fits(wanted)
+                .then(|| (!larger, times, item.name(self).to_string()))
+        });
+        fitting.min().map(|(.., name)| name)
+    }
+
+    /// The example that the documentation of a type of texts gives first: not every text is one.
+    fn example_of(&self, ty: &Ty) -> Option<String> {
+        let (Ty::Named(of), Ty::String) = (ty, ty.plain(self).1) else {
+            return None;
+        };
+        let doc = self.doc(*of)?;
+        let (_, rest) = doc.split_once('`')?;
+        let (example, _) = rest.split_once('`')?;
+        Some(format!("{example:?}"))
     }
 }
 

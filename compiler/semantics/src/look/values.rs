@@ -2,13 +2,13 @@
 //! that stands at a place.
 
 use plat_model::Site;
-use plat_syntax::Node;
 use plat_syntax::ast::{self, Item, Segment};
+use plat_syntax::{Node, TextRange};
 
 use super::FileId;
 use crate::api::{Database, STACK};
 use crate::check::notes::{Notes, Symbol, notes};
-use crate::db::tree;
+use crate::db::{file_range, tree};
 use crate::diag::Span;
 use crate::eval::single_field;
 use crate::names::{DeclRef, decls};
@@ -56,6 +56,23 @@ impl Database {
                     })
                 })
                 .collect()
+        })
+    }
+
+    /// The key of an entry of a map that stands at a byte of a file, and how it is reached from its
+    /// declaration: `env.LEVEL`.
+    pub fn entry_at(&self, file: FileId, offset: u32) -> Option<(TextRange, String)> {
+        stacker::grow(STACK, || {
+            let setting = self.setting_at(file, offset)?;
+            let (item, at) = self.item_at(file, offset)?;
+            let tree = tree(self, item).as_ref()?;
+            let paths = tree.nodes().filter_map(ast::Path::cast);
+            let key = paths
+                .flat_map(ast::Path::segments)
+                .map(ast::Segment::node)
+                .find(|node| touches(*node, at))?;
+            let range = file_range(self, item, key.range());
+            Some((range, setting.field.join(".")))
         })
     }
 

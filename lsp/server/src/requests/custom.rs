@@ -65,7 +65,19 @@ fn place(snapshot: &Snapshot, place: &OriginPlace, encoding: Encoding) -> Option
 /// The graph of the program in an environment.
 fn graph(snapshot: &Snapshot, environment: &str) -> Result<plat_ide::Graph, Refusal> {
     if let Some(first) = snapshot.unreadable.first() {
-        return Err(Refusal::Refused(first.message.clone()));
+        return Err(Refusal::Refused(told(snapshot, first)));
+    }
+    // Of one that is not there, what else is wrong says nothing.
+    let name = environment.split('[').next().unwrap_or(environment);
+    let all = snapshot.db.environments();
+    if !all.iter().any(|env| env.name == name) {
+        let names: Vec<String> = all.iter().map(|env| format!("`{}`", env.name)).collect();
+        let there = match names.as_slice() {
+            [] => "the program has none".to_owned(),
+            names => format!("there is {}", names.join(", ")),
+        };
+        let text = format!("there is no environment `{name}`: {there}");
+        return Err(Refusal::Refused(text));
     }
     snapshot.db.graph(environment).map_err(|found| {
         let errors = found
@@ -74,10 +86,20 @@ fn graph(snapshot: &Snapshot, environment: &str) -> Result<plat_ide::Graph, Refu
         let first = errors.clone().next().or(found.first());
         let text = first.map_or_else(
             || format!("`{environment}` can't be evaluated"),
-            |d| format!("{}: {} ({})", d.primary.file, d.message, d.code),
+            |first| told(snapshot, first),
         );
         Refusal::Refused(text)
     })
+}
+
+/// What is wrong, in one line, with its place as people read it.
+fn told(snapshot: &Snapshot, wrong: &plat_ide::Diagnostic) -> String {
+    let file = &wrong.primary.file;
+    let line = snapshot.shown(file).map_or(0, |(_, text)| {
+        let lines = Lines::new(text, Encoding::Utf32);
+        lines.position(wrong.primary.range.start).line
+    });
+    format!("{file}:{}: {} ({})", line + 1, wrong.message, wrong.code)
 }
 
 /// `plat/graph`
@@ -177,20 +199,30 @@ pub fn becomes(asked: &Asked, params: Value) -> Result<Value, Refusal> {
             fits.map(|env| env.name).collect()
         }
     };
-    let Some(environment) = environments.into_iter().next() else {
-        let why = "no environment of this app has a target with manifests: \
-                   `env prod { target = kubernetes { context = \"…\" } }`";
-        return Err(Refusal::Refused(why.to_owned()));
-    };
-    let graph = graph(here.snapshot, &environment)?;
-    let text = asked
-        .host
-        .becomes(&here.snapshot.root, &graph, &declaration)
-        .map_err(Refusal::Refused)?;
-    Ok(json!({
-        "environment": environment,
-        "declaration": declaration,
-        "language": "yaml",
-        "text": text,
-    }))
+    let mut refused = Refusal::Refused(
+        "no environment of this app has a target with manifests: \
+         `env prod { target = kubernetes { context = \"…\" } }`"
+            .to_owned(),
+    );
+    // What is wrong in one environment need not be in the next.
+    for environment in environments {
+        let graph = match graph(here.snapshot, &environment) {
+            Ok(graph) => graph,
+            Err(why) => {
+                refused = why;
+                continue;
+            }
+        };
+        let text = asked
+            .host
+            .becomes(&here.snapshot.root, &graph, &declaration)
+            .map_err(Refusal::Refused)?;
+        return Ok(json!({
+            "environment": environment,
+            "declaration": declaration,
+            "language": "yaml",
+            "text": text,
+        }));
+    }
+    Err(refused)
 }

@@ -245,5 +245,12 @@ fn the_graph_the_plan_and_what_a_declaration_becomes_are_of_the_open_text() {
     let (code, why) = broken.unwrap_err();
     assert_eq!(code, -32803);
     assert!(why.contains("E0113"), "{why}");
+    assert!(why.starts_with("shop.plat:"), "with its line: {why}");
+    let nowhere = client.ask(
+        "plat/plan",
+        json!({ "textDocument": { "uri": format!("file://{PATH}") }, "environment": "nope" }),
+    );
+    let (_, why) = nowhere.unwrap_err();
+    assert!(why.starts_with("there is no environment `nope`"), "{why}");
     client.shutdown();
 }

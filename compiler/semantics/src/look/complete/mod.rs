@@ -168,6 +168,22 @@ impl Database {
         stacker::grow(STACK, || self.candidates_inner(file, offset))
     }
 
+    /// What is wanted where a number stands.
+    fn wanted_of_number(&self, file: FileId, offset: u32) -> Option<Ty> {
+        let (item, at) = self.item_at(file, offset)?;
+        let tree = crate::db::tree(self, item).as_ref()?;
+        let number = tree.nodes().find(|node| {
+            let range = node.range();
+            node.kind() == plat_syntax::SyntaxKind::NumberLit
+                && range.start <= at
+                && at <= range.end
+        })?;
+        crate::check::notes::notes(self, item)
+            .wanted
+            .get(&number.range().into())
+            .cloned()
+    }
+
     fn candidates_inner(&self, file: FileId, offset: u32) -> Candidates {
         let text = self.text(file);
         let range = word_at(text, offset);
@@ -175,7 +191,7 @@ impl Database {
             Within::Nothing => Candidates::default(),
             Within::Number(unit) => Candidates {
                 range: unit,
-                all: values::units(self, file),
+                all: values::units(self, file, self.wanted_of_number(file, offset).as_ref()),
             },
             Within::Text(range) => Candidates {
                 range,

@@ -14,17 +14,26 @@ use crate::names::{Names, TypeEntry, ValueDef};
 use crate::types::{
     Converter, ParamHead, Ty, TypeBody, Word, app_head, fn_head, kind_head, type_def,
 };
+use crate::units::Dim;
 
 /// How deep what is wanted is looked through.
 const DEPTH: u32 = 8;
 
-/// The units that a number can have.
-pub(super) fn units(db: &Database, file: FileId) -> Vec<Candidate> {
+/// The units that a number can have: where one of certain dimensions is wanted, those.
+pub(super) fn units(db: &Database, file: FileId, wanted: Option<&Ty>) -> Vec<Candidate> {
     let names = Names { db, file: file.0 };
+    let mut dims = Vec::new();
+    if let Some(wanted) = wanted {
+        dims_of(db, wanted, 0, &mut dims);
+    }
     let mut all: Vec<Candidate> = Vec::new();
     for name in names.seen(Space::Unit) {
         if let Some(unit) = names.unit(name) {
             let found = crate::units::unit(db, unit);
+            let fits = |unit: &crate::units::Unit| dims.iter().any(|dim| unit.dim.fits(dim));
+            if !dims.is_empty() && !found.as_ref().is_some_and(fits) {
+                continue;
+            }
             let detail = found
                 .as_ref()
                 .map_or_else(String::new, |unit| unit.dim.to_string());
@@ -33,6 +42,34 @@ pub(super) fn units(db: &Database, file: FileId) -> Vec<Candidate> {
         }
     }
     all
+}
+
+/// The dimensions of the quantities that a type takes.
+fn dims_of(db: &Database, ty: &Ty, depth: u32, out: &mut Vec<Dim>) {
+    if depth > DEPTH {
+        return;
+    }
+    match ty {
+        Ty::Quantity(dim) => out.push(dim.clone()),
+        Ty::Labelled(_, inner) | Ty::Refined(inner, _) | Ty::Optional(inner) | Ty::Range(inner) => {
+            dims_of(db, inner, depth + 1, out);
+        }
+        Ty::Either(types) => {
+            for ty in types.iter() {
+                dims_of(db, ty, depth + 1, out);
+            }
+        }
+        Ty::Named(item) => match &type_def(db, *item).body {
+            TypeBody::Alias(alias) => dims_of(db, alias, depth + 1, out),
+            TypeBody::Variant(cases) => {
+                let firsts = cases.iter().filter(|case| case.implicit);
+                for first in firsts.filter_map(|case| case.params.first()) {
+                    dims_of(db, &first.ty, depth + 1, out);
+                }
+            }
+        },
+        _ => {}
+    }
 }
 
 impl<'a> Here<'a> {
