@@ -43,8 +43,8 @@ const JOBS: &[(&str, &str, &str)] = &[
     ("graph", "graph", "nothing"),
     ("json", "graph --json", "nothing"),
     ("render", "render", "nothing"),
-    ("edit", "check after an edit", "check"),
-    ("set", "check after an edit of `set`", "check"),
+    ("edit", "check after an edit", "open"),
+    ("set", "check after an edit of `set`", "open-set"),
 ];
 const SIZES: &[usize] = &[10, 100, 1_000, 10_000];
 /// For how many services instructions are counted: that takes fifty times as long.
@@ -234,11 +234,18 @@ fn child(job: &str, size: usize, clock: bool) {
             let bytes: usize = rendered.files.values().map(String::len).sum();
             println!("bytes {bytes}\nobjects {}", rendered.files.len());
         }
-        "edit" | "set" => {
+        "edit" | "open" | "set" | "open-set" => {
             assert_eq!(db.diagnostics(), Vec::new());
-            let (part, text) = if job == "edit" { &last } else { &environment };
-            let place = if job == "edit" { "port   = " } else { ".." };
-            edits(&mut db, part, text, place, clock);
+            let rounds = match job {
+                "open" | "open-set" => 0,
+                _ if clock => EDITS,
+                _ => COUNTED_EDITS,
+            };
+            let (file, place) = match job {
+                "edit" | "open" => (&last, "port   = "),
+                _ => (&environment, ".."),
+            };
+            edits(&mut db, file, place, rounds, clock);
         }
         other => panic!("there is no measurement {other}"),
     }
@@ -248,15 +255,21 @@ fn child(job: &str, size: usize, clock: bool) {
 }
 
 /// Edits the number at a place again and again, and asks for everything that is wrong after each.
-fn edits(db: &mut Database, part: &str, text: &str, place: &str, clock: bool) {
-    let file = db.file("fleet", part).expect("a file");
+fn edits(
+    db: &mut Database,
+    (path, text): &(String, String),
+    place: &str,
+    rounds: usize,
+    clock: bool,
+) {
+    let file = db.file("fleet", path).expect("a file");
     // As an editor does with a file that is opened.
     db.expect_changes(file);
     assert_eq!(db.diagnostics(), Vec::new());
     let mut times: Vec<(f64, f64)> = Vec::new();
-    for round in 0..if clock { EDITS } else { COUNTED_EDITS } {
+    for round in 0..rounds {
         let new = text.replacen(place, &format!("{place}{}", 1 + round % 3), 1);
-        assert_ne!(new, text);
+        assert_ne!(new, *text);
         let watch = Watch::start(clock);
         db.set_text(file, &new);
         let found = db.diagnostics();

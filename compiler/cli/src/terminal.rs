@@ -55,6 +55,25 @@ impl Terminal {
         written(write!(out, "{text}").and_then(|()| out.flush()))
     }
 
+    /// Writes many texts one after the other, and something between them: together they may be large.
+    ///
+    /// # Errors
+    /// Stdout can't be written.
+    pub fn print_all<'a>(
+        &self,
+        texts: impl IntoIterator<Item = &'a str>,
+        between: &str,
+    ) -> Result<(), Stop> {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let mut parts = texts.into_iter().enumerate();
+        let all = parts.try_for_each(|(number, text)| {
+            let before = if number == 0 { "" } else { between };
+            out.write_all(before.as_bytes())?;
+            out.write_all(text.as_bytes())
+        });
+        written(all.and_then(|()| out.flush()))
+    }
+
     /// Writes a value as JSON.
     ///
     /// # Errors

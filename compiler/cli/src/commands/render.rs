@@ -44,8 +44,8 @@ pub fn run(arguments: &cli::Render, global: &Global, terminal: &Terminal) -> Res
             terminal.say(told);
         }
         None => {
-            let all: Vec<&str> = rendered.files.values().map(String::as_str).collect();
-            terminal.print(all.join("---\n"))?;
+            let texts = rendered.files.values().map(String::as_str);
+            terminal.print_all(texts, "---\n")?;
         }
     }
     for note in &rendered.notes {
