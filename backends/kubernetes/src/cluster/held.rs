@@ -67,12 +67,15 @@ impl Walk<'_> {
             } else {
                 format!("{path}.{name}")
             };
+            // Of what has parts of its own each is somebody's by itself.
+            let is_open = ours.is_some_and(|(sub, _)| !sub.is_empty());
             match (at, below.as_object()) {
                 (Some(at), Some(below)) if below.keys().any(|key| key != ".") => {
                     self.fields(at, ours.map(|(sub, _)| sub), below, &path);
                 }
                 // That there is such a map at all, and nothing in it: no value can differ.
                 (_, Some(below)) if !below.is_empty() => {}
+                (Some(Json::Object(_) | Json::Array(_)), Some(_)) if is_open => {}
                 _ => self.found.push(HeldField {
                     path,
                     by: self.by.to_owned(),
@@ -236,8 +239,12 @@ mod tests {
                 "labels": { "team": "a" },
                 "managedFields": [
                     { "manager": "before-first-apply", "operation": "Update", "fieldsV1": { "f:metadata": {
-                        "f:annotations": { ".": {} },
+                        "f:annotations": {},
                         "f:labels": { ".": {}, "f:team": {} },
+                        "f:finalizers": { ".": {} },
+                    }}},
+                    { "manager": "plat", "operation": "Apply", "fieldsV1": { "f:metadata": {
+                        "f:annotations": { "f:cnpg.io/hibernation": {} },
                     }}},
                 ],
             },
