@@ -147,7 +147,7 @@ fn instructions(job: &str, size: usize) -> f64 {
         "{job} {size} under valgrind failed"
     );
     let said = String::from_utf8_lossy(&output.stderr);
-    let line = said.lines().find_map(|line| line.split_once("I refs:"));
+    let line = said.lines().find_map(|line| line.split_once("refs:"));
     let (_, count) = line.expect("cachegrind tells how many instructions there were");
     let digits: String = count.chars().filter(char::is_ascii_digit).collect();
     digits.parse().expect("a number")
