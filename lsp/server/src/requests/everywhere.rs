@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use gen_lsp_types::{DocumentChange, Location, TextDocumentEdit, WorkspaceEdit};
+use gen_lsp_types::{DocumentChange, Edit, Location, TextDocumentEdit, TextEdit, WorkspaceEdit};
 
 use super::{Asked, Here, Refusal};
 
@@ -60,7 +60,7 @@ fn join(all: &mut WorkspaceEdit, other: WorkspaceEdit) {
         let known = all.document_changes.get_or_insert_default();
         match change {
             DocumentChange::TextDocumentEdit(edit) => match document(known, &edit) {
-                Some(same) => add(&mut same.edits, edit.edits),
+                Some(same) => add_edits(&mut same.edits, edit.edits),
                 None => known.push(DocumentChange::TextDocumentEdit(edit)),
             },
             change => add(known, vec![change]),
@@ -85,10 +85,64 @@ fn document<'a>(
     })
 }
 
+/// Adds edits of a document. Of one that several packages make, that stays which says what it means:
+/// what is deployed is known to the app, and not to the packages that it builds on.
+fn add_edits(known: &mut Vec<Edit>, more: Vec<Edit>) {
+    for edit in more {
+        let same = known
+            .iter_mut()
+            .find(|one| what(one).is_some() && what(one) == what(&edit));
+        match same {
+            Some(one) if matches!(edit, Edit::AnnotatedTextEdit(_)) => *one = edit,
+            Some(_) => {}
+            None => known.push(edit),
+        }
+    }
+}
+
+/// What an edit changes, whatever is said with it.
+fn what(edit: &Edit) -> Option<&TextEdit> {
+    match edit {
+        Edit::TextEdit(edit) => Some(edit),
+        Edit::AnnotatedTextEdit(edit) => Some(&edit.text_edit),
+        Edit::SnippetTextEdit(_) => None,
+    }
+}
+
 fn add<T: PartialEq>(known: &mut Vec<T>, more: Vec<T>) {
     for one in more {
         if !known.contains(&one) {
             known.push(one);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gen_lsp_types::{AnnotatedTextEdit, Position, Range};
+
+    use super::*;
+
+    #[test]
+    fn an_edit_that_several_packages_make_is_made_once_and_says_what_it_means() {
+        let text_edit = |line| {
+            let at = |character| Position { line, character };
+            let (start, end) = (at(0), at(3));
+            TextEdit {
+                range: Range { start, end },
+                new_text: "a".to_owned(),
+            }
+        };
+        let plain = Edit::TextEdit(text_edit(1));
+        let told = Edit::AnnotatedTextEdit(AnnotatedTextEdit {
+            annotation_id: "deployed".to_owned(),
+            text_edit: text_edit(1),
+        });
+        let other = Edit::TextEdit(text_edit(2));
+        for (first, second) in [(&plain, &told), (&told, &plain)] {
+            let mut all = vec![first.clone()];
+            add_edits(&mut all, vec![second.clone(), other.clone()]);
+            assert_eq!(all, [told.clone(), other.clone()]);
         }
     }
 }
