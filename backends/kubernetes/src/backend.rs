@@ -28,9 +28,10 @@ use crate::cluster::{
     changed, health, kind, read_kind, summary, written,
 };
 use crate::cluster::{ID, LEAVE, TOKEN, used};
+use crate::facts::Namespace;
 use crate::image::push::{self, Logins, PushError};
 use crate::image::shim;
-use crate::lower::ONCE;
+use crate::lower::{ENFORCE, ONCE};
 use crate::names;
 use crate::place::Place;
 
@@ -168,7 +169,13 @@ impl Backend for Kubernetes {
     }
 
     async fn gather(&self, target: &TargetId, graph: &Graph) -> Result<Facts, Vec<Refusal>> {
-        let facts = crate::facts::gather(&self.root, target, graph, self.shim)?;
+        let mut facts = crate::facts::gather(&self.root, target, graph, self.shim)?;
+        // Where the cluster does not answer, who asks it for more says so.
+        if let Some(kind) = kind("Namespace")
+            && let Ok(Some(live)) = self.cluster.get(kind, &self.cluster.namespace).await
+        {
+            facts.namespace = Some(found_namespace(&live));
+        }
         Ok(Facts(serde_json::to_value(facts).unwrap_or_default()))
     }
 
@@ -459,9 +466,7 @@ impl Kubernetes {
             }
             let message = match self.cluster.find(name, group).await {
                 Ok(Some(kind)) if kind.namespaced => continue,
-                Ok(Some(_)) => format!(
-                    "a `{name}` is the whole cluster's: an app's objects are in the namespace of its environment"
-                ),
+                Ok(Some(_)) => of_the_cluster(name),
                 Ok(None) => no_kind(name, group),
                 // Then it is not known; the operation tells.
                 Err(_) => continue,
@@ -531,6 +536,23 @@ impl Kubernetes {
     }
 }
 
+/// What a namespace that is there has to do with us.
+fn found_namespace(live: &Json) -> Namespace {
+    let labels = live.pointer("/metadata/labels");
+    let label = |name: &str| labels.and_then(|l| l.get(name)?.as_str());
+    Namespace {
+        is_ours: applied(live).is_some() || label(names::MANAGED_BY) == Some(names::MANAGER),
+        enforced: label(ENFORCE).map(str::to_owned),
+    }
+}
+
+/// Why an app has no object of that kind.
+pub(crate) fn of_the_cluster(kind: &str) -> String {
+    format!(
+        "a `{kind}` is the whole cluster's: an app's objects are in the namespace of its environment"
+    )
+}
+
 /// The label of what was kept when its environment was taken away.
 const KEPT: &str = "plat/kept";
 
@@ -547,7 +569,7 @@ fn whose(live: &Json) -> String {
     let label = |name: &str| labels.and_then(|l| l.get(name)?.as_str());
     match (label(names::APP), label(names::ENV)) {
         (Some(app), Some(env)) => format!("{app} → {env}"),
-        _ => match label("app.kubernetes.io/managed-by") {
+        _ => match label(names::MANAGED_BY) {
             Some(by) => format!("somebody else ({by})"),
             None => "somebody else".to_owned(),
         },

@@ -23,6 +23,19 @@ pub struct Facts {
     /// What each of these images is made of.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub made: BTreeMap<String, Made>,
+    /// The namespace as it is in the cluster; none where it is not there, or nobody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Namespace>,
+}
+
+/// A namespace that is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Namespace {
+    /// Whether it was made for apps of ours, or by somebody else.
+    pub is_ours: bool,
+    /// The Pod Security Standard that its pods are held to, as its label says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enforced: Option<String>,
 }
 
 /// The image that holds the shim.

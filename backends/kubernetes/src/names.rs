@@ -20,6 +20,8 @@ pub const PATH: &str = "plat/path";
 pub const PART: &str = "plat/part";
 /// Whose the credentials in a Secret are, where a declaration has several such Secrets.
 pub const ROLE: &str = "plat/role";
+/// The label that says who manages a thing.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Who writes the fields that are ours.
 pub const MANAGER: &str = "plat";
 

@@ -222,7 +222,7 @@ impl SecretStore for Secrets {
                 "name": object,
                 "namespace": self.cluster.namespace,
                 "labels": {
-                    "app.kubernetes.io/managed-by": names::MANAGER,
+                    (names::MANAGED_BY): names::MANAGER,
                     names::APP: names::label(&scope.app),
                     names::ENV: names::label(&scope.environment),
                     names::PATH: names::label(name),
@@ -301,7 +301,11 @@ pub(super) async fn ensure_namespace(
     if cluster.get(kind, name).await?.is_some() {
         return Ok(());
     }
-    let manifest = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
+    // Marked as ours: what an apply says of it comes later, and may be cut off before that.
+    let manifest = json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": { "name": name, "labels": { (names::MANAGED_BY): names::MANAGER } },
+    });
     match cluster.create(kind, &manifest).await {
         Ok(_) => Ok(()),
         // Somebody was faster.

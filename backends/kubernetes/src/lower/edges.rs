@@ -119,7 +119,7 @@ impl<'a> Lowering<'a> {
     /// Whether a route has a certificate.
     pub(super) fn has_tls(&self, node: &Node) -> bool {
         let asked = fields::field(node, "tls").and_then(fields::word) != Some("off");
-        asked && (self.settings.issuer.is_some() || self.settings.gateway.is_some())
+        self.settings.gateway.is_some() || (asked && self.settings.issuer.is_some())
     }
 
     fn ingress(&mut self, fields: &mut Fields<'a>, hosts: &[String], rules: &[Rule]) {
@@ -184,6 +184,12 @@ impl<'a> Lowering<'a> {
         hosts: &[String],
         rules: &[Rule],
     ) {
+        if fields.word("tls") == Some("off") {
+            fields.weaken(
+                "tls",
+                "the Gateway's listeners decide whether TLS is spoken",
+            );
+        }
         let name = self.name(fields.node);
         let parent = match gateway.split_once('/') {
             Some((namespace, name)) => json!({ "namespace": namespace, "name": name }),

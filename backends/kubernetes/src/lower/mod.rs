@@ -12,7 +12,9 @@ mod cnpg;
 mod edges;
 mod env;
 mod jobs;
+mod labels;
 mod mounts;
+mod namespace;
 mod network;
 mod outs;
 mod pins;
@@ -38,6 +40,7 @@ use crate::json::{Json, Map, Text, json};
 use crate::names;
 pub(crate) use all::all;
 pub use jobs::ONCE;
+pub use namespace::ENFORCE;
 use plat_engine::fields::{Fields, Told};
 pub use pods::APP_DIR;
 pub(crate) use pods::MAIN;
@@ -330,7 +333,7 @@ impl<'a> Lowering<'a> {
         let mut labels = vec![
             ("app.kubernetes.io/name".into(), names::label(own).into()),
             ("app.kubernetes.io/part-of".into(), json!(self.part_of)),
-            ("app.kubernetes.io/managed-by".into(), json!(names::MANAGER)),
+            (names::MANAGED_BY.into(), json!(names::MANAGER)),
         ];
         labels.extend(self.ownership());
         if let Some((path, _)) = node {
@@ -419,25 +422,6 @@ impl<'a> Lowering<'a> {
             "redis" | "bucket" => vec![object_id("StatefulSet", &name)],
             "queue" => vec![object_id("Job", &self.helper(node, "setup"))],
             _ => Vec::new(),
-        }
-    }
-
-    /// Where everything is. Pods that could take over their node are kept out of it.
-    fn namespace(&mut self) {
-        let name = self.settings.namespace.clone();
-        let level = if self.root { "baseline" } else { "restricted" };
-        let mut put = Put::new("Namespace", "v1", &name, json!({}));
-        put.label = format!("namespace {name}");
-        self.put(put);
-        let id = object_id("Namespace", &name);
-        if let Some(object) = self.objects.get_mut(&id)
-            && let Some(labels) = object.spec.pointer_mut("/metadata/labels")
-        {
-            // Several apps may share it: it is nobody's own.
-            *labels = json!({
-                "app.kubernetes.io/managed-by": names::MANAGER,
-                "pod-security.kubernetes.io/enforce": level,
-            });
         }
     }
 

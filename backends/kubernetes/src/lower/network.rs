@@ -56,7 +56,7 @@ pub(super) struct Network<'a> {
     /// From what else is in the cluster.
     inward: BTreeMap<Pods<'a>, BTreeMap<Other, BTreeSet<Port>>>,
     /// To externals: addresses and ports.
-    outward: BTreeMap<Pods<'a>, BTreeSet<(Outside, BTreeSet<u16>)>>,
+    outward: BTreeMap<Pods<'a>, BTreeSet<(Outside, BTreeSet<Port>)>>,
 }
 
 /// How many links a thread takes at a time.
@@ -91,7 +91,7 @@ pub(super) struct Policy<'a> {
     /// To whom, sorted.
     to: Vec<(Pods<'a>, BTreeSet<Port>)>,
     inward: BTreeMap<Other, BTreeSet<Port>>,
-    outward: BTreeSet<(Outside, BTreeSet<u16>)>,
+    outward: BTreeSet<(Outside, BTreeSet<Port>)>,
 }
 
 impl<'a> Policy<'a> {
@@ -200,7 +200,7 @@ impl<'a> Lowering<'a> {
         if outside != Outside::Public || is_internet(fields.node) {
             return;
         }
-        let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+        let ports: Vec<String> = ports.iter().map(|(port, _)| port.to_string()).collect();
         let message = format!(
             "held to port {} of public addresses: NetworkPolicy knows no host names; `cidrs` are held to exactly",
             ports.join(", ")
@@ -276,8 +276,7 @@ impl<'a> Lowering<'a> {
             .map(|(to, ports)| json!({ "to": [self.peer(to)], "ports": port_list(ports) }))
             .collect();
         for (outside, ports) in &policy.outward {
-            let ports = ports.iter().map(|port| (*port, "TCP")).collect();
-            rules_out.push(json!({ "to": blocks(outside), "ports": port_list(&ports) }));
+            rules_out.push(json!({ "to": blocks(outside), "ports": port_list(ports) }));
         }
         let body = json!({ "spec": {
             "podSelector": { "matchLabels": self.selector(pods.path, &pods.part) },
@@ -436,27 +435,28 @@ fn blocks(outside: &Outside) -> Vec<Json> {
 }
 
 /// Where an `external` is, and on which ports.
-fn outside(node: &Node) -> (Outside, BTreeSet<u16>) {
+fn outside(node: &Node) -> (Outside, BTreeSet<Port>) {
     let list = |name: &str| fields::field(node, name).map(fields::texts);
     let mut cidrs = list("cidrs").unwrap_or_default();
     let url = fields::field(node, "url").and_then(Value::as_str);
-    let mut ports: BTreeSet<u16> = match fields::field(node, "ports").map(|v| &v.data) {
+    let protocol = protocol(url);
+    let mut ports: BTreeSet<Port> = match fields::field(node, "ports").map(|v| &v.data) {
         Some(Data::List(items)) => items
             .iter()
-            .filter_map(|item| u16::try_from(item.as_int()?).ok())
+            .filter_map(|item| Some((u16::try_from(item.as_int()?).ok()?, protocol)))
             .collect(),
         _ => BTreeSet::new(),
     };
     if let Some((host, port)) = url.and_then(host_and_port) {
         // Its own port is the one that is meant; the field's default is not.
-        ports = BTreeSet::from([port]);
+        ports = BTreeSet::from([(port, protocol)]);
         if let Ok(address) = host.parse::<std::net::IpAddr>() {
             let bits = if address.is_ipv4() { 32 } else { 128 };
             cidrs.push(format!("{address}/{bits}"));
         }
     }
     if ports.is_empty() {
-        ports.insert(443);
+        ports.insert((443, protocol));
     }
     cidrs.sort();
     cidrs.dedup();
@@ -470,6 +470,15 @@ fn outside(node: &Node) -> (Outside, BTreeSet<u16>) {
 
 fn is_internet(node: &Node) -> bool {
     fields::field(node, "hosts").and_then(fields::word) == Some("internet")
+}
+
+/// What an address speaks: `udp://…` and `syslog+udp://…` are UDP, all else is TCP.
+fn protocol(url: Option<&str>) -> &'static str {
+    let scheme = url.and_then(|url| url.split_once("://"));
+    match scheme {
+        Some((scheme, _)) if scheme == "udp" || scheme.ends_with("+udp") => "UDP",
+        _ => "TCP",
+    }
 }
 
 /// The host and the port of a URL, that of its scheme where it names none.

@@ -14,7 +14,7 @@ use super::probes::probes;
 use super::shim::runs_when_made;
 use super::{Lowering, Put, object_id};
 use crate::names;
-use plat_engine::fields::{self, Fields, entries};
+use plat_engine::fields::{self, Fields};
 
 /// The part of a declaration's own pods.
 pub(crate) const MAIN: &str = "main";
@@ -53,6 +53,7 @@ impl<'a> Lowering<'a> {
     /// The pod of a program; `None` where it can't be one, which was told.
     pub(super) fn pod(&mut self, fields: &mut Fields<'a>, restart: &str) -> Option<Pod> {
         let name = self.name(fields.node);
+        self.check_labels(fields);
         let runs = self.run(fields)?;
         let is_process = fields.word("run") == Some("process");
         let mut env = self.env(fields);
@@ -185,19 +186,12 @@ impl<'a> Lowering<'a> {
 
     /// A pod's template.
     pub(super) fn template(&self, fields: &Fields<'a>, part: &str, pod: &Pod) -> Json {
-        let mut labels = self.labels(Some((fields.path, fields.node)), "");
-        labels.insert(names::PART.into(), part.into());
-        for (name, value) in entries(fields.get("labels")) {
-            if let Some(value) = value.as_str() {
-                labels.insert(name.to_string().into(), value.into());
-            }
-        }
         let annotations = match pod.annotations.is_empty() {
             true => Json::Null,
             false => Json::Object(pod.annotations.clone()),
         };
         json!({
-            "metadata": { "labels": labels, "annotations": annotations },
+            "metadata": { "labels": self.pod_labels(fields, part), "annotations": annotations },
             "spec": pod.spec,
         })
     }
@@ -362,7 +356,7 @@ impl<'a> Lowering<'a> {
 }
 
 /// Words of a command, as they reach the program.
-fn words(words: &[String]) -> Vec<Json> {
+pub(super) fn words(words: &[String]) -> Vec<Json> {
     words.iter().map(|word| plain(word).into()).collect()
 }
 

@@ -56,7 +56,7 @@ fn check(fields: &mut Fields<'_>, field: &str, value: &Value) -> Option<Json> {
     let kind = fields::word(value).unwrap_or("?");
     if kind == "exec" {
         let command = part("command").map(fields::texts).unwrap_or_default();
-        return Some(json!({ "exec": { "command": command } }));
+        return Some(json!({ "exec": { "command": super::pods::words(&command) } }));
     }
     let name = text("port");
     let Some((number, protocol)) = super::outs::port(fields.node, name) else {

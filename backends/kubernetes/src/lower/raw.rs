@@ -35,6 +35,32 @@ const KEYS: [(&str, &[&str]); 15] = [
     ("volumes", &["name"]),
 ];
 
+/// Where labels stand by which an object, or the pods that it makes, are told apart.
+const LABELS: [&str; 3] = [
+    "/metadata/labels",
+    "/spec/template/metadata/labels",
+    "/spec/jobTemplate/spec/template/metadata/labels",
+];
+
+/// Kinds of Kubernetes itself that are the whole cluster's. Of others the cluster knows: a plan asks it.
+const OF_THE_CLUSTER: [&str; 15] = [
+    "APIService",
+    "CSIDriver",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+    "IngressClass",
+    "MutatingWebhookConfiguration",
+    "Namespace",
+    "Node",
+    "PersistentVolume",
+    "PriorityClass",
+    "RuntimeClass",
+    "StorageClass",
+    "ValidatingAdmissionPolicy",
+    "ValidatingWebhookConfiguration",
+];
+
 /// What is said of one object.
 struct Said<'a> {
     /// `patch` or `object`.
@@ -176,6 +202,12 @@ impl<'a> Lowering<'a> {
             let offers = vec!["declare it as a secret of the app: secret NAME".into()];
             return fields.refuse("object", message, offers);
         }
+        if OF_THE_CLUSTER.contains(&said.kind) {
+            let message = crate::backend::of_the_cluster(said.kind);
+            let offers =
+                vec!["who keeps the cluster applies it, before this app: kubectl apply".into()];
+            return fields.refuse("object", message, offers);
+        }
         let body = match said.body {
             Ok(Json::Object(body)) => body,
             Ok(_) => return fields.refuse("object", "it is no object".into(), Vec::new()),
@@ -234,11 +266,13 @@ fn not_to_be_patched(body: &Json) -> Option<String> {
             return Some(format!("`metadata.{field}` of an object is not patched"));
         }
     }
-    let labels = body.pointer("/metadata/labels")?.as_object()?;
     let ours = [names::APP, names::ENV, names::PATH, names::PART];
-    let taken = ours.iter().find(|label| labels.contains_key(label))?;
+    let of = |labels: &Map| ours.into_iter().find(|label| labels.contains_key(label));
+    let taken = LABELS
+        .iter()
+        .find_map(|labels| of(body.pointer(labels)?.as_object()?))?;
     Some(format!(
-        "the label `{taken}` says whose the object is, and is not patched"
+        "the label `{taken}` says whose the object and its pods are, and is not patched"
     ))
 }
 

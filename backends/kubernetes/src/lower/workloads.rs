@@ -19,7 +19,10 @@ impl<'a> Lowering<'a> {
         };
         let name = self.name(fields.node);
         let (strategy, change) = self.strategy(fields, pod.writes_alone);
-        if copies.most > 1 || copies.left {
+        if pod.writes_alone && (copies.most > 1 || copies.left) {
+            let affinity = self.together(fields);
+            pod.spec.insert("affinity".into(), affinity);
+        } else if copies.most > 1 || copies.left {
             let spread = self.spread(fields);
             pod.spec.insert("topologySpreadConstraints".into(), spread);
         }
@@ -76,6 +79,19 @@ impl<'a> Lowering<'a> {
                 .on_change("spec.template", OnChange::Restart { how })
                 .on_change("spec.selector", OnChange::Replace),
         );
+    }
+
+    /// Keeps all copies on one node: a volume that is not shared is one node's at a time, and a copy on
+    /// another would wait for it for ever.
+    fn together(&self, fields: &mut Fields<'a>) -> Json {
+        fields.weaken(
+            "scale",
+            "all copies write a volume that one node has at a time, so all run on one node; with `shared = true` on the volume they spread",
+        );
+        json!({ "podAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": [{
+            "labelSelector": { "matchLabels": self.selector(Some(fields.path), MAIN) },
+            "topologyKey": "kubernetes.io/hostname",
+        }]}})
     }
 
     /// The name and the address under which a service's copies are found.

@@ -9,6 +9,7 @@
 
 mod cnpg;
 mod described;
+mod guards;
 mod keeps;
 mod objects;
 mod pins;

@@ -112,7 +112,7 @@ impl SecretStore {
                 "name": name,
                 "namespace": self.cluster.namespace,
                 "resourceVersion": version,
-                "labels": { "app.kubernetes.io/managed-by": names::MANAGER },
+                "labels": { (names::MANAGED_BY): names::MANAGER },
                 "annotations": { WRITTEN: written },
             },
             "spec": spec(&read),

@@ -165,7 +165,7 @@ impl SecretStore {
                 "namespace": self.cluster.namespace,
                 "resourceVersion": index.version,
                 "labels": {
-                    "app.kubernetes.io/managed-by": names::MANAGER,
+                    (names::MANAGED_BY): names::MANAGER,
                     STATE: self.label(),
                 },
                 "annotations": { FILE: file },
@@ -202,7 +202,7 @@ impl SecretStore {
                 "name": name,
                 "namespace": self.cluster.namespace,
                 "labels": {
-                    "app.kubernetes.io/managed-by": names::MANAGER,
+                    (names::MANAGED_BY): names::MANAGER,
                     STATE: self.label(),
                     PIECE_OF: self.object(file),
                 },
