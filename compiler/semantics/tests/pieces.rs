@@ -209,6 +209,16 @@ fn what_goes_across_pieces_is_told_once() {
         "app shop { size: Int }\nservice a { run = image(\"a:1\"), scale = size }\nservice b { run = image(\"a:1\"), scale = size }\n\
          env dev { target = local {} }\nenv prod { target = local {}, set = { size = 3 } }\n\
          env big { extends = prod, set = { b.scale = 9, size = 2 }, leave = [a.scale] }\n",
+        // A kind around what was by itself, beside another name of the same family.
+        "app shop\nkind tree { service server { run = image(\"a:1\") } }\nfor k in [\"k\"] { tree a[k] {} }\ntree b {}\n\
+         moved a[\"k\"] to a[\"k\"].server\nmoved a to b\nenv dev { target = local {} }\n",
+        "app shop\nkind tree { service server { run = image(\"a:1\") } }\nfor k in [\"k\"] { tree a[k] {} }\nredis c {}\n\
+         moved a[\"k\"] to a[\"k\"].server\nmoved old to a\nenv dev { target = local {} }\n",
+        // Lists of declarations with what stands in them, read by others before and after.
+        "app shop\nkind leaf { service server { run = image(\"a:1\") }\n out url = server.url }\n\
+         kind tree { leaf left {}\n leaf right {}\n out url = right.url }\ntree big {}\n\
+         service near { run = image(\"a:1\"), reach = [big], env = { U = big.url } }\n\
+         service far { run = image(\"a:1\"), reach = [big] }\nenv dev { target = local {} }\n",
         // A chain of values from one to the next, longer than a piece follows.
         &chain(60),
     ];
@@ -219,6 +229,31 @@ fn what_goes_across_pieces_is_told_once() {
         let compared = same(&mut db, &text, &format!("program {number}"));
         let told = told(&mut db, vec![("main.plat".to_owned(), text)]);
         assert!(compared, "program {number} is not even evaluated: {told:?}");
+    }
+}
+
+/// A warning is no reason not to say that what the environment speaks of is not there.
+#[test]
+fn what_is_not_there_is_told_beside_warnings() {
+    let text = "app shop\nfor key in [\"a\", \"b\"] { redis cache[key] {} }\n\
+        service api { run = image(\"a:1\"), scale = 3 }\n\
+        policy small(s: service) { require = s.scale.max < 3, severity = \"warning\" }\n";
+    for what in [
+        "set = { cache[\"c\"].memory = 3GiB }",
+        "omit = [cache[\"c\"]]",
+    ] {
+        let text = format!("{text}env dev {{ target = local {{}}, {what} }}\n");
+        let mut db = Database::default();
+        let files = split(&text).unwrap();
+        for files in [vec![("main.plat".to_owned(), text.clone())], files] {
+            let (found, _, graphs) = told(&mut db, files);
+            let told: Vec<&str> = found.iter().map(|d| d.get(..5).unwrap_or(d)).collect();
+            assert!(
+                told.contains(&"E0606") && told.contains(&"W0701"),
+                "{found:?}"
+            );
+            assert_eq!(graphs, [None]);
+        }
     }
 }
 

@@ -147,12 +147,12 @@ fn looked<'db, T>(
                 .last()
                 .filter(|_| instance.decl.key.is_some());
             let family = key.and_then(|key| path.strip_suffix(&format!("[{key}]")));
-            let said = [Some(path.as_ref()), family];
             // The kind around what was by itself has its name, and runs nowhere.
             let to = moves.get(path).filter(|_| !instance.head.external);
             let into = to.and_then(|to| to.strip_prefix(path.as_ref()));
             let into_itself = into.is_some_and(|into| into.starts_with('.'));
-            let there = said.into_iter().flatten().filter(|_| !into_itself);
+            let own = (!into_itself).then_some(path.as_ref());
+            let there = [own, family].into_iter().flatten();
             let there = there.filter_map(|name| names.get(&Arc::from(name)).copied());
             piece.renamed.extend(there.cloned());
         }
@@ -405,7 +405,7 @@ fn nothing_missing(
         return None;
     }
     // Something that could not be made may be what is missing: that has been told.
-    if !told.diags.is_empty() {
+    if told.diags.iter().any(Diag::is_error) {
         return Some(());
     }
     let env = key.item(db);

@@ -40,7 +40,7 @@ impl Eval<'_> {
         missing.sort_by(|a, b| a.0.cmp(&b.0));
         for (path, span, rest, done) in missing {
             // A declaration that could not be made because something in it is wrong has been reported.
-            if !self.diags.is_empty() {
+            if self.diags.iter().any(Diag::is_error) {
                 return;
             }
             self.not_there(world, &path, (span, rest), done);

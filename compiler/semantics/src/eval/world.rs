@@ -225,8 +225,8 @@ impl<'db> World<'db> {
         self.instances.get(inst.number as usize)
     }
 
-    /// A declaration and all that stands in it, however deep, in the order in which they were
-    /// found.
+    /// A declaration and all that stands in it, however deep: the outer before the inner, and what
+    /// stands side by side in the order of the text, whoever read of it first.
     pub fn inside(&self, inst: InstId) -> Vec<InstId> {
         let mut all = vec![inst];
         let mut at = 0;
@@ -242,7 +242,6 @@ impl<'db> World<'db> {
                 ..next
             }));
         }
-        all.sort_unstable();
         all
     }
 
