@@ -379,9 +379,7 @@ impl Program {
     /// The texts that these diagnostics speak of.
     pub fn sources(&self, diagnostics: &[Diagnostic]) -> Sources {
         let mut sources = Sources::default();
-        let labels = diagnostics
-            .iter()
-            .flat_map(|d| std::iter::once(&d.primary).chain(&d.related));
+        let labels = diagnostics.iter().flat_map(Diagnostic::labels);
         let mut files: Vec<&str> = labels.map(|label: &Label| &*label.file).collect();
         files.sort_unstable();
         files.dedup();

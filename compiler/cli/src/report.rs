@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use ariadne::{Color, Config, IndexType, Label, Report, ReportKind, Source};
-use plat_syntax::{Diagnostic, LineIndex, Severity, TextRange};
+use ariadne::{Color, Config, IndexType, Label as Drawn, Report, ReportKind, Source};
+use plat_syntax::{Diagnostic, Label, LineIndex, Severity, TextEdit, TextRange};
 use serde_json::{Value, json};
 
 use crate::suggest::count;
@@ -16,6 +16,9 @@ const MOST_SHOWN: usize = 20;
 
 /// Longer lines are shown in part, without ariadne, which shows lines whole.
 const LONGEST_LINE: usize = 400;
+
+/// How many other places of one mistake are shown, before they are counted.
+const PLACES_SHOWN: usize = 3;
 
 /// The texts that diagnostics speak of, by the file name they use.
 #[derive(Debug, Default, Clone)]
@@ -180,46 +183,53 @@ fn render_one(
     cache: &mut Cache<'_>,
     color: bool,
 ) -> String {
-    let labels = std::iter::once(&diagnostic.primary).chain(&diagnostic.related);
-    if labels
-        .clone()
-        .any(|l| !drawable(sources.text(&l.file), l.range))
-    {
+    let labels = shown_labels(diagnostic);
+    let drawable = |l: &&Label| drawable(sources.text(&l.file), l.range);
+    if !labels.iter().map(|(_, l)| l).all(drawable) {
         return render_plainly(diagnostic, sources);
     }
     let (kind, main) = match diagnostic.severity {
         Severity::Error => (ReportKind::Error, Color::Red),
         Severity::Warning => (ReportKind::Warning, Color::Yellow),
     };
-    let span = |label: &plat_syntax::Label| -> Span {
+    // Counted in characters: ariadne takes the head of another file's part for that, whatever it is told.
+    let span = |label: &Label| -> Span {
+        let text = sources.text(&label.file);
+        let bytes = within(text, label.range);
+        let chars = |text: Option<&str>| text.unwrap_or_default().chars().count();
+        let start = chars(text.get(..bytes.start));
         (
             label.file.to_string(),
-            within(sources.text(&label.file), label.range),
+            start..start + chars(text.get(bytes)),
         )
     };
     let config = Config::new()
         .with_color(color)
-        .with_index_type(IndexType::Byte)
+        .with_index_type(IndexType::Char)
         .with_cross_gap(false);
     let mut report = Report::build(kind, span(&diagnostic.primary))
         .with_config(config)
         .with_code(diagnostic.code)
         .with_message(harmless(&diagnostic.message));
-    for (order, label) in labels.enumerate() {
-        let first = order == 0;
-        let mut drawn = Label::new(span(label))
-            .with_color(if first { main } else { Color::Cyan })
+    for (order, (role, label)) in labels.into_iter().enumerate() {
+        let mut drawn = Drawn::new(span(label))
+            .with_color(if role == Role::Related {
+                Color::Cyan
+            } else {
+                main
+            })
             .with_order(i32::try_from(order).unwrap_or(i32::MAX))
-            .with_priority(i32::from(first));
+            .with_priority(i32::from(role == Role::Primary));
         // Without a message ariadne marks nothing.
-        match &label.text {
-            Some(text) => drawn = drawn.with_message(harmless(text)),
-            None if first => drawn = drawn.with_message("here"),
-            None => {}
+        match (&label.text, role) {
+            (Some(text), _) => drawn = drawn.with_message(harmless(text)),
+            (None, Role::Primary) => drawn = drawn.with_message("here"),
+            (None, Role::Also) => drawn = drawn.with_message("and here"),
+            (None, Role::Related) => {}
         }
         report = report.with_label(drawn);
     }
-    for note in &diagnostic.notes {
+    for note in diagnostic.notes.iter().chain(&more_places(diagnostic)) {
         report = report.with_note(harmless(note));
     }
     if let Some(help) = &diagnostic.help {
@@ -233,6 +243,41 @@ fn render_one(
         Ok(()) => trim_ends(&String::from_utf8_lossy(&drawn)),
         Err(_) => render_plainly(diagnostic, sources),
     }
+}
+
+/// What a label is to its diagnostic.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Primary,
+    Related,
+    Also,
+}
+
+/// The labels to show. Those of one file stand together in the order of its lines, and the file of the
+/// primary one is first: ariadne begins another part with a head of its own where a line is not below
+/// the last one, and heads all of them in that file with the primary place.
+fn shown_labels(diagnostic: &Diagnostic) -> Vec<(Role, &Label)> {
+    let related = diagnostic.related.iter().map(|l| (Role::Related, l));
+    let also = diagnostic.also.iter().take(PLACES_SHOWN);
+    let mut labels = vec![(Role::Primary, &diagnostic.primary)];
+    labels.extend(related.chain(also.map(|l| (Role::Also, l))));
+    let mut files: Vec<&str> = Vec::new();
+    for (_, label) in &labels {
+        if !files.contains(&&*label.file) {
+            files.push(&label.file);
+        }
+    }
+    labels.sort_by_key(|(_, label)| {
+        let file = files.iter().position(|file| *file == &*label.file);
+        (file, label.range.end)
+    });
+    labels
+}
+
+/// How many places of the mistake are not shown, as a note.
+fn more_places(diagnostic: &Diagnostic) -> Option<String> {
+    let more = diagnostic.also.len().saturating_sub(PLACES_SHOWN);
+    (more > 0).then(|| format!("and in {}", count(more, "more place", "more places")))
 }
 
 /// Lines end where their text ends.
@@ -272,15 +317,18 @@ fn line_at(text: &str, at: usize) -> &str {
 fn fixed_line(diagnostic: &Diagnostic, sources: &Sources) -> Option<String> {
     let fix = diagnostic.fix.as_ref()?;
     let title = harmless(&fix.title).into_owned();
+    // What the help says already is not said twice.
+    let help = diagnostic.help.as_deref().unwrap_or_default();
+    let said = |edit: &TextEdit| {
+        let written = edit.new_text.trim();
+        !written.is_empty() && help.contains(written)
+    };
+    if fix.edits.iter().all(said) {
+        return None;
+    }
     let [edit] = fix.edits.as_slice() else {
         return Some(title);
     };
-    // What the help says already is not said twice.
-    let written = edit.new_text.trim();
-    let help = diagnostic.help.as_deref().unwrap_or_default();
-    if !written.is_empty() && help.contains(written) {
-        return None;
-    }
     let text = sources.text(&edit.file);
     let range = within(text, edit.range);
     let replaced = text.get(range.clone()).unwrap_or_default();
@@ -314,7 +362,9 @@ fn render_plainly(diagnostic: &Diagnostic, sources: &Sources) -> String {
         diagnostic.code,
         harmless(&diagnostic.message)
     );
-    for label in std::iter::once(&diagnostic.primary).chain(&diagnostic.related) {
+    let mut labels = shown_labels(diagnostic);
+    labels.sort_by_key(|(role, _)| *role != Role::Primary);
+    for (_, label) in labels {
         let source = sources.text(&label.file);
         let said = label
             .text
@@ -353,7 +403,7 @@ fn render_plainly(diagnostic: &Diagnostic, sources: &Sources) -> String {
             .unwrap_or_default();
         let _ = writeln!(text, "    … {left}{right} …");
     }
-    for note in &diagnostic.notes {
+    for note in diagnostic.notes.iter().chain(&more_places(diagnostic)) {
         let _ = writeln!(text, "  Note: {}", harmless(note));
     }
     let fix = fixed_line(diagnostic, sources);
@@ -376,9 +426,11 @@ pub fn to_json(diagnostics: &[Diagnostic], sources: &Sources) -> Value {
             for label in primary {
                 add_place(label, sources, &mut lines);
             }
-            let related = value.get_mut("related").and_then(Value::as_array_mut);
-            for label in related.into_iter().flatten() {
-                add_place(label, sources, &mut lines);
+            for others in ["related", "also"] {
+                let labels = value.get_mut(others).and_then(Value::as_array_mut);
+                for label in labels.into_iter().flatten() {
+                    add_place(label, sources, &mut lines);
+                }
             }
             value
         })

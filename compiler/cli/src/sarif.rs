@@ -87,12 +87,14 @@ fn result(diagnostic: &Diagnostic, rule: usize, sources: &Sources) -> Value {
         message.push_str(more);
     }
     let related: Vec<Value> = diagnostic
-        .related
-        .iter()
+        .labels()
+        .skip(1)
         .enumerate()
         .map(|(id, label)| {
             let mut at = location(label, sources);
-            if let (Some(at), Some(text)) = (at.as_object_mut(), &label.text) {
+            let also = id >= diagnostic.related.len();
+            let text = label.text.as_deref().or(also.then_some("and here"));
+            if let (Some(at), Some(text)) = (at.as_object_mut(), text) {
                 at.insert("id".to_owned(), json!(id));
                 at.insert("message".to_owned(), json!({ "text": text }));
             }

@@ -89,11 +89,84 @@ fn mistakes_are_shown_with_their_source() {
     }
 }
 
+/// What is defined under another name is missed wherever it is used: in several files, above and
+/// below. A file's part has a head of its own, with its own place.
+#[test]
+fn a_definition_that_many_miss_is_one_mistake_with_its_places() {
+    let workers: String = (0..6)
+        .map(|i| {
+            format!(
+                "worker w{i} {{\n    run = image(\"x:1\")\n    env = {{ DATABASE_URL = db.url }}\n}}\n"
+            )
+        })
+        .collect();
+    let main = "app shop\n\nenv dev { target = local {} }\n\n// Größe\npostgres dbx {}\n";
+    let place = Place::with(&[
+        ("plat.toml", MANIFEST),
+        ("app.plat", format!("app shop\n{workers}").as_str()),
+        ("data.plat", main),
+    ]);
+    let ran = place.run(&["check"]).fails();
+    assert_snapshot!(ran.err);
+    let json: serde_json::Value =
+        serde_json::from_str(&place.run(&["check", "--json"]).fails().out).unwrap();
+    let diagnostic = &json["diagnostics"][0];
+    assert_eq!(json["errors"], 1);
+    assert_eq!(
+        diagnostic["also"].as_array().map(Vec::len),
+        Some(5),
+        "{json:#}"
+    );
+    assert_eq!(diagnostic["also"][4]["start"]["line"], 24, "{json:#}");
+    assert_eq!(diagnostic["fix"]["edits"].as_array().map(Vec::len), Some(6));
+}
+
+/// A line that matters, above the one that is wrong: both under one head, which is the wrong one's.
+#[test]
+fn related_lines_of_the_same_file_stand_in_its_order() {
+    let program = "app shop\n\nenv dev { target = local {} }\nlet size = \"64MiB\"\n\n\nredis cache { memory = size }\n";
+    let ran = Place::app(program).run(&["check"]).fails();
+    assert_snapshot!(ran.err);
+}
+
+/// Nearly every other command takes an environment: whoever says one here is told why it is none.
+#[test]
+fn an_environment_is_no_directory_to_check() {
+    for said in ["dev", "preview[5]"] {
+        let program = format!("{SHOP}\nenv preview[pr: Int] {{ target = local {{}} }}\n");
+        let ran = Place::app(&program).run(&["check", said]).fails();
+        let why = format!("`{said}` is an environment");
+        assert!(ran.err.contains(&why), "{}", ran.err);
+        assert!(ran.err.contains("platc check"), "{}", ran.err);
+    }
+    let ran = shop().run(&["check", "nowhere"]).fails();
+    assert!(
+        ran.err.contains("there is no directory nowhere"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn of_many_environments_the_first_are_named() {
+    let mut program = String::from("app shop\n");
+    for i in 0..40 {
+        program.push_str(&format!("env e{i} {{ target = local {{}} }}\n"));
+    }
+    let ran = Place::app(&program).run(&["check"]).ok();
+    assert!(
+        ran.err.contains("40 environments checked (e0, e1, "),
+        "{}",
+        ran.err
+    );
+    assert!(ran.err.contains("e11 and 28 more)"), "{}", ran.err);
+}
+
 #[test]
 fn of_many_mistakes_twenty_are_shown_and_the_rest_counted() {
     let mut program = String::from("app shop\nenv dev { target = local {} }\n");
     for i in 0..50 {
-        program.push_str(&format!("bucket b{i} {{ nothing = {i} }}\n"));
+        program.push_str(&format!("bucket b{i} {{ nothing{i} = {i} }}\n"));
     }
     let ran = Place::app(&program).run(&["check"]).fails();
     assert_eq!(ran.err.matches("Error:").count(), 20, "{}", ran.err);

@@ -21,6 +21,7 @@ use crate::eval::{
     run_tests, says_state, shares, target_name,
 };
 use crate::look::FileId;
+use crate::mistakes::{Found, each_mistake, each_place};
 use crate::names::{STD, scope, uses};
 use crate::project::{PackageInput, Project};
 use crate::steps::{Step, Steps, Tell};
@@ -276,30 +277,43 @@ impl Database {
             .collect()
     }
 
-    /// Everything that is wrong: all files, all environments that need no key, and the tests.
-    /// Sorted.
+    /// Everything that is wrong: all files, all environments that need no key, and the tests. Each
+    /// mistake once: what misses one definition in many places is one. Sorted.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
-        self.diagnostics_telling(&|_| {})
-    }
-
-    /// As [`Self::diagnostics`]; `tell` hears how far it is, from any thread.
-    pub fn diagnostics_telling(&self, tell: &(dyn Fn(Step) + Sync)) -> Vec<Diagnostic> {
         stacker::grow(STACK, || {
-            let mut all = self.source_diagnostics(tell);
-            if !all.iter().any(|d| d.severity == Severity::Error) {
-                all.extend(self.evaluated_diagnostics(tell));
-                for run in run_tests(self, self.tests_env()) {
-                    all.extend(resolve(self, &run.diags));
-                }
-            }
+            let mut all = each_mistake(self, self.source_mistakes(&|_| {}));
+            all.extend(self.after_sources(&all, &|_| {}));
             sorted(all)
         })
+    }
+
+    /// As [`Self::diagnostics`], but at every place by itself, as an editor marks them; `tell` hears
+    /// how far it is, from any thread.
+    pub fn diagnostics_telling(&self, tell: &(dyn Fn(Step) + Sync)) -> Vec<Diagnostic> {
+        stacker::grow(STACK, || {
+            let found = self.source_mistakes(tell);
+            let mut all = each_place(found);
+            all.extend(self.after_sources(&all, tell));
+            sorted(all)
+        })
+    }
+
+    /// What is wrong beyond the sources, which is looked for where those are right.
+    fn after_sources(&self, sources: &[Diagnostic], tell: Tell<'_>) -> Vec<Diagnostic> {
+        if sources.iter().any(|d| d.severity == Severity::Error) {
+            return Vec::new();
+        }
+        let mut all = self.evaluated_diagnostics(tell);
+        for run in run_tests(self, self.tests_env()) {
+            all.extend(resolve(self, &run.diags));
+        }
+        all
     }
 
     /// As [`Self::diagnostics`], but for the tests that fail: what is wrong with the program itself.
     pub fn program_diagnostics(&self) -> Vec<Diagnostic> {
         stacker::grow(STACK, || {
-            let mut all = self.source_diagnostics(&|_| {});
+            let mut all = each_mistake(self, self.source_mistakes(&|_| {}));
             if !all.iter().any(|d| d.severity == Severity::Error) {
                 all.extend(self.evaluated_diagnostics(&|_| {}));
             }
@@ -320,7 +334,7 @@ impl Database {
     }
 
     /// What is wrong in the sources, before anything is evaluated.
-    fn source_diagnostics(&self, tell: Tell<'_>) -> Vec<Diagnostic> {
+    fn source_mistakes(&self, tell: Tell<'_>) -> Vec<Found> {
         let files = self.own_files();
         // Names are looked up in all files: they are read before any is checked.
         self.each(&files, FILES_ALONE, |db, file| {
@@ -328,22 +342,35 @@ impl Database {
         });
         let steps = Steps::files(tell, files.len());
         let found = self.each(&files, FILES_ALONE, |db, file| {
-            let found = db.file_diagnostics(file);
+            let found = db.found_in(file);
             steps.one();
             found
         });
-        let mut all = self.structure();
+        let mut all: Vec<Found> = self.structure().into_iter().map(Found::from).collect();
         all.extend(found.into_iter().flatten());
-        let mut unread = Unread::default();
-        for file in files {
+        self.without_consequences(&mut all);
+        all
+    }
+
+    /// Leaves out what only follows from something else that is wrong.
+    pub(crate) fn without_consequences(&self, found: &mut Vec<Found>) {
+        if found.is_empty() {
+            return;
+        }
+        let mut unread = Unread::new(self);
+        for file in self.own_files() {
             unread.add(self, file);
         }
-        if !all.is_empty() {
-            let texts = self.texts();
-            let text = |d: &Diagnostic| texts.get(&d.primary.file).copied().unwrap_or_default();
-            all.retain(|d| !unread.explains(d, text(d)));
-        }
-        all
+        let file = found.first().map(|found| found.shown.primary.file.clone());
+        let file = file.filter(|file| found.iter().all(|f| f.shown.primary.file == *file));
+        let texts = match file {
+            Some(file) => {
+                let text = self.source(&file).unwrap_or_default();
+                BTreeMap::from([(file, text)])
+            }
+            None => self.texts(),
+        };
+        unread.leave_out(found, &texts);
     }
 
     /// Does something with each file or environment, on as many threads as the machine has; the
@@ -461,9 +488,9 @@ impl Database {
     }
 
     fn graph_inner(&self, env: &str) -> Result<Graph, Vec<Diagnostic>> {
-        let all = self.source_diagnostics(&|_| {});
+        let all = each_mistake(self, self.source_mistakes(&|_| {}));
         if all.iter().any(|d| d.severity == Severity::Error) {
-            return Err(sorted(all));
+            return Err(all);
         }
         let key = self.env_key(env).map_err(|diagnostic| vec![*diagnostic])?;
         let evaluated = self.evaluated_graph(key);
@@ -517,7 +544,7 @@ impl Database {
     /// done with its graph. Nothing where there is no such environment.
     pub fn warnings(&self, env: &str) -> Vec<Diagnostic> {
         stacker::grow(STACK, || {
-            let mut all = self.source_diagnostics(&|_| {});
+            let mut all = each_mistake(self, self.source_mistakes(&|_| {}));
             if let Ok(key) = self.env_key(env) {
                 all.extend(resolve(self, &evaluate(self, key).diags));
             }
@@ -609,10 +636,17 @@ impl Database {
                 out.push(diag.resolve(self));
             }
         }
-        for item in &app.homeless {
-            let spot = crate::types::name_spot(self, *item);
-            let diag = Diag::error("E0613", spot, "this declaration belongs to no app")
+        // Once for a file: its declarations stand next to each other.
+        for of_file in app.homeless.chunk_by(|a, b| a.file(self) == b.file(self)) {
+            let Some((first, others)) = of_file.split_first() else {
+                continue;
+            };
+            let spot = crate::types::name_spot(self, *first);
+            let mut diag = Diag::error("E0613", spot, "this declaration belongs to no app")
                 .help("write `app NAME` at the head of the file");
+            if !others.is_empty() {
+                diag = diag.note(format!("so do {} others of this file", others.len()));
+            }
             out.push(diag.resolve(self));
         }
         out
@@ -648,16 +682,20 @@ impl Database {
             sorted(
                 files
                     .into_iter()
-                    .flat_map(|f| self.file_diagnostics(f))
+                    .flat_map(|f| self.found_in(f))
+                    .map(|found| found.shown)
                     .collect(),
             )
         })
     }
 
-    pub(crate) fn file_diagnostics(&self, file: SourceFile) -> Vec<Diagnostic> {
-        let mut out = parsed(self, file).parse.diagnostics.clone();
-        out.extend(resolve(self, &uses(self, file).diags));
-        let mut broken: Vec<u32> = out.iter().map(|d| d.primary.range.start).collect();
+    /// What is wrong in a file before anything is evaluated, with what follows from it elsewhere.
+    pub(crate) fn found_in(&self, file: SourceFile) -> Vec<Found> {
+        let of_text = parsed(self, file).parse.diagnostics.iter().cloned();
+        let mut out: Vec<Found> = of_text.map(Found::from).collect();
+        let found = |diag: &Diag| Found::resolved(self, diag);
+        out.extend(uses(self, file).diags.iter().map(found));
+        let mut broken: Vec<u32> = out.iter().map(|f| f.shown.primary.range.start).collect();
         broken.sort_unstable();
         let read = parsed(self, file);
         let starts: Vec<u32> = read.parse.items.iter().map(|i| i.offset).collect();
@@ -673,7 +711,7 @@ impl Database {
             if broken.get(next).is_some_and(|at| *at < end) {
                 continue;
             }
-            out.extend(resolve(self, &lower(self, *item).diags));
+            out.extend(lower(self, *item).diags.iter().map(found));
         }
         for (second, name, first) in &scope(self, module_of(self, file)).doubled {
             if second.file(self) != file {
@@ -689,7 +727,7 @@ impl Database {
             let spot = crate::types::name_spot(self, *second);
             let diag = Diag::error("E0206", spot, format!("`{name}` is defined twice"))
                 .related(crate::types::name_spot(self, *first), "first here");
-            out.push(diag.resolve(self));
+            out.push(Found::resolved(self, &diag));
         }
         out
     }

@@ -7,9 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use plat_syntax::{Diagnostic, Label, TextRange};
+use plat_syntax::ast::Item;
+use plat_syntax::{Diagnostic, Label, ParsedItem, TextRange};
 
-use crate::db::{Db, SourceFile, display_path, parsed};
+use crate::app::app;
+use crate::db::{Db, SourceFile, Space, display_path, parsed};
+use crate::diag::Cause;
+use crate::mistakes::Found;
 use crate::names::uses;
 
 /// The codes that miss a name, each at that name.
@@ -19,7 +23,6 @@ const MISSES: &[&str] = &[
 ];
 
 /// What of the sources could not be read.
-#[derive(Default)]
 pub struct Unread {
     /// The words in items that have a mistake in their text.
     words: BTreeSet<String>,
@@ -27,9 +30,28 @@ pub struct Unread {
     items: Vec<(Arc<str>, TextRange)>,
     /// By file, the names that its `use`s failed to bring.
     unused: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    /// How many definitions have no name, or have lost it with the line that they began with.
+    nameless: usize,
+    /// The files in which something stands outside of what it belongs to.
+    headless: BTreeSet<Arc<str>>,
+    /// Are there declarations, but no app that they belong to? Its inputs may be missed.
+    appless: bool,
 }
 
 impl Unread {
+    /// What could be read of no file yet.
+    pub fn new(db: &dyn Db) -> Self {
+        let app = app(db);
+        Self {
+            words: BTreeSet::new(),
+            items: Vec::new(),
+            unused: BTreeMap::new(),
+            nameless: 0,
+            headless: BTreeSet::new(),
+            appless: app.heads.is_empty() && !app.homeless.is_empty(),
+        }
+    }
+
     /// Adds what could not be read of a file.
     pub fn add(&mut self, db: &dyn Db, file: SourceFile) {
         let missing = &uses(db, file).missing;
@@ -43,6 +65,17 @@ impl Unread {
             self.unused.insert(shown.clone(), missing.clone());
         }
         let text = file.text(db);
+        self.nameless += parse.items.iter().filter(|i| is_nameless(i)).count();
+        let misplaced = parse.diagnostics.iter().filter(|d| d.code == MISPLACED);
+        let misplaced = misplaced.count();
+        if misplaced > 0 {
+            self.nameless += misplaced;
+            self.headless.insert(shown.clone());
+            // Told of the first alone, what follows it stood there too.
+            for item in parse.items.iter().filter(|i| is_misplaced(i)) {
+                self.add_words(item.tree.text());
+            }
+        }
         let starts: Vec<u32> = parse.items.iter().map(|i| i.offset).collect();
         for diagnostic in &parse.diagnostics {
             let at = diagnostic.primary.range.start;
@@ -68,8 +101,42 @@ impl Unread {
         self.words.remove("");
     }
 
+    /// Leaves out what only follows from something else that is wrong. `texts` are those of the files.
+    pub fn leave_out(&self, found: &mut Vec<Found>, texts: &BTreeMap<Arc<str>, &str>) {
+        let misnamed: BTreeSet<Arc<str>> = found
+            .iter()
+            .filter_map(|found| match &found.cause {
+                Some(Cause::Misnamed(right)) => Some(right.clone()),
+                _ => None,
+            })
+            .collect();
+        found.retain(|found| {
+            let shown = &found.shown;
+            let text = texts.get(&shown.primary.file).copied();
+            let named_rightly = || found.missed().is_some_and(|name| misnamed.contains(name));
+            let value = matches!(found.cause, Some(Cause::Name(Space::Value, _)));
+            let of_the_app = self.appless && value;
+            // The inputs, those that are not written too, and that there is something to belong to.
+            let of_a_head =
+                (value || shown.code == "E0613") && self.headless.contains(&shown.primary.file);
+            !(of_the_app
+                || of_a_head
+                || named_rightly()
+                || self.explains(shown, text.unwrap_or_default()))
+        });
+        // A definition without its name is missed wherever it is used: by no more names than there
+        // are such definitions.
+        let is_missed = |found: &Found| matches!(found.cause, Some(Cause::Name(..)));
+        let missed = found.iter().filter(|found| is_missed(found));
+        let missed: BTreeSet<_> = missed.filter_map(Found::missed).cloned().collect();
+        let because = |found: &&Found| matches!(found.cause, Some(Cause::Nameless));
+        if missed.len() <= self.nameless + found.iter().filter(because).count() {
+            found.retain(|found| !is_missed(found));
+        }
+    }
+
     /// Whether a diagnostic only follows from what could not be read.
-    pub fn explains(&self, diagnostic: &Diagnostic, text: &str) -> bool {
+    fn explains(&self, diagnostic: &Diagnostic, text: &str) -> bool {
         if self.items.is_empty() && self.unused.is_empty() {
             return false;
         }
@@ -99,6 +166,46 @@ impl Unread {
         self.items
             .iter()
             .any(|(file, range)| *file == label.file && range.contains(label.range.start))
+    }
+}
+
+/// What can't stand where it does, as the text says: it belongs into something that has lost its head.
+const MISPLACED: &str = "E0120";
+
+/// Whether an item is none: a field or an input that stands by itself.
+fn is_misplaced(item: &ParsedItem) -> bool {
+    !matches!(
+        item.tree.item(),
+        Item::Kind(_)
+            | Item::TypeDef(_)
+            | Item::UnitDef(_)
+            | Item::FnDef(_)
+            | Item::Let(_)
+            | Item::Decl(_)
+            | Item::Env(_)
+            | Item::Policy(_)
+            | Item::App(_)
+            | Item::Use(_)
+            | Item::Test(_)
+            | Item::Waive(_)
+            | Item::Moved(_)
+            | Item::If(_)
+            | Item::For(_)
+    )
+}
+
+/// Whether an item that others use by its name has none.
+fn is_nameless(item: &ParsedItem) -> bool {
+    match item.tree.item() {
+        Item::Kind(_)
+        | Item::TypeDef(_)
+        | Item::UnitDef(_)
+        | Item::FnDef(_)
+        | Item::Let(_)
+        | Item::Decl(_)
+        | Item::Env(_)
+        | Item::Policy(_) => item.tree.item().name().is_none(),
+        _ => false,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use plat_syntax::{Diagnostic, Severity, SyntaxKind, TextRange};
 
-use crate::db::{Db, ItemId, display_path, file_range, parsed};
+use crate::db::{Db, ItemId, Space, display_path, file_range, parsed};
 
 /// A range in an item.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, salsa::SalsaValue)]
@@ -56,6 +56,25 @@ impl Spot {
     }
 }
 
+/// What a diagnostic has in common with those of the same mistake: see `mistakes.rs`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, salsa::SalsaValue)]
+pub enum Cause {
+    /// A name that nothing has, and what was looked for.
+    Name(Space, Arc<str>),
+    /// A field or an out that a kind does not have.
+    Member(ItemId, Arc<str>),
+    /// A `let` whose value fits nowhere that it is used.
+    Value(ItemId),
+    /// A name is written in the wrong way: this is the right one, which others may use already.
+    Misnamed(Arc<str>),
+    /// A definition lacks its name: whatever it is, others miss it.
+    Nameless,
+    /// A value of this type, which has no parts, is asked for one.
+    Partless(Arc<str>),
+    /// A word that is none of those that may stand there.
+    Word,
+}
+
 /// A diagnostic at places in items.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, salsa::SalsaValue)]
 pub struct Diag {
@@ -69,6 +88,7 @@ pub struct Diag {
     help: Option<String>,
     fix: Option<(String, Spot, String)>,
     rename: Option<(String, String)>,
+    cause: Option<Cause>,
 }
 
 impl Diag {
@@ -85,6 +105,7 @@ impl Diag {
             help: None,
             fix: None,
             rename: None,
+            cause: None,
         }
     }
 
@@ -134,13 +155,37 @@ impl Diag {
     /// Offers to give a name another form wherever it stands in the file.
     #[must_use]
     pub fn rename(mut self, old: impl Into<String>, new: impl Into<String>) -> Self {
-        self.rename = Some((old.into(), new.into()));
+        let new = new.into();
+        self.cause = Some(Cause::Misnamed(Arc::from(new.as_str())));
+        self.rename = Some((old.into(), new));
         self
+    }
+
+    /// Says what it has in common with others of the same mistake.
+    #[must_use]
+    pub fn because(mut self, cause: Cause) -> Self {
+        self.cause = Some(cause);
+        self
+    }
+
+    /// It misses this name, the last one of a path.
+    #[must_use]
+    pub fn misses(self, space: Space, path: &str) -> Self {
+        let name = path.rsplit('.').next().unwrap_or(path);
+        self.because(Cause::Name(space, Arc::from(name)))
+    }
+
+    /// What it has in common with others of the same mistake, if it may be one of several.
+    pub fn cause(&self) -> Option<&Cause> {
+        self.cause.as_ref()
     }
 
     /// Proposes the nearest of the names there are, as a help and as a fix.
     #[must_use]
-    pub fn suggest(self, wrong: &str, spot: Spot, names: &[&str]) -> Self {
+    pub fn suggest(mut self, wrong: &str, spot: Spot, names: &[&str]) -> Self {
+        if !self.warning && self.message.contains(wrong) {
+            self.cause.get_or_insert(Cause::Word);
+        }
         match crate::suggest::nearest(wrong, names.iter().copied()) {
             Some(near) => {
                 let near = near.to_owned();

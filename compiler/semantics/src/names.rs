@@ -397,6 +397,7 @@ fn read_use(db: &dyn Db, file: SourceFile, item: ItemId, ast: ast::Use<'_>, uses
                         name_spot,
                         format!("`{}` has no `{text}`", names.join(".")),
                     )
+                    .misses(Space::Use, &text)
                     .suggest(&text, name_spot, &there),
                 );
             }
@@ -411,6 +412,7 @@ fn read_use(db: &dyn Db, file: SourceFile, item: ItemId, ast: ast::Use<'_>, uses
                             module.package(db)
                         ),
                     )
+                    .misses(Space::Use, &text)
                     .help("only what is `pub` can be used by other packages"),
                 );
             }
@@ -465,7 +467,7 @@ impl NoModule {
                 let first = path.names().next();
                 let at = first.map_or(spot, |n| Spot::new(spot.item, n.node().range()));
                 let message = format!("there is no package `{name}` among the dependencies");
-                let diag = Diag::error("E0803", spot, message);
+                let diag = Diag::error("E0803", spot, message).misses(Space::Use, &name);
                 match crate::suggest::nearest(&name, names.iter().copied()) {
                     Some(_) => diag.suggest(&name, at, &names),
                     None => diag.help(format!(
@@ -643,7 +645,8 @@ impl<'db> Names<'db> {
                 Ok(found)
             };
         }
-        let seen = self.seen(Space::Policy);
+        let wrong = path.last().map(AsRef::as_ref).unwrap_or_default();
+        let seen = self.like(Space::Policy, wrong);
         Err(NoPolicy::Unknown(seen.into_iter().map(Arc::from).collect()))
     }
 
@@ -662,7 +665,12 @@ impl<'db> Names<'db> {
         }
     }
 
-    /// The names of a namespace that can be seen, for suggestions.
+    /// The names of a namespace that can be seen and are like a wrong one, for suggestions.
+    pub fn like(self, space: Space, wrong: &str) -> Vec<&'db str> {
+        crate::near::like(self.db, self.file, space, wrong)
+    }
+
+    /// The names of a namespace that can be seen.
     pub fn seen(self, space: Space) -> Vec<&'db str> {
         let db = self.db;
         let keys = |scope: &'db Scope| -> Vec<&'db str> {
@@ -681,24 +689,45 @@ impl<'db> Names<'db> {
         names
     }
 
-    /// Of the names of values, the one nearest to `wrong`, if one is near. Looked for once for a
-    /// file: where one declaration is gone, ten thousand may miss it.
-    pub fn near_value(self, wrong: &str) -> Option<&'db str> {
-        near::nearest_value(self.db, self.file, Arc::from(wrong)).as_deref()
+    /// The definition whose name is nearest to `wrong`, if one is near, and where it has that name.
+    /// Not `within`, where it is missed.
+    pub fn near_definition(
+        self,
+        space: Space,
+        wrong: &str,
+        within: Option<ItemId>,
+    ) -> Option<(&'db str, Spot)> {
+        let db = self.db;
+        let near = match space {
+            Space::Value => self.near_value(wrong, within),
+            _ => crate::suggest::nearest(wrong, self.like(space, wrong)),
+        }?;
+        let item = match space {
+            Space::Kind => self.kind_named(near)?,
+            Space::Env => self.env(near)?,
+            Space::Policy => self.policy(near)?,
+            Space::Unit => self.unit(near)?,
+            Space::Type => match self.type_named(near)? {
+                TypeEntry::Item(item) => item,
+                TypeEntry::Quantity(_) => return None,
+            },
+            Space::Value => match self.value(near)? {
+                ValueDef::Let(item) | ValueDef::Fn(item) => item,
+                // One in a block is not the item's name.
+                ValueDef::Decl(decl) if decl.item.space(db) == Space::Value => decl.item,
+                ValueDef::Decl(_) | ValueDef::AppInput(..) => return None,
+            },
+            _ => return None,
+        };
+        Some((near, crate::types::name_spot(db, item)))
     }
-}
 
-mod near {
-    #![expect(clippy::needless_pass_by_value, reason = "a query owns its key")]
-
-    use super::{Arc, Db, SourceFile, module_of, prelude, scope, uses};
-
-    #[salsa::tracked]
-    pub fn nearest_value(db: &dyn Db, file: SourceFile, wrong: Arc<str>) -> Option<Arc<str>> {
-        // One after the other, without a list of them: there may be as many wrong names as names.
-        let own = scope(db, module_of(db, file)).values.keys();
-        let used = uses(db, file).names.keys();
-        let all = own.chain(used).chain(prelude(db).values.keys());
-        crate::suggest::nearest(&wrong, all.map(AsRef::as_ref)).map(Arc::from)
+    /// Of the names of values, the one nearest to `wrong`, if one is near; not that of the item in which
+    /// it is missed: what names itself would go in a circle.
+    pub fn near_value(self, wrong: &str, within: Option<ItemId>) -> Option<&'db str> {
+        let own = within.filter(|item| item.space(self.db) == Space::Value);
+        let own = own.map(|item| item.name(self.db).as_ref());
+        let names = self.like(Space::Value, wrong).into_iter();
+        crate::suggest::nearest(wrong, names.filter(|name| Some(*name) != own))
     }
 }

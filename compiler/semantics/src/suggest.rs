@@ -1,5 +1,11 @@
 //! Names that were nearly right.
 
+use std::collections::BTreeSet;
+use std::hash::{Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHasher};
+
 /// The name nearest to `wrong`, if one is near: a letter missing, too many, changed or swapped
 /// for each three that there are.
 pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -54,6 +60,53 @@ pub fn nearly_equal<'a>(key: &str, keys: impl IntoIterator<Item = &'a str>) -> O
                 && !plural(&other, &wanted)
         }
     })
+}
+
+/// Keys by what is left of each without one of its letters: two that differ by a slip have one of those in
+/// common, so that a key is compared with few others, however many there are (the "symmetric delete" of
+/// W. Garbe's SymSpell, 2012).
+#[derive(Default)]
+pub struct NearKeys {
+    keys: Vec<Arc<str>>,
+    holed: FxHashMap<u64, Vec<usize>>,
+}
+
+impl NearKeys {
+    /// Is there none yet?
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Adds a key.
+    pub fn add(&mut self, key: &Arc<str>) {
+        for hole in holed(key) {
+            self.holed.entry(hole).or_default().push(self.keys.len());
+        }
+        self.keys.push(key.clone());
+    }
+
+    /// Of the keys, what [`nearly_equal`] finds.
+    pub fn nearly_equal(&self, key: &str) -> Option<&str> {
+        let holes = holed(key).into_iter();
+        let numbers = holes.filter_map(|hole| self.holed.get(&hole)).flatten();
+        let near: BTreeSet<&str> = numbers
+            .filter_map(|number| self.keys.get(*number))
+            .map(AsRef::as_ref)
+            .collect();
+        nearly_equal(key, near)
+    }
+}
+
+/// What is left of a key as it is, and without each of its letters.
+fn holed(key: &str) -> Vec<u64> {
+    let key: Vec<char> = key.replace('-', "_").to_lowercase().chars().collect();
+    let left = |without: usize| {
+        let letters = key.iter().enumerate().filter(|(at, _)| *at != without);
+        let mut hasher = FxHasher::default();
+        letters.for_each(|(_, letter)| letter.hash(&mut hasher));
+        hasher.finish()
+    };
+    (0..=key.len()).map(left).collect()
 }
 
 /// Room for [`Rows::distance`], used again for every name.
@@ -113,11 +166,24 @@ impl Rows {
 
 #[cfg(test)]
 mod tests {
-    use super::{nearest, nearly_equal};
+    use super::{NearKeys, nearest, nearly_equal};
 
     #[test]
     fn keys_that_differ_by_a_slip_are_nearly_equal() {
         let keys = ["LOG_LEVEL", "HOST", "QUEUE_1", "db-url"];
+        let mut many = NearKeys::default();
+        keys.iter().for_each(|key| many.add(&(*key).into()));
+        for key in [
+            "LOG_LEVLE",
+            "LOG_LEVE",
+            "LOG_LEVELL",
+            "Log-Lavel",
+            "DB_URL",
+            "HOTS",
+            "x",
+        ] {
+            assert_eq!(many.nearly_equal(key), nearly_equal(key, keys), "{key}");
+        }
         assert_eq!(nearly_equal("LOG_LEVLE", keys), Some("LOG_LEVEL"));
         assert_eq!(nearly_equal("Log_Level", keys), Some("LOG_LEVEL"));
         assert_eq!(nearly_equal("DB_URL", keys), Some("db-url"));

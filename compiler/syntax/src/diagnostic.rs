@@ -63,6 +63,9 @@ pub struct Diagnostic {
     /// Other places that matter, in the order to show them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub related: Vec<Label>,
+    /// The other places where the same mistake shows: all that miss one definition. In the order of the text.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Label>,
     /// What the actual values are, and other facts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -92,6 +95,7 @@ impl Diagnostic {
                 text: None,
             },
             related: Vec::new(),
+            also: Vec::new(),
             notes: Vec::new(),
             help: None,
             fix: None,
@@ -171,6 +175,13 @@ impl Diagnostic {
             }
         }
         self
+    }
+
+    /// Every place that it speaks of, its own first.
+    pub fn labels(&self) -> impl Iterator<Item = &Label> + Clone {
+        std::iter::once(&self.primary)
+            .chain(&self.related)
+            .chain(&self.also)
     }
 
     /// The order in which diagnostics are shown: by file, place, code, message.

@@ -6,7 +6,7 @@ use plat_semantics::EnvironmentInfo;
 use serde_json::{Value, json};
 
 use crate::cli::{Check, Global};
-use crate::failure::{Outcome, Stop};
+use crate::failure::{Failure, Outcome, Stop};
 use crate::program::{self, Program};
 use crate::report::{self, Counts};
 use crate::sarif::{self, Found};
@@ -27,6 +27,11 @@ pub fn run(check: &Check, global: &Global, terminal: &Terminal) -> Result<Outcom
             .map(|path| Some(base.join(path)))
             .collect()
     };
+    for path in &check.paths {
+        if let Some(failure) = is_environment(path, base, terminal) {
+            return Err(failure.into());
+        }
+    }
     let mut failed = false;
     let mut reports = Vec::new();
     let mut findings = Vec::new();
@@ -60,7 +65,7 @@ pub fn run(check: &Check, global: &Global, terminal: &Terminal) -> Result<Outcom
                 [] => "no environment".to_owned(),
                 names => {
                     let environments = count(names.len(), "environment", "environments");
-                    format!("{environments} checked ({})", listed(names))
+                    format!("{environments} checked ({})", some_of(names))
                 }
             };
             let nothing = if counts.warnings == 0 {
@@ -84,6 +89,35 @@ pub fn run(check: &Check, global: &Global, terminal: &Terminal) -> Result<Outcom
     } else {
         Ok(Outcome::Done)
     }
+}
+
+/// The names, or, of many, the first ones and how many more there are.
+fn some_of(names: &[String]) -> String {
+    const MOST: usize = 12;
+    match names.get(..MOST) {
+        Some(first) if names.len() > MOST + 1 => {
+            let more = format!("{} more", names.len() - MOST);
+            let first = first.iter().cloned().chain([more]);
+            listed(&first.collect::<Vec<_>>())
+        }
+        _ => listed(names),
+    }
+}
+
+/// Where no directory is there, but an environment of that name is: why it is not taken.
+fn is_environment(path: &Path, base: Option<&Path>, terminal: &Terminal) -> Option<Failure> {
+    if base.unwrap_or(Path::new("")).join(path).exists() {
+        return None;
+    }
+    let said = path.to_str()?;
+    let program = program::read(base, terminal).ok()?;
+    program.has_environment(said).then(|| {
+        Failure::new(format!(
+            "`{said}` is an environment, and `platc check` takes directories of packages"
+        ))
+        .note("it checks all environments of a package at once")
+        .next("say `platc check`")
+    })
 }
 
 /// The environments, for programs: what can be said where a command takes one, and on what it is.

@@ -6,7 +6,7 @@ use plat_syntax::ast;
 
 use super::{Checker, lower, out_type};
 use crate::db::ItemId;
-use crate::diag::{Diag, Spot};
+use crate::diag::{Cause, Diag, Spot};
 use crate::ir::{Expr, ExprKind};
 use crate::types::{Ty, kind_head, type_def};
 
@@ -143,8 +143,13 @@ impl<'db> Checker<'db> {
             _ => Vec::new(),
         };
         let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-        let mut diag = Diag::error("E0208", spot, format!("`{shown}` has no `{text}`"))
-            .suggest(text, spot, &names);
+        let mut diag = Diag::error("E0208", spot, format!("`{shown}` has no `{text}`"));
+        if let Ty::Instance(kind) = ty {
+            diag = diag.because(Cause::Member(*kind, Arc::from(text)));
+        } else if names.is_empty() {
+            diag = diag.because(Cause::Partless(Arc::from(shown.as_str())));
+        }
+        diag = diag.suggest(text, spot, &names);
         if !names.is_empty() && crate::suggest::nearest(text, names.iter().copied()).is_none() {
             let list: Vec<String> = names.iter().take(12).map(|n| format!("`{n}`")).collect();
             diag = diag.note(format!("it has {}", list.join(", ")));

@@ -95,11 +95,12 @@ impl<'db> Checker<'db> {
         all.extend(crate::data::READERS);
         all.extend(
             self.names
-                .seen(Space::Value)
+                .like(Space::Value, text)
                 .into_iter()
                 .filter(|n| matches!(self.names.value(n), Some(ValueDef::Fn(_)))),
         );
         let mut diag = Diag::error("E0212", spot, format!("there is no function `{text}`"))
+            .misses(Space::Value, text)
             .suggest(text, spot, &all);
         if !cases.is_empty() && crate::suggest::nearest(text, all.iter().copied()).is_none() {
             let list = super::expr::or_list(&cases);

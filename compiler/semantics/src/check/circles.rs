@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plat_syntax::ast::{self, Item};
+use rustc_hash::FxHashMap;
 use salsa::plumbing::AsId as _;
 
 use super::lower;
@@ -171,7 +172,45 @@ pub(super) fn type_of_itself(db: &dyn Db, item: ItemId) -> Option<Diag> {
     tells(db, item, &members).then(|| told(db, diag, &way))
 }
 
-/// Environments that extend each other.
+/// So many environments may extend each other in a row: each of a thousand would be made of all those
+/// before it.
+const MOST_BASES: usize = 16;
+
+/// How many environments each extends, one after the other.
+#[derive(Default)]
+struct Depths {
+    /// `None` of one that goes in a circle, or to one.
+    known: FxHashMap<ItemId, Option<usize>>,
+    circles: Vec<Vec<ItemId>>,
+}
+
+impl Depths {
+    /// Of one. Each environment is looked at once, whoever extends it.
+    fn of(&mut self, item: ItemId, base: &dyn Fn(ItemId) -> Option<ItemId>) -> Option<usize> {
+        let mut way = Vec::new();
+        let mut at = Some(item);
+        let mut depth = loop {
+            let Some(env) = at else { break Some(0) };
+            if let Some(known) = self.known.get(&env) {
+                if let Some(begins) = way.iter().position(|before| *before == env) {
+                    self.circles
+                        .extend(way.get(begins..).map(<[ItemId]>::to_vec));
+                }
+                break known.map(|known| known + 1);
+            }
+            self.known.insert(env, None);
+            way.push(env);
+            at = base(env);
+        };
+        for env in way.into_iter().rev() {
+            self.known.insert(env, depth);
+            depth = depth.map(|depth| depth + 1);
+        }
+        self.known.get(&item).copied().flatten()
+    }
+}
+
+/// Environments that extend each other in a circle, or too many in a row.
 #[salsa::tracked]
 pub fn env_circles(db: &dyn Db) -> Vec<Diag> {
     let mut diags = Vec::new();
@@ -179,24 +218,40 @@ pub fn env_circles(db: &dyn Db) -> Vec<Diag> {
         return diags;
     };
     let base = |item: ItemId| Some(lower(db, item).env.as_ref()?.extends.as_ref()?.env);
+    let mut depths = Depths::default();
     let files = workspace.files(db).iter();
     for file in files.filter(|file| !is_read_on_demand(db, **file)) {
-        for item in items(db, *file) {
-            if item.space(db) != Space::Env {
-                continue;
-            }
-            if let Some(circle) = circle(*item, base)
-                && tells(db, *item, &circle)
-            {
-                let message = if circle.len() == 1 {
-                    "an environment cannot extend itself"
-                } else {
-                    "these environments extend each other in a circle"
-                };
-                let diag = Diag::error("E0605", name_spot(db, *item), message);
-                diags.push(told(db, diag, &circle));
+        let envs = items(db, *file).iter();
+        for item in envs.filter(|item| item.space(db) == Space::Env) {
+            // Those that extend this one are too deep as well: it is told once.
+            if depths.of(*item, &base) == Some(MOST_BASES + 1) {
+                let message = format!(
+                    "`{}` extends {} environments in a row, and {MOST_BASES} are allowed",
+                    item.name(db),
+                    MOST_BASES + 1
+                );
+                let diag = Diag::error("E0618", name_spot(db, *item), message)
+                    .help("extend one that itself extends fewer, and say the rest here");
+                diags.push(diag);
             }
         }
+    }
+    for mut circle in depths.circles {
+        let first = circle
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, env)| rank(db, **env));
+        let Some((first, item)) = first.map(|(at, env)| (at, *env)) else {
+            continue;
+        };
+        circle.rotate_left(first);
+        let message = if circle.len() == 1 {
+            "an environment cannot extend itself"
+        } else {
+            "these environments extend each other in a circle"
+        };
+        let diag = Diag::error("E0605", name_spot(db, item), message);
+        diags.push(told(db, diag, &circle));
     }
     diags
 }

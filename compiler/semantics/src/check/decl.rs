@@ -9,7 +9,7 @@ use super::Checker;
 use super::compound::count;
 use super::record::field_names;
 use crate::db::{ItemId, Space};
-use crate::diag::Diag;
+use crate::diag::{Cause, Diag};
 use crate::ir::{Assign, DeclStmt, Step, Stmt};
 use crate::names::{DeclRef, decls, path_names};
 use crate::types::{Ty, kind_head, name_spot};
@@ -103,7 +103,7 @@ impl<'db> Checker<'db> {
         let Some(kind) = self.names.kind(&names) else {
             let seen: Vec<&str> = self
                 .names
-                .seen(Space::Kind)
+                .like(Space::Kind, &text)
                 .into_iter()
                 .filter(|k| {
                     let found = self.names.kind_named(k);
@@ -111,6 +111,7 @@ impl<'db> Checker<'db> {
                 })
                 .collect();
             let diag = Diag::error("E0201", spot, format!("there is no kind `{text}`"))
+                .misses(Space::Kind, &text)
                 .suggest(&text, spot, &seen);
             self.diags.push(diag);
             return None;
@@ -319,6 +320,7 @@ impl<'db> Checker<'db> {
                 let shown = kind.name(self.db);
                 let mut diag =
                     Diag::error("E0207", spot, format!("`{shown}` has no field `{text}`"))
+                        .because(Cause::Member(kind, Arc::from(text)))
                         .suggest(text, spot, &names);
                 if crate::suggest::nearest(text, names.iter().copied()).is_none() {
                     let list: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();

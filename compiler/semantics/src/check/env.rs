@@ -143,8 +143,10 @@ impl<'db> Checker<'db> {
         let Some(env) = self.names.env(text) else {
             let spot = self.spot(name.node());
             let message = format!("there is no environment `{text}`");
-            let names = self.names.seen(Space::Env);
-            let diag = Diag::error("E0211", spot, message).suggest(text, spot, &names);
+            let names = self.names.like(Space::Env, text);
+            let diag = Diag::error("E0211", spot, message)
+                .misses(Space::Env, text)
+                .suggest(text, spot, &names);
             self.diags.push(diag);
             for key in keys {
                 self.infer(key, None);
@@ -273,10 +275,12 @@ impl<'db> Checker<'db> {
             return Some(def);
         }
         let spot = self.spot(name.node());
-        let near: Vec<&str> = self.names.near_value(text).into_iter().collect();
+        let near: Vec<&str> = self.names.near_value(text, None).into_iter().collect();
         let message = format!("the app has no `{text}`");
-        self.diags
-            .push(Diag::error("E0215", spot, message).suggest(text, spot, &near));
+        let diag = Diag::error("E0215", spot, message)
+            .misses(Space::Value, text)
+            .suggest(text, spot, &near);
+        self.diags.push(diag);
         None
     }
 
@@ -308,8 +312,9 @@ impl<'db> Checker<'db> {
         let Some(kind) = self.names.kind(&names) else {
             let text = names.join(".");
             let spot = self.spot(path.node());
-            let seen = self.names.seen(Space::Kind);
+            let seen = self.names.like(Space::Kind, &text);
             let diag = Diag::error("E0201", spot, format!("there is no kind `{text}`"))
+                .misses(Space::Kind, &text)
                 .suggest(&text, spot, &seen);
             self.diags.push(diag);
             return None;

@@ -117,9 +117,9 @@ impl<'db> Checker<'db> {
             Err(BadNumber::NoUnit(unit)) => {
                 let spot = self.spot(number.node());
                 let message = format!("there is no unit `{unit}`");
-                let seen = self.names.seen(Space::Unit);
+                let seen = self.names.like(Space::Unit, &unit);
                 let digits = number.node().text().trim_end_matches(unit.as_str());
-                let mut diag = Diag::error("E0210", spot, message);
+                let mut diag = Diag::error("E0210", spot, message).misses(Space::Unit, &unit);
                 if let Some(near) = crate::suggest::nearest(&unit, seen.iter().copied()) {
                     diag = diag.help(format!("did you mean `{digits}{near}`?")).fix(
                         format!("write `{digits}{near}`"),
@@ -325,7 +325,7 @@ impl<'db> Checker<'db> {
             );
             names.extend(decls(self.db, kind).iter().map(|d| d.name.as_ref()));
         }
-        names.extend(self.names.near_value(text));
+        names.extend(self.names.near_value(text, Some(self.item)));
         if let Some(kind) = self.names.kind_named(text)
             && super::is_target(self.db, kind)
         {
@@ -336,11 +336,8 @@ impl<'db> Checker<'db> {
             self.diags.push(diag);
             return;
         }
-        let mut diag = Diag::error(
-            "E0201",
-            spot,
-            format!("there is nothing called `{text}` here"),
-        );
+        let message = format!("there is nothing called `{text}` here");
+        let mut diag = Diag::error("E0201", spot, message).misses(Space::Value, text);
         if crate::suggest::nearest(text, names.iter().copied()).is_some() {
             diag = diag.suggest(text, spot, &names);
         } else if !cases.is_empty() {

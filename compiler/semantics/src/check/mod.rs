@@ -41,17 +41,19 @@ use plat_syntax::ast;
 use plat_syntax::{Node, TextRange};
 
 use crate::db::{Db, ItemId, Space, tree};
-use crate::diag::{Diag, Span, Spot};
+use crate::diag::{Cause, Diag, Span, Spot};
 use crate::ir::{Expr, ExprKind, LocalId, Lowered};
 use crate::names::{Names, decls};
 pub use circles::env_circles;
 pub(crate) use circles::{circle, parent_of, tells, told};
-pub(crate) use moved::{final_name, written};
-pub use moved::{rename_conflicts, renames};
+pub(crate) use moved::written;
+pub use moved::{destinations, rename_conflicts, renames};
 pub use recursion::recursive_calls;
 use way::Label;
 
-use crate::types::{Clash, Coercion, Converter, Ty, TypeBody, Word, kind_head, type_def};
+use crate::types::{
+    Clash, Coercion, Converter, Ty, TypeBody, Word, kind_head, name_spot, type_def,
+};
 
 /// Checks an item.
 #[salsa::tracked(cycle_result = defined_by_itself)]
@@ -272,7 +274,18 @@ impl<'db> Checker<'db> {
         };
         let (found_text, wanted_text) = (found.show(db), wanted.show(db));
         let diag = match clash {
-            Clash::Type => self.type_clash(spot, found, wanted, &purpose),
+            Clash::Type => {
+                let diag = self.type_clash(spot, found, wanted, &purpose);
+                match value.kind {
+                    ExprKind::Let(item) => diag
+                        .related(
+                            name_spot(db, item),
+                            format!("`{}` is defined here", item.name(db)),
+                        )
+                        .because(Cause::Value(item)),
+                    _ => diag,
+                }
+            }
             Clash::Secret => {
                 let message = format!("a secret may not flow into {purpose}");
                 let diag = Diag::error("E0401", spot, message)

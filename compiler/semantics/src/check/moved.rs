@@ -1,5 +1,6 @@
 //! `moved a to b`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plat_syntax::ast::{self, Item, Segment};
@@ -66,65 +67,102 @@ pub fn renames(db: &dyn Db) -> Vec<Rename> {
     out
 }
 
-/// Where a rename leads to in the end: what was renamed twice is where the second one says.
-pub(crate) fn final_name(renames: &[Rename], to: &Arc<str>) -> Arc<str> {
-    let mut at = to.clone();
-    // A circle of them has been reported.
-    for _ in 0..renames.len() {
-        match renames.iter().find(|r| r.from == at) {
-            Some(next) => at = next.to.clone(),
-            None => break,
-        }
+/// Where each name that is given up leads to in the end: what was renamed twice is where the second
+/// rename says. A circle of them, which is told, ends somewhere on it.
+#[salsa::tracked]
+pub fn destinations(db: &dyn Db) -> BTreeMap<Arc<str>, Arc<str>> {
+    let next = firsts(renames(db), |rename| &rename.from);
+    let mut ends: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
+    for start in next.keys() {
+        let mut way: BTreeSet<&Arc<str>> = BTreeSet::new();
+        let mut at = *start;
+        let end = loop {
+            if let Some(end) = ends.get(at) {
+                break end.clone();
+            }
+            match next.get(at) {
+                Some((_, rename)) if way.insert(at) => at = &rename.to,
+                _ => break at.clone(),
+            }
+        };
+        ends.extend(way.into_iter().map(|name| (name.clone(), end.clone())));
     }
-    at
+    ends
+}
+
+/// The first rename of each name, and which one it is.
+fn firsts(
+    renames: &[Rename],
+    name: impl Fn(&Rename) -> &Arc<str>,
+) -> BTreeMap<&Arc<str>, (usize, &Rename)> {
+    let mut firsts = BTreeMap::new();
+    for (at, rename) in renames.iter().enumerate() {
+        firsts.entry(name(rename)).or_insert((at, rename));
+    }
+    firsts
 }
 
 /// Renames that contradict each other.
 #[salsa::tracked]
 pub fn rename_conflicts(db: &dyn Db) -> Vec<Diag> {
     let renames = renames(db);
+    let from = firsts(renames, |rename| &rename.from);
+    let to = firsts(renames, |rename| &rename.to);
+    let circles = circles(&from);
     let mut diags = Vec::new();
     for (at, rename) in renames.iter().enumerate() {
-        let before = renames.get(..at).unwrap_or(&[]);
-        if let Some(other) = before.iter().find(|r| r.from == rename.from) {
+        let before = |found: Option<&(usize, &'_ Rename)>| {
+            found
+                .filter(|(first, _)| *first < at)
+                .map(|(_, r)| (r.from_spot, r.to_spot, r.from.clone(), r.to.clone()))
+        };
+        if let Some((first, _, _, other)) = before(from.get(&rename.from)) {
             let message = format!("`{}` is moved twice", rename.from);
             let diag = Diag::error("E0615", rename.from_spot, message)
-                .related(other.from_spot, format!("first to `{}`", other.to));
+                .related(first, format!("first to `{other}`"));
             diags.push(diag);
-        } else if let Some(other) = before.iter().find(|r| r.to == rename.to) {
+        } else if let Some((_, first, other, _)) = before(to.get(&rename.to)) {
             let message = format!("two declarations are moved to `{}`", rename.to);
             let diag = Diag::error("E0615", rename.to_spot, message)
-                .related(other.to_spot, format!("`{}` is too", other.from));
+                .related(first, format!("`{other}` is too"));
             diags.push(diag);
-        } else if let Some(way) = way_back(renames, rename) {
-            // Told at the last one of the circle.
-            let last = way.iter().all(|other| *other <= at);
-            if last {
-                let message = if way.len() == 1 {
-                    format!("`{}` is moved to itself", rename.from)
-                } else {
-                    "these renames go in a circle".to_owned()
-                };
-                diags.push(Diag::error("E0615", rename.to_spot, message));
-            }
+        } else if let Some(length) = circles.get(&at) {
+            let message = if *length == 1 {
+                format!("`{}` is moved to itself", rename.from)
+            } else {
+                "these renames go in a circle".to_owned()
+            };
+            diags.push(Diag::error("E0615", rename.to_spot, message));
         }
     }
     diags
 }
 
-/// The renames that lead from one back to where it began.
-fn way_back(renames: &[Rename], start: &Rename) -> Option<Vec<usize>> {
-    let mut way = Vec::new();
-    let mut at = &start.from;
-    while way.len() <= renames.len() {
-        let next = renames.iter().position(|r| r.from == *at)?;
-        way.push(next);
-        at = &renames.get(next)?.to;
-        if *at == start.from {
-            return Some(way);
+/// The circles that renames go in: the last rename of each, where it is told, and how many there are.
+fn circles(from: &BTreeMap<&Arc<str>, (usize, &Rename)>) -> BTreeMap<usize, usize> {
+    let mut circles = BTreeMap::new();
+    let mut seen: BTreeSet<&Arc<str>> = BTreeSet::new();
+    for start in from.keys() {
+        let mut way: Vec<&Arc<str>> = Vec::new();
+        let mut at: &Arc<str> = start;
+        while from.contains_key(at) && seen.insert(at) {
+            way.push(at);
+            match from.get(at) {
+                Some((_, rename)) => at = &rename.to,
+                None => break,
+            }
+        }
+        // What was seen on another way is no circle of this one's.
+        let Some(begins) = way.iter().position(|name| *name == at) else {
+            continue;
+        };
+        let circle = way.get(begins..).unwrap_or_default();
+        let numbers = circle.iter().filter_map(|name| Some(from.get(*name)?.0));
+        if let Some(last) = numbers.max() {
+            circles.insert(last, circle.len());
         }
     }
-    None
+    circles
 }
 
 impl<'db> Checker<'db> {
@@ -137,10 +175,7 @@ impl<'db> Checker<'db> {
             }
         }
         let Some(to) = moved.to() else { return };
-        let goes_on = written(to).is_some_and(|to| {
-            let renames = renames(self.db);
-            renames.iter().any(|r| *r.from == *to)
-        });
+        let goes_on = written(to).is_some_and(|to| destinations(self.db).contains_key(to.as_str()));
         if !goes_on {
             let segments: Vec<Segment<'db>> = to.segments().collect();
             self.decl_path(&segments, to.node());

@@ -94,8 +94,10 @@ impl<'db> Checker<'db> {
                     None => {
                         let spot = self.spot(name.node());
                         let message = format!("there is no environment `{text}`");
-                        let names = self.names.seen(Space::Env);
-                        let diag = Diag::error("E0211", spot, message).suggest(text, spot, &names);
+                        let names = self.names.like(Space::Env, text);
+                        let diag = Diag::error("E0211", spot, message)
+                            .misses(Space::Env, text)
+                            .suggest(text, spot, &names);
                         self.diags.push(diag);
                         Pattern::Any
                     }
@@ -120,8 +122,10 @@ impl<'db> Checker<'db> {
                     None => {
                         let spot = self.spot(name.node());
                         let message = format!("there is no kind `{text}`");
-                        let names = self.names.seen(Space::Kind);
-                        let diag = Diag::error("E0201", spot, message).suggest(text, spot, &names);
+                        let names = self.names.like(Space::Kind, text);
+                        let diag = Diag::error("E0201", spot, message)
+                            .misses(Space::Kind, text)
+                            .suggest(text, spot, &names);
                         self.diags.push(diag);
                         Pattern::Any
                     }

@@ -8,7 +8,7 @@ use plat_syntax::ast::{self, Segment};
 
 use super::{Checker, out_type};
 use crate::db::ItemId;
-use crate::diag::Diag;
+use crate::diag::{Cause, Diag};
 use crate::ir::{EnvBody, Expr, Leave, Omit, Place, PlaceEntry, Step};
 use crate::names::{DeclRef, ValueDef, prelude};
 use crate::types::{Ty, kind_head, name_spot};
@@ -285,7 +285,9 @@ impl<'db> Checker<'db> {
         let names: Vec<&str> = head.outs.iter().map(|o| o.name.as_ref()).collect();
         let spot = self.spot(name.node());
         let message = format!("a `{}` gives no `{text}`", kind.name(self.db));
-        let mut diag = Diag::error("E0207", spot, message).suggest(text, spot, &names);
+        let mut diag = Diag::error("E0207", spot, message)
+            .because(Cause::Member(kind, Arc::from(text)))
+            .suggest(text, spot, &names);
         if head.field(text).is_some() {
             diag =
                 diag.help("what it is like is its owner's to say: only how to reach it is given");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use plat_syntax::ast;
 
 use super::Checker;
+use crate::db::Space;
 use crate::diag::Diag;
 use crate::ir::{EnvBody, PolicyBody, Subject};
 use crate::names::NoPolicy;
@@ -172,6 +173,7 @@ impl<'db> Checker<'db> {
                             let message =
                                 format!("`{text}` of the package `{package}` is not `pub`");
                             Diag::error("E0204", spot, message)
+                                .misses(Space::Policy, &text)
                                 .help("only what is `pub` can be used by other packages")
                         }
                         NoPolicy::None(module) => {
@@ -182,7 +184,9 @@ impl<'db> Checker<'db> {
                             let text = path.join(".");
                             let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
                             let message = format!("there is no policy `{text}`");
-                            Diag::error("E0702", spot, message).suggest(&text, spot, &names)
+                            Diag::error("E0702", spot, message)
+                                .misses(Space::Policy, &text)
+                                .suggest(&text, spot, &names)
                         }
                     };
                     self.diags.push(diag);

@@ -9,7 +9,7 @@ use plat_syntax::ast::{self, Segment};
 use super::access::Below;
 use super::{Checker, is_target};
 use crate::db::{ItemId, Space};
-use crate::diag::Diag;
+use crate::diag::{Cause, Diag};
 use crate::ir::{Assign, Expr, ExprKind, Step};
 use crate::names::path_names;
 use crate::types::{Converter, FieldHead, RecordField, Ty, TypeBody, kind_head, type_def};
@@ -254,7 +254,7 @@ impl<'db> Checker<'db> {
         let spot = self.spot(path.node());
         let kinds: Vec<&str> = self
             .names
-            .seen(Space::Kind)
+            .like(Space::Kind, &text)
             .into_iter()
             .filter(|k| {
                 let kind = self.names.kind_named(k);
@@ -298,7 +298,9 @@ impl<'db> Checker<'db> {
                     let names = field_names(&head.fields);
                     let message =
                         format!("the target `{}` has no field `{name}`", kind.name(self.db));
-                    let diag = Diag::error("E0207", spot, message).suggest(&name, spot, &names);
+                    let diag = Diag::error("E0207", spot, message)
+                        .because(Cause::Member(kind, name.clone()))
+                        .suggest(&name, spot, &names);
                     self.diags.push(diag);
                     self.infer_unwanted(entry.value());
                     wrong.push(name);

@@ -71,8 +71,9 @@ impl<'db> Checker<'db> {
         }
         if found.is_none() {
             let spot = self.spot(path.node());
-            let seen = self.names.seen(Space::Policy);
+            let seen = self.names.like(Space::Policy, &text);
             let diag = Diag::error("E0702", spot, format!("there is no policy `{text}`"))
+                .misses(Space::Policy, &text)
                 .suggest(&text, spot, &seen);
             self.diags.push(diag);
         }
@@ -94,8 +95,10 @@ impl<'db> Checker<'db> {
             if self.names.env(name).is_none() {
                 let spot = self.spot(path.node());
                 let message = format!("there is no environment `{name}`");
-                let seen = self.names.seen(Space::Env);
-                let diag = Diag::error("E0211", spot, message).suggest(name, spot, &seen);
+                let seen = self.names.like(Space::Env, name);
+                let diag = Diag::error("E0211", spot, message)
+                    .misses(Space::Env, name)
+                    .suggest(name, spot, &seen);
                 self.diags.push(diag);
                 return None;
             }

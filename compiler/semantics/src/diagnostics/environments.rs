@@ -444,4 +444,54 @@ env prod {
 ```
 "#,
     },
+    Explanation {
+        code: "E0618",
+        title: "too many environments in a row",
+        text: r#"An environment is made of all those that it extends, so that a long row of them costs much and nobody sees what holds. At most 16 may follow each other.
+
+```plat
+env base { target = local {} }
+env e1 { extends = base }
+env e2 { extends = e1 }
+env e3 { extends = e2 }
+env e4 { extends = e3 }
+env e5 { extends = e4 }
+env e6 { extends = e5 }
+env e7 { extends = e6 }
+env e8 { extends = e7 }
+env e9 { extends = e8 }
+env e10 { extends = e9 }
+env e11 { extends = e10 }
+env e12 { extends = e11 }
+env e13 { extends = e12 }
+env e14 { extends = e13 }
+env e15 { extends = e14 }
+env e16 { extends = e15 }
+env e17 { extends = e16 }
+```
+
+Repaired:
+
+```plat
+env base { target = local {} }
+env e1 { extends = base }
+env e2 { extends = e1 }
+env e3 { extends = e2 }
+env e4 { extends = e3 }
+env e5 { extends = e4 }
+env e6 { extends = e5 }
+env e7 { extends = e6 }
+env e8 { extends = e7 }
+env e9 { extends = e8 }
+env e10 { extends = e9 }
+env e11 { extends = e10 }
+env e12 { extends = e11 }
+env e13 { extends = e12 }
+env e14 { extends = e13 }
+env e15 { extends = e14 }
+env e16 { extends = e15 }
+env e17 { extends = base }
+```
+"#,
+    },
 ];

@@ -6,6 +6,7 @@ use salsa::plumbing::AsId as _;
 
 use super::{Cx, Data, Eval, InstId, Val};
 use crate::diag::{Diag, Span, Spot};
+use crate::suggest::NearKeys;
 
 impl<'db> Eval<'db> {
     /// A range of the item at hand.
@@ -23,6 +24,7 @@ impl<'db> Eval<'db> {
         value: &Val<'db>,
         path: &[Arc<str>],
         change: &crate::ir::Assign,
+        beside: &mut Option<NearKeys>,
         cx: &Cx,
     ) {
         let (Data::Map(entries), [key], true) = (&value.data, path, change.in_map) else {
@@ -31,8 +33,21 @@ impl<'db> Eval<'db> {
         if entries.contains_key(key) {
             return;
         }
-        let near = crate::suggest::nearly_equal(key, entries.keys().map(AsRef::as_ref));
-        if let Some(near) = near.map(str::to_owned) {
+        let near = match beside {
+            Some(beside) => {
+                if beside.is_empty() {
+                    entries.keys().for_each(|key| beside.add(key));
+                }
+                let near = beside.nearly_equal(key).map(str::to_owned);
+                beside.add(key);
+                near
+            }
+            None => {
+                let keys = entries.keys().map(AsRef::as_ref);
+                crate::suggest::nearly_equal(key, keys).map(str::to_owned)
+            }
+        };
+        if let Some(near) = near {
             let spot = self.spot(cx, change.path_span);
             let message = format!("`{key}` is added, and there is `{near}` already");
             let diag = Diag::warning("W0501", spot, message)

@@ -155,9 +155,11 @@ impl<'db> Eval<'db> {
                     kind: Kind::With,
                     ..*cx
                 };
+                // So few are each compared with all that is there.
+                let mut beside = (changes.len() > 8).then(crate::suggest::NearKeys::default);
                 for change in changes {
                     let path = self.path_names(&change.path, cx, locals);
-                    self.nearly_there(&value, &path, change, cx);
+                    self.nearly_there(&value, &path, change, &mut beside, cx);
                     let new = self.eval(&change.value, &inner, locals);
                     value =
                         self.update(value, &path, new, change.in_map, &inner, change.value.span);

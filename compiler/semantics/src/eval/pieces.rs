@@ -14,7 +14,7 @@
 //! targets there are is told in the order in which the environment says it. What a piece gives to it is
 //! not remembered: all of it together is as large as whatever else is known of a program.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -25,7 +25,7 @@ use super::policy::PolicyRun;
 use super::world::MAX_INSTANCES;
 use super::{Bounds, EnvKey, Eval, MAX_MADE, MAX_STEPS, Sites};
 use crate::app::{holders, part_of};
-use crate::check::{final_name, renames};
+use crate::check::{destinations, renames};
 use crate::db::{Db, ItemId, SourceFile};
 use crate::diag::{Diag, Span};
 use crate::graph::{Found, Part, Renamed, part_of_piece};
@@ -128,10 +128,7 @@ fn looked<'db, T>(
         left_out: w.left_out.clone(),
         ..Piece::default()
     };
-    let moves: BTreeMap<Arc<str>, Arc<str>> = renames(db)
-        .iter()
-        .map(|rename| (rename.from.clone(), final_name(renames(db), &rename.to)))
-        .collect();
+    let moves = destinations(db);
     let names: BTreeSet<&Arc<str>> = moves.iter().flat_map(|(from, to)| [from, to]).collect();
     for instance in w.ids().into_iter().filter_map(|id| w.instance(id)) {
         let path = &instance.path;
@@ -276,11 +273,13 @@ pub fn put_together(db: &dyn Db, key: EnvKey, shares: Vec<Drawn>) -> Option<Eval
 
 /// The renames whose new name is there.
 fn there_now(db: &dyn Db, pieces: &[&Piece]) -> Vec<Renamed> {
-    let all = renames(db);
-    all.iter()
-        .map(|rename| (rename, final_name(all, &rename.to)))
-        .filter(|(_, to)| pieces.iter().any(|piece| piece.renamed.contains(to)))
-        .map(|(rename, to)| Renamed::new(db, rename.item, &rename.from, &to))
+    let there: BTreeSet<&Arc<str>> = pieces.iter().flat_map(|piece| &piece.renamed).collect();
+    let ends = destinations(db);
+    let renames = renames(db).iter();
+    let leads = renames.filter_map(|rename| Some((rename, ends.get(&rename.from)?)));
+    leads
+        .filter(|(_, to)| there.contains(to))
+        .map(|(rename, to)| Renamed::new(db, rename.item, &rename.from, to))
         .collect()
 }
 
@@ -391,11 +390,8 @@ fn nothing_missing(
         .flat_map(|piece| &piece.renamed)
         .map(AsRef::as_ref)
         .collect();
-    let renames = renames(db);
-    let twice = renames.iter().any(|rename| {
-        let to = final_name(renames, &rename.to);
-        all.contains(rename.from.as_ref()) && all.contains(to.as_ref())
-    });
+    let mut moves = destinations(db).iter();
+    let twice = moves.any(|(from, to)| all.contains(from.as_ref()) && all.contains(to.as_ref()));
     if twice {
         return None;
     }

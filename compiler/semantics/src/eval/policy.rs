@@ -1,9 +1,11 @@
 //! Policies and `require`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use salsa::plumbing::AsId as _;
 
 use super::value::Kind;
 use super::{Cx, Data, Eval, InstId, Val, World, bind};
@@ -13,6 +15,20 @@ use crate::db::{Db, ItemId};
 use crate::diag::Diag;
 use crate::ir::{Expr, ExprKind, PolicyBody, Require, Subject};
 use crate::types::{kind_head, name_spot};
+
+/// What each policy is waived for, by the policy's number.
+#[salsa::tracked]
+fn waivers(db: &dyn Db) -> BTreeMap<u64, BTreeSet<Arc<str>>> {
+    let mut waivers: BTreeMap<u64, BTreeSet<Arc<str>>> = BTreeMap::new();
+    let bodies = waived(db)
+        .iter()
+        .filter_map(|item| lower(db, *item).waive.as_ref());
+    for waive in bodies {
+        let targets = waivers.entry(waive.policy.as_id().as_bits()).or_default();
+        targets.insert(waive.target.clone());
+    }
+    waivers
+}
 
 /// How often a policy was asked in an environment, and what came of it.
 #[derive(Clone, PartialEq, Eq, Debug, salsa::SalsaValue)]
@@ -233,21 +249,21 @@ impl<'db> Eval<'db> {
 
     /// Is a policy waived for a declaration or what it stands in, or for this environment?
     fn is_waived(&self, world: usize, policy: ItemId, path: Option<&str>) -> bool {
-        let waivers = waived(self.db).iter();
-        let mut bodies = waivers.filter_map(|item| lower(self.db, *item).waive.as_ref());
-        bodies.any(|waive| {
-            if waive.policy != policy {
-                return false;
+        let Some(targets) = waivers(self.db).get(&policy.as_id().as_bits()) else {
+            return false;
+        };
+        match path {
+            Some(path) => {
+                let ends = path.match_indices(['.', '[']).map(|(end, _)| end);
+                let mut around = ends.chain([path.len()]).filter_map(|end| path.get(..end));
+                around.any(|path| targets.contains(path))
             }
-            match path {
-                Some(path) => path
-                    .strip_prefix(waive.target.as_ref())
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '['])),
-                None => self
-                    .world(world)
-                    .is_some_and(|w| w.chain.iter().any(|env| *env.name(self.db) == waive.target)),
-            }
-        })
+            None => self.world(world).is_some_and(|w| {
+                w.chain
+                    .iter()
+                    .any(|env| targets.contains(env.name(self.db)))
+            }),
+        }
     }
 
     fn subjects(&mut self, world: usize, subject: &Subject, policy: ItemId) -> Vec<Val<'db>> {

@@ -19,7 +19,7 @@ use plat_model::{
 use rustc_hash::FxHashMap;
 use salsa::plumbing::AsId as _;
 
-use crate::check::{final_name, lower, renames};
+use crate::check::{destinations, lower, renames};
 use crate::db::{Db, ItemId};
 use crate::diag::Diag;
 use crate::eval::{
@@ -377,7 +377,8 @@ impl Build {
         let renames = renames(db);
         let mut moved = Vec::new();
         for rename in renames {
-            let to = final_name(renames, &rename.to);
+            let to = destinations(db).get(&rename.from);
+            let to = to.unwrap_or(&rename.to).clone();
             let Some(world) = eval.world(self.world) else {
                 continue;
             };

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use plat_syntax::{Diagnostic, Parse};
 use salsa::{Durability, Setter as _};
 
-use crate::api::{Database, FILES_ALONE, STACK, sorted};
-use crate::consequences::Unread;
+use crate::api::{Database, FILES_ALONE, STACK};
 use crate::db::{SourceFile, Workspace, display_path, package_info, parsed};
+use crate::mistakes::each_place;
 
 /// A `.plat` file that the database knows. Stays the same as long as the file is part of the
 /// project, whatever its text is.
@@ -141,16 +141,9 @@ impl Database {
     /// Sorted. [`Database::diagnostics`] tells the same of all files, and what comes after.
     pub fn source_diagnostics_of(&self, file: FileId) -> Vec<Diagnostic> {
         stacker::grow(STACK, || {
-            let mut found = self.file_diagnostics(file.0);
-            if !found.is_empty() {
-                let mut unread = Unread::default();
-                for other in self.own_files() {
-                    unread.add(self, other);
-                }
-                let text = self.text(file);
-                found.retain(|d| !unread.explains(d, text));
-            }
-            sorted(found)
+            let mut found = self.found_in(file.0);
+            self.without_consequences(&mut found);
+            each_place(found)
         })
     }
 }

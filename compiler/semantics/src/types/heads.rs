@@ -11,7 +11,7 @@ use plat_syntax::ast::{self, Item, Type};
 use super::{NodeRef, Ty, TypeReader};
 use crate::check::{circle, parent_of, tells, told};
 use crate::db::{Db, ItemId, Space, tree};
-use crate::diag::{Diag, Spot};
+use crate::diag::{Cause, Diag, Spot};
 use crate::names::{Names, path_names};
 
 /// A parameter.
@@ -319,9 +319,10 @@ fn inherit(db: &dyn Db, item: ItemId, path: ast::Path<'_>, head: &mut KindHead) 
     let text = path_names(Some(path));
     let Some(parent) = names.kind(&text) else {
         let text = text.join(".");
-        let diag = Diag::error("E0201", spot, format!("there is no kind `{text}`"));
+        let diag = Diag::error("E0201", spot, format!("there is no kind `{text}`"))
+            .misses(Space::Kind, &text);
         head.diags
-            .push(diag.suggest(&text, spot, &names.seen(Space::Kind)));
+            .push(diag.suggest(&text, spot, &names.like(Space::Kind, &text)));
         return;
     };
     let above = kind_head(db, parent);
@@ -411,6 +412,10 @@ fn new_default(item: ItemId, field: ast::Field<'_>, head: &mut KindHead) {
             let names: Vec<&str> = head.fields.iter().map(|f| f.name.as_ref()).collect();
             let diag = Diag::error("E0207", spot, message).suggest(name.text(), spot, &names);
             let diag = match name.text() {
+                // `let` is a name too, where it stands before `=`.
+                "let" => diag
+                    .because(Cause::Nameless)
+                    .help("a value inside of a kind is named: `let NAME = …`"),
                 "require" => {
                     diag.help("a kind asks without `=`: `require CONDITION else \"message\"`")
                 }

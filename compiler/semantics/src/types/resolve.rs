@@ -176,12 +176,13 @@ impl<'db> TypeReader<'db> {
             };
         }
         let spot = self.spot(name.node());
-        let mut names: Vec<&str> = self.names.seen(Space::Type);
-        names.extend(self.names.seen(Space::Kind));
+        let text = path.join(".");
+        let mut names: Vec<&str> = self.names.like(Space::Type, &text);
+        names.extend(self.names.like(Space::Kind, &text));
         names.extend(BUILT_IN.iter().map(|(n, _)| *n));
         names.extend(["List", "Map", "Range", "Percent"]);
-        let text = path.join(".");
-        let diag = Diag::error("E0205", spot, format!("there is no type `{text}`"));
+        let diag = Diag::error("E0205", spot, format!("there is no type `{text}`"))
+            .misses(Space::Type, &text);
         self.diags.push(diag.suggest(&text, spot, &names));
         Ty::Unknown
     }

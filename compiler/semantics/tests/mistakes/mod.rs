@@ -6,6 +6,7 @@
 //! `MISTAKES=typo` only the kinds whose name contains the word, and `MISTAKES_SEED` chooses another
 //! part.
 
+mod definitions;
 mod names;
 mod program;
 mod text;
@@ -39,6 +40,10 @@ struct Plant {
     place: Option<(usize, usize)>,
     /// What must be proposed, word for word.
     proposed: Option<String>,
+    /// What its sentence must name.
+    missed: Option<String>,
+    /// May nothing be wrong? What is gone or called otherwise may be what nobody uses.
+    may_be_right: bool,
 }
 
 /// Collects the plants of one kind.
@@ -65,6 +70,8 @@ impl Plants {
             codes: self.codes,
             place: Some(range),
             proposed: None,
+            missed: None,
+            may_be_right: false,
         });
         let last = self.found.len() - 1;
         &mut self.found[last]
@@ -78,9 +85,21 @@ impl Plant {
         self
     }
 
-    /// The error is expected where the thing is used.
-    fn told_at_its_use(&mut self) -> &mut Self {
+    /// The error is expected where the thing of this name is used, and names it.
+    fn told_at_the_use_of(&mut self, name: &str) -> &mut Self {
+        self.missed = Some(name.to_owned());
+        self.told_anywhere()
+    }
+
+    /// The error is expected somewhere else.
+    fn told_anywhere(&mut self) -> &mut Self {
         self.place = None;
+        self
+    }
+
+    /// Nothing need be wrong.
+    fn may_be_right(&mut self) -> &mut Self {
+        self.may_be_right = true;
         self
     }
 
@@ -99,7 +118,14 @@ type Kind = (
 );
 
 fn kinds() -> Vec<Kind> {
-    [names::KINDS, text::KINDS, types::KINDS, values::KINDS].concat()
+    [
+        names::KINDS,
+        definitions::KINDS,
+        text::KINDS,
+        types::KINDS,
+        values::KINDS,
+    ]
+    .concat()
 }
 
 /// A sequence that looks like chance, the same for the same seed (SplitMix64: Steele, Lea and
@@ -132,6 +158,13 @@ fn judge(plant: &Plant, program: &Program, found: &[Diagnostic]) -> Option<Strin
         .iter()
         .filter(|d| d.severity == Severity::Error)
         .collect();
+    // What is not used any more, or is written beside it, may be worth a warning.
+    if plant.may_be_right && errors.is_empty() {
+        return None;
+    }
+    if let Some(warning) = found.iter().find(|d| d.severity == Severity::Warning) {
+        return Some(format!("the warning {} beside it", warning.code));
+    }
     let [error] = errors.as_slice() else {
         return Some(format!("{} errors instead of one", errors.len()));
     };
@@ -152,6 +185,10 @@ fn judge(plant: &Plant, program: &Program, found: &[Diagnostic]) -> Option<Strin
     };
     if !touches(&error.primary) {
         return Some("it is told elsewhere".to_owned());
+    }
+    let said = |name: &String| error.message.contains(&format!("`{name}`"));
+    if plant.missed.as_ref().is_some_and(|name| !said(name)) {
+        return Some("it is told of something else".to_owned());
     }
     if let Some(name) = &plant.proposed {
         let help = error.help.as_deref().unwrap_or("");
@@ -196,6 +233,10 @@ fn one_mistake_makes_one_error() {
     planted.sort_by_key(|(program, plant)| (*program, plant.file, plant.start));
     let mut failed: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let count = planted.len();
+    for program in &programs {
+        let found = database(program.project.clone()).diagnostics();
+        assert!(found.is_empty(), "{found:?}");
+    }
     let mut databases: Vec<_> = programs
         .iter()
         .map(|p| database(p.project.clone()))

@@ -279,7 +279,9 @@ fn private(at: &At<'_>, plants: &mut Plants) {
     };
     if at.program.files.iter().any(used) {
         let (start, end) = at.range();
-        plants.replace(at, (start, end + 1), "").told_at_its_use();
+        plants
+            .replace(at, (start, end + 1), "")
+            .told_at_the_use_of(name);
     }
 }
 

@@ -245,9 +245,7 @@ fn argument_twice(at: &At<'_>, plants: &mut Plants) {
 fn other_word(at: &At<'_>, plants: &mut Plants) {
     let field = at.up(1).and_then(field_name);
     if at.kind() == K::StringLit && matches!(field, Some("evict" | "tier")) {
-        plants
-            .replace(at, at.range(), "\"purple\"")
-            .told_at_its_use();
+        plants.replace(at, at.range(), "\"purple\"").told_anywhere();
     }
 }
 

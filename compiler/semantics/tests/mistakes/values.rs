@@ -185,7 +185,7 @@ fn taken_name(at: &At<'_>, plants: &mut Plants) {
         && let Some(start) = inside(at)
     {
         let text = format!("    name = {taken:?}\n");
-        plants.replace(at, (start, start), text).told_at_its_use();
+        plants.replace(at, (start, start), text).told_anywhere();
     }
 }
 
@@ -289,7 +289,7 @@ fn left_out(at: &At<'_>, plants: &mut Plants) {
             let text = format!(" omit = [{used}],");
             plants
                 .replace(at, (start + 1, start + 1), text)
-                .told_at_its_use();
+                .told_anywhere();
         }
     }
 }

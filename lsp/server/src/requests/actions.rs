@@ -126,7 +126,7 @@ fn of_file(here: &Here<'_>) -> Vec<Diagnostic> {
         return found;
     }
     let shown = snapshot.db.shown_name(here.file);
-    let mut all = snapshot.db.diagnostics();
+    let mut all = snapshot.db.diagnostics_telling(&|_| {});
     all.retain(|d| d.primary.file == shown);
     all
 }
