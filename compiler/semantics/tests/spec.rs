@@ -98,8 +98,24 @@ fn run(text: &str) -> (Database, Vec<Diagnostic>, usize) {
     }
     let mut db = database(project);
     db.set_data(data(&full));
-    let found = db.diagnostics();
+    let mut found = db.diagnostics();
+    // A day after those that blocks speak of as past, and before those that they speak of as to come.
+    let today = chrono::NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
+    found.extend(db.expired_waivers(today));
     (db, found, added)
+}
+
+/// Every place of a diagnostic by itself: a line of a block may miss what another misses.
+fn at_each_place(found: &[Diagnostic]) -> Vec<Diagnostic> {
+    let mut all = Vec::new();
+    for told in found {
+        let places = std::iter::once(&told.primary).chain(&told.also);
+        all.extend(places.map(|place| Diagnostic {
+            primary: place.clone(),
+            ..told.clone()
+        }));
+    }
+    all
 }
 
 fn line_of(db: &Database, d: &Diagnostic) -> (String, usize) {
@@ -131,6 +147,7 @@ fn places(text: &str, added: usize) -> Vec<(String, usize)> {
 fn check(block: &Block) -> String {
     let (db, found, added) = run(&block.text);
     let mut problems = String::new();
+    let found = at_each_place(&found);
     let mut left: Vec<&Diagnostic> = found.iter().collect();
     let places = places(&block.text, added);
     for (number, line) in block.text.lines().enumerate() {
@@ -325,7 +342,7 @@ fn every_explanation_shows_its_mistake_and_the_repair() {
             }
             continue;
         };
-        let (db, found, added) = run(&bad.text);
+        let (db, found, _) = run(&bad.text);
         if !found.iter().any(|d| d.code == explanation.code) || found.len() != 1 {
             let _ = writeln!(
                 failed,
@@ -338,7 +355,7 @@ fn every_explanation_shows_its_mistake_and_the_repair() {
         insta::with_settings!({ snapshot_path => "snapshots/diagnostics", prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!(explanation.code, format!("{}\n{}", bad.text, render(&db, &found)));
         });
-        if let Some(problem) = fixes(&found, &bad.text, added) {
+        if let Some(problem) = fixes(&found, &bad.text) {
             let _ = writeln!(failed, "=== {}: {problem}", explanation.code);
         }
         let Some(good) = blocks.next() else {
@@ -359,16 +376,16 @@ fn every_explanation_shows_its_mistake_and_the_repair() {
     assert!(failed.is_empty(), "{failed}");
 }
 
-/// Is it told of bytes, of `plat.toml`, or of what day it is, so that no block of plat can show it?
+/// Is it told of bytes, or of `plat.toml`, so that no block of plat can show it?
 fn shown_elsewhere(code: &str) -> bool {
-    matches!(code, "E0101" | "E0102" | "E0121" | "E0706") || code.starts_with("E08")
+    matches!(code, "E0101" | "E0102" | "E0121") || code.starts_with("E08")
 }
 
 /// What is told of packages that were fetched: the chapter says when, and
 /// `compiler/cli/tests/packages.rs` shows how it looks.
 const OF_FETCHED: [&str; 3] = ["E0804", "E0809", "E0810"];
 
-/// Is it told of bytes, of a day, or of what was fetched to this machine? Texts alone have it never.
+/// Is it told of bytes, or of what was fetched to this machine? Texts alone have it never.
 fn told_of_the_world(code: &str) -> bool {
     OF_FETCHED.contains(&code) || shown_elsewhere(code) && !code.starts_with("E08")
 }
@@ -391,31 +408,52 @@ fn what_is_told_of_fetched_packages_is_shown_where_they_are_fetched() {
     }
 }
 
-/// A fix is an edit that repairs: where all that is wrong has one, nothing is wrong after them.
-fn fixes(found: &[Diagnostic], text: &str, added: usize) -> Option<String> {
-    let edits: Vec<&plat_syntax::TextEdit> = found
+/// A fix is an edit that repairs: after all of them, what had one is wrong no more, and nothing is that was
+/// right before.
+fn fixes(found: &[Diagnostic], text: &str) -> Option<String> {
+    let (without, with): (Vec<&Diagnostic>, Vec<&Diagnostic>) =
+        found.iter().partition(|d| d.fix.is_none());
+    let mut edits: Vec<&plat_syntax::TextEdit> = with
         .iter()
         .filter_map(|d| d.fix.as_ref())
         .flat_map(|fix| &fix.edits)
         .collect();
-    let all = found.iter().all(|d| d.fix.is_some());
-    // Blocks of several files are put together from their parts.
-    if edits.is_empty() || !all || text.contains("//- /") {
+    if edits.is_empty() {
         return None;
     }
-    let (mut full, _) = complete(text);
-    let mut edits = edits;
     edits.sort_by_key(|e| std::cmp::Reverse(e.range));
+    let (full, _) = complete(text);
+    let places = places(&full, 0);
+    let mut lines: Vec<String> = full.split_inclusive('\n').map(str::to_owned).collect();
+    // The lines of each file, put together again where they stand in the block.
     for edit in edits {
-        full.replace_range(
-            edit.range.start as usize..edit.range.end as usize,
-            &edit.new_text,
-        );
+        let of_file: Vec<usize> = (0..lines.len())
+            .filter(|at| !lines[*at].trim().starts_with("//- "))
+            .filter(|at| {
+                places
+                    .get(*at)
+                    .is_some_and(|(file, _)| **file == *edit.file)
+            })
+            .collect();
+        let whole: String = of_file.iter().map(|at| lines[*at].as_str()).collect();
+        let (start, end) = (edit.range.start as usize, edit.range.end as usize);
+        let repaired = format!("{}{}{}", &whole[..start], edit.new_text, &whole[end..]);
+        for at in &of_file {
+            lines[*at].clear();
+        }
+        // All of the file stands in one piece, where it began.
+        lines[*of_file.first()?] = repaired;
     }
-    let repaired: String = full.lines().skip(added).map(|l| format!("{l}\n")).collect();
-    // What `complete` puts after the block is there already.
-    let (db, found, _) = run(&repaired);
-    (!found.is_empty()).then(|| format!("its fix leaves\n{}\n{repaired}", render(&db, &found)))
+    let repaired: String = lines.concat();
+    // What `complete` puts around the block is there already.
+    let (db, left, _) = run(&repaired);
+    let told = |d: &&Diagnostic| {
+        without
+            .iter()
+            .any(|w| w.code == d.code && w.message == d.message)
+    };
+    let left: Vec<Diagnostic> = left.iter().filter(|d| !told(d)).cloned().collect();
+    (!left.is_empty()).then(|| format!("its fix leaves\n{}\n{repaired}", render(&db, &left)))
 }
 
 /// Each code has an example in a chapter.

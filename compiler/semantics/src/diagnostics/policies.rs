@@ -113,6 +113,22 @@ waive caches_keep for cache { reason = "it is a cache", until = "2026-12-31" }
         text: r#"The day that a waiver gives as its last one, `until = "2026-12-31"`, is past. Meet the policy and take the waiver away, or decide anew and give it another day.
 
 Evaluation knows no day, so that the same source always means the same: `platc check`, `test`, `plan`, `apply` and `up` bring today's date (UTC). `platc check --today 2027-01-31` tells which waivers will have ended by then.
+
+```plat
+redis cache {}
+
+policy caches_keep(c: redis) { require = c.keep }
+
+waive caches_keep for cache { reason = "until it is moved", until = "2020-01-01" }
+```
+
+Repaired:
+
+```plat
+redis cache { keep = true }
+
+policy caches_keep(c: redis) { require = c.keep }
+```
 "#,
     },
     Explanation {
