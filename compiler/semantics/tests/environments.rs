@@ -322,3 +322,48 @@ let nothing = 1
     insta::assert_snapshot!("policies-named-wrong", said(&text_of(&[])));
     insta::assert_snapshot!("policies-of-a-package", said(&text_of(&["env f", "env g"])));
 }
+
+/// Each names the other one as the owner of the same thing: one circle, and both are on it.
+#[test]
+fn environments_that_place_the_same_thing_in_each_other_are_a_circle_of_both() {
+    let text = r#"app shop
+postgres db {}
+env a { target = local {}, place = { db = in(b, db) } }
+env b { target = local {}, place = { db = in(a, db) } }
+"#;
+    let found = database(project(text)).diagnostics();
+    let told: Vec<_> = found.iter().map(|d| (d.code, d.notes.clone())).collect();
+    assert_eq!(told, [("E0614", vec!["`a` → `b` → `a`".to_owned()])]);
+}
+
+/// What is proposed makes no circle: the definition that misses the name is not meant.
+#[test]
+fn a_definition_is_not_proposed_for_a_name_that_it_misses() {
+    let help = |text: &str| {
+        let found = database(project(text)).diagnostics();
+        assert_eq!(found.len(), 1, "{found:?}");
+        found[0].help.clone()
+    };
+    let alone = "app shop\nlet count1 = count2\nenv dev { target = local {} }\n";
+    assert_eq!(help(alone), None);
+    let others = alone.replace("env", "let counted2 = 1\nenv");
+    assert_eq!(help(&others), Some("did you mean `counted2`?".to_owned()));
+}
+
+/// A zero that a kind was given is shown where it was written.
+#[test]
+fn a_zero_is_shown_where_it_comes_from() {
+    let text = r#"app shop
+kind part {
+    n: Int
+    redis cache { memory = (64 / n) * 1MiB }
+}
+part a { n = 0 }
+env dev { target = local {} }
+"#;
+    let found = database(project(text)).diagnostics();
+    let error = found.iter().find(|d| d.code == "E0502").unwrap();
+    let zero = u32::try_from(text.find("n = 0").unwrap()).unwrap() + 4;
+    let shown = error.related.iter().any(|label| label.range.start == zero);
+    assert!(shown, "{error:?}");
+}

@@ -24,7 +24,7 @@ let b: Int = a + 1
     Explanation {
         code: "E0502",
         title: "a number that does not fit",
-        text: r#"Numbers are exact fractions of 128-bit integers. What does not fit is an error, never rounded; so is a division by nought.
+        text: r#"Numbers are exact fractions of 128-bit integers. What does not fit is an error, never rounded; so is a division by zero.
 
 ```plat
 let part = 1 / (2 - 2)

@@ -217,8 +217,21 @@ impl<'db> Eval<'db> {
             return Self::poison(cx, span);
         };
         if op == BinaryOp::Divide && b == Decimal::ZERO {
-            let message = "this divides by nought";
-            self.error(cx, Diag::error("E0502", self.spot(cx, span), message));
+            let here = self.spot(cx, span);
+            let mut diag = Diag::error("E0502", here, "division by zero");
+            let site = right.origin.0.site;
+            // The zero may have been written elsewhere.
+            if site.item != here.item
+                || site.span.start < here.range.start
+                || site.span.end > here.range.end
+            {
+                let written = crate::diag::Spot {
+                    item: site.item,
+                    range: site.span,
+                };
+                diag = diag.related(written, "the zero comes from here");
+            }
+            self.error(cx, diag);
             return Self::poison(cx, span);
         }
         let (result, dim) = match op {

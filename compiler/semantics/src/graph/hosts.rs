@@ -271,9 +271,15 @@ fn tell(eval: &mut Eval<'_>, world: usize, suspect: &Suspect<'_>) {
         item: site.item,
         range: site.span,
     };
-    let message = format!(
-        "`{host}` is `{to_path}`, which `{from_path}` does not refer to: it would be denied"
-    );
+    let message = if *host == to_path {
+        format!(
+            "`{host}` is written out, and `{from_path}` does not refer to it: it would be denied"
+        )
+    } else {
+        format!(
+            "`{host}` is `{to_path}`, which `{from_path}` does not refer to: it would be denied"
+        )
+    };
     let out = eval.kind_of(to).and_then(|kind| {
         let head = kind_head(eval.db, kind);
         let url = head.outs.iter().find(|out| out.name.as_ref() == "url");

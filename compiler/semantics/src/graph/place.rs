@@ -188,7 +188,12 @@ impl Build {
         self.placing.push(number);
         let places = self.places(eval, there, &main, targets);
         self.placing.pop();
-        self.place_of(eval, inst, &places).existing.or(own)
+        let found = self.place_of(eval, inst, &places).existing;
+        // What leads back to here has no owner: each on the way has it of the next one.
+        let here = eval.world(number).map(|world| world.name.as_str());
+        let owner = found.as_ref().and_then(|found| found.owner.as_ref());
+        let back = owner.is_some_and(|owner| Some(owner.environment.as_str()) == here);
+        found.filter(|_| !back).or(own)
     }
 }
 
