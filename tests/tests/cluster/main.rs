@@ -388,7 +388,11 @@ fn the_rights_that_are_printed_are_enough_and_no_more() {
     let plan = fleet.plan();
     // The namespace is not among them: somebody else made it.
     assert!(plan.stdout.contains("15 to create"), "{}", plan.stdout);
-    assert!(plan.stdout.contains("`rights` is somebody else's"), "{}", plan.stdout);
+    assert!(
+        plan.stdout.contains("`rights` is somebody else's"),
+        "{}",
+        plan.stdout
+    );
     assert!(!plan.stdout.contains("forbidden"), "{}", plan.stdout);
     let refused = given(
         fleet

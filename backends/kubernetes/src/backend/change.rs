@@ -360,7 +360,9 @@ impl Kubernetes {
         let gone = |data_kept_at| Ok(Done::Gone { data_kept_at });
         // Others may be in it, and what was kept is: nobody asked for it to go.
         if kind.name == "Namespace" {
-            let message = format!("the namespace stays: kubectl delete namespace {name} takes it away, with all in it");
+            let message = format!(
+                "the namespace stays: kubectl delete namespace {name} takes it away, with all in it"
+            );
             context.progress.say(message);
             return gone(None);
         }
