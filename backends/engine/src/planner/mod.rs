@@ -4,6 +4,7 @@
 //! ([`order`]), then it is all told in the app's words ([`semantic`]).
 
 mod adopt;
+mod left;
 mod objects;
 mod order;
 mod semantic;
@@ -73,6 +74,7 @@ pub(crate) fn plan(mut inputs: Inputs<'_>) -> Result<Plan, Vec<Refusal>> {
     let mut notes = std::mem::take(&mut inputs.notes);
     notes.extend(decided.notes);
     notes.extend(semantic::renames(&changes, &ordered.operations, &inputs));
+    notes.extend(left::left_behind(&ordered.operations, inputs.state));
     notes.sort();
     notes.dedup();
     Ok(Plan {

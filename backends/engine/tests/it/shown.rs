@@ -193,6 +193,30 @@ fn what_looks_like_a_rename_is_asked_about() {
     });
 }
 
+/// A declaration whose data is with another object from now on: it begins empty, and back again it has
+/// what it was left with.
+#[test]
+fn data_that_is_left_behind_by_its_own_declaration_is_told() {
+    run(async {
+        let bench = Bench::new();
+        bench.up("store db name=one size=1GiB").await;
+        let other = "store db name=two size=1GiB";
+        let plan = bench.plan(other).await.unwrap();
+        let notes: Vec<&str> = plan.notes.iter().map(|n| n.message.as_str()).collect();
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        assert!(notes[0].starts_with("it begins empty; `store/one`, which"));
+        assert!(notes[0].contains(" keeps the database db and all its rows."));
+        bench.up(other).await;
+        let plan = bench.plan("store db name=one size=1GiB").await.unwrap();
+        let notes: Vec<&str> = plan.notes.iter().map(|n| n.message.as_str()).collect();
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        assert!(notes[0].starts_with("it takes up what `store/one` was left with"));
+        // The same object, however it changes.
+        let plan = bench.plan("store db name=two size=2GiB").await.unwrap();
+        assert_eq!(plan.notes, []);
+    });
+}
+
 #[test]
 fn colours_are_added_and_nothing_else() {
     run(async {
