@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// How long an answer to what reads may take to begin. API servers themselves give up after a minute.
 const READ: Duration = Duration::from_secs(30);
-/// How long an answer to what writes may take to begin: webhooks are asked before.
+/// How long an answer to what writes, or runs a command, may take to begin: webhooks are asked before.
 const WRITE: Duration = Duration::from_secs(70);
 
 /// That client, with patience that ends.
@@ -31,17 +31,28 @@ pub(super) fn patient(inner: Client, namespace: &str) -> Client {
     Client::new(service, namespace)
 }
 
-/// Whether an answer may be long in coming without anything being wrong: a log begins with what is
-/// written next.
-fn may_be_quiet(request: &Request<Body>) -> bool {
-    request.uri().path().ends_with("/log")
+/// Whether an answer may be long in coming without anything being wrong: the log of a pod begins with
+/// what is written next.
+fn may_be_quiet(path: &str) -> bool {
+    let mut parts = path.rsplit('/');
+    let mut next = || parts.next().unwrap_or_default();
+    next() == "log" && !next().is_empty() && next() == "pods" && {
+        next();
+        next() == "namespaces"
+    }
+}
+
+/// Whether to ask again does nothing twice: it only reads. A command in a pod is a GET too, which then
+/// goes on in another protocol; it may have begun though the answer says that it has not.
+fn may_be_repeated(request: &Request<Body>) -> bool {
+    request.method() == Method::GET && !request.headers().contains_key(http::header::UPGRADE)
 }
 
 async fn answered(client: &Client, request: Request<Body>) -> Result<Response<Body>, BoxError> {
-    if may_be_quiet(&request) {
+    if may_be_quiet(request.uri().path()) {
         return Ok(client.send(request).await?);
     }
-    if request.method() != Method::GET {
+    if !may_be_repeated(&request) {
         return within(WRITE, client, request).await;
     }
     let (parts, _) = request.into_parts();
@@ -83,5 +94,41 @@ async fn within(
     match timeout(most, client.send(request)).await {
         Ok(response) => Ok(response?),
         Err(_) => Err(format!("no answer within {} s", most.as_secs()).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_log_of_a_pod_may_be_quiet() {
+        assert!(may_be_quiet("/api/v1/namespaces/shop/pods/api-1/log"));
+        assert!(may_be_quiet("/proxy/api/v1/namespaces/pods/pods/log/log"));
+        for path in [
+            "/apis/apps/v1/namespaces/shop/deployments/log",
+            "/api/v1/namespaces/shop/secrets/log",
+            "/api/v1/namespaces/shop/pods/log",
+            "/api/v1/namespaces/pods/pods/log",
+            "/log",
+        ] {
+            assert!(!may_be_quiet(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_command_in_a_pod_is_not_repeated() {
+        let request = |method: Method, upgrade: bool| {
+            let mut request = Request::new(Body::empty());
+            *request.method_mut() = method;
+            if upgrade {
+                let to = http::HeaderValue::from_static("websocket");
+                request.headers_mut().insert(http::header::UPGRADE, to);
+            }
+            request
+        };
+        assert!(may_be_repeated(&request(Method::GET, false)));
+        assert!(!may_be_repeated(&request(Method::GET, true)));
+        assert!(!may_be_repeated(&request(Method::PATCH, false)));
     }
 }
