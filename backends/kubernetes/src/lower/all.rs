@@ -176,6 +176,7 @@ impl<'a> Ground<'a> {
         let taken: BTreeSet<String> = nodes
             .map(|node| names::name(&format!("{prefix}{}", node.name)))
             .collect();
+        let operated = super::cnpg::operated(target, graph, &settings);
         let part_of = names::label(&graph.app);
         let environment = names::label(&graph.environment.name);
         let ownership = Map::of(vec![
@@ -188,6 +189,7 @@ impl<'a> Ground<'a> {
             facts,
             settings,
             taken,
+            operated,
             ownership,
             part_of: part_of.into(),
         }

@@ -10,15 +10,18 @@
 //! database that became another one because somebody installed or removed an operator would be an empty
 //! one.
 
+use std::collections::BTreeMap;
+
 use plat_engine::fields::{self, Fields};
-use plat_engine::{HeldData, OnChange};
-use plat_model::Node;
+use plat_engine::{HeldData, OnChange, Refusal};
+use plat_model::{Graph, Node, NodePath, TargetId};
 
 use super::outs::{OWNER, PASSWORD, POSTGRES, READER, database, owner, reader};
 use super::pods::bytes;
 use super::postgres::{Asks, needs, quoted};
 use super::resources::SERVER;
-use super::{Lowering, Put, object_id};
+use super::settings::Settings;
+use super::{Ground, Lowering, Put, object_id};
 use crate::cluster::{CLUSTER, DATABASE};
 use crate::json::{Json, json};
 use crate::names;
@@ -31,18 +34,18 @@ const STATUS: u16 = 8000;
 const API_SERVER: [u16; 2] = [443, 6443];
 /// The longest name that the operator takes: it adds to it.
 const LONGEST: usize = 50;
-/// What the operator makes has these behind the name of the `Cluster`.
-const BESIDE: [&str; 9] = [
-    "any",
-    "app",
-    "ca",
-    "primary",
-    "r",
-    "replication",
-    "ro",
-    "rw",
-    "server",
+/// What the operator makes beside a `Cluster`, by kind as an id names it: what stands behind the `Cluster`'s name. The name
+/// alone is the empty one. The claims of its instances have a number behind it, which only grows.
+const BESIDE: [(&str, &[&str]); 6] = [
+    ("Service", &["-any", "-r", "-ro", "-rw"]),
+    ("Secret", &["-ca", "-replication", "-server"]),
+    ("PodDisruptionBudget", &["", "-primary"]),
+    ("ServiceAccount", &[""]),
+    ("Role.rbac.authorization.k8s.io", &[""]),
+    ("RoleBinding.rbac.authorization.k8s.io", &[""]),
 ];
+/// The kinds whose names are a `Cluster`'s with a number behind it.
+const NUMBERED: [&str; 2] = ["PersistentVolumeClaim", "Pod"];
 /// The label of a Secret whose new values the operator is to use at once.
 const RELOAD: &str = "cnpg.io/reload";
 /// From which version on there is a role that may read everything.
@@ -54,16 +57,37 @@ impl<'a> Lowering<'a> {
         self.settings.cnpg_namespace.is_some()
     }
 
-    /// The name of a database's `Cluster`. It steps aside where what the operator would make beside it is
-    /// something else's.
+    /// The name of a database's `Cluster`. It follows from the database alone: under another name it
+    /// would be another, empty one.
     pub(super) fn cluster_name(&self, node: &Node) -> String {
-        let name = names::within(&self.name(node), LONGEST);
-        let taken = |beside: &str| self.taken.contains(&format!("{name}-{beside}"));
-        if BESIDE.iter().any(|beside| taken(beside)) {
-            names::within(&names::apart(&name, &format!("cluster {name}")), LONGEST)
-        } else {
-            name
-        }
+        cluster_name(&self.settings.prefix, node)
+    }
+
+    /// Refuses an object that has the name of one that the operator makes for a database: it would take
+    /// this for its own, or could not make its own.
+    pub(super) fn refuse_beside(
+        &mut self,
+        kind: &str,
+        name: &str,
+        of: Option<&(&NodePath, &Node)>,
+    ) {
+        let Some((path, node)) = of else { return };
+        let Some(database) = self.ground.made_beside(kind, name).filter(|d| d != path) else {
+            return;
+        };
+        let offer = match node.kind.name.as_str() {
+            "raw_object" => format!("Give `{path}` another name: metadata = {{ name = \"…\" }}"),
+            _ => format!("Give `{path}` another name: name = \"…\""),
+        };
+        self.told.refusals.push(Refusal {
+            node: Some((*path).clone()),
+            field: None,
+            place: self.graph.origins.place(node.origin).cloned(),
+            message: format!(
+                "it would be the {kind} `{name}`, which CloudNativePG makes for the database `{database}`"
+            ),
+            offers: vec![offer],
+        });
     }
 
     /// Under which name the primary is found.
@@ -180,8 +204,7 @@ impl<'a> Lowering<'a> {
             n => format!("{n} instances"),
         };
         fields.inform("", format!("CloudNativePG keeps it: {copies}"));
-        let how = "the standbys start anew, then the primary; for another major version all of them at once"
-            .to_owned();
+        let how = "the standbys start anew, then the primary".to_owned();
         let mut put = Put::new(CLUSTER, API, name, body)
             .of(fields)
             .label(format!(
@@ -267,6 +290,46 @@ impl<'a> Lowering<'a> {
             None,
             "its pods ask the cluster's API server, whose address NetworkPolicy can't name: ports 443 and 6443 of any address are open to them".to_owned(),
         );
+    }
+}
+
+/// The name of a database's `Cluster`.
+fn cluster_name(prefix: &str, node: &Node) -> String {
+    names::within(&names::name(&format!("{prefix}{}", node.name)), LONGEST)
+}
+
+/// The databases of a target that are the operator's, by the names of their `Cluster`s.
+pub(super) fn operated<'a>(
+    target: &TargetId,
+    graph: &'a Graph,
+    settings: &Settings,
+) -> BTreeMap<String, &'a NodePath> {
+    if settings.cnpg_namespace.is_none() {
+        return BTreeMap::new();
+    }
+    let nodes = graph.nodes.iter();
+    let databases = nodes.filter(|(_, node)| {
+        node.kind.name == "postgres" && node.target == *target && node.existing.is_none()
+    });
+    databases
+        .map(|(path, node)| (cluster_name(&settings.prefix, node), path))
+        .collect()
+}
+
+impl<'a> Ground<'a> {
+    /// The database for which the operator makes an object of that kind and name.
+    fn made_beside(&self, kind: &str, name: &str) -> Option<&'a NodePath> {
+        if self.operated.is_empty() {
+            return None;
+        }
+        let of = |cluster: &str| self.operated.get(cluster).copied();
+        if NUMBERED.contains(&kind) {
+            let (cluster, number) = name.rsplit_once('-')?;
+            let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+            return of(cluster).filter(|_| is_number && !number.starts_with('0'));
+        }
+        let (_, behind) = BESIDE.iter().find(|(of, _)| *of == kind)?;
+        behind.iter().find_map(|end| of(name.strip_suffix(end)?))
     }
 }
 

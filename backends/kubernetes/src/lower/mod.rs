@@ -75,6 +75,8 @@ struct Ground<'a> {
     settings: Settings,
     /// The names of declarations: what we add of our own steps aside.
     taken: BTreeSet<String>,
+    /// The databases that are CloudNativePG's, by the names of their `Cluster`s.
+    operated: BTreeMap<String, &'a NodePath>,
     /// The labels of all that is of this app and environment.
     ownership: Map,
     /// The labels that say of which app a thing is, for people and their tools.
@@ -343,6 +345,8 @@ impl<'a> Lowering<'a> {
     }
 
     fn put(&mut self, put: Put<'a>) {
+        let kind = put.kind_in_id.as_deref().unwrap_or(put.kind);
+        self.refuse_beside(kind, &put.name, put.node.as_ref());
         let made = self.made(put);
         self.objects.insert(made.id.clone(), made);
     }

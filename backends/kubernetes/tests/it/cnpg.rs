@@ -70,8 +70,40 @@ fn its_name_is_one_that_the_operator_can_add_to() {
     assert_eq!(cluster(&named("db")), "db");
     let made = cluster(&named(&long.replace('-', "_")));
     assert!(made.len() <= 50, "{made}");
-    let beside = format!("{}service db_rw {{ run = image(\"x:1\") }}\n", named("db"));
-    assert_ne!(cluster(&beside), "db");
+}
+
+/// What has the name of one of those is refused, and the database keeps its own: under another it
+/// would be an empty one.
+#[test]
+fn what_the_operator_makes_beside_a_database_is_nobody_elses() {
+    let beside = |declared: &str| shown(&format!("{}{declared}\n", program(OPERATOR, "")));
+    let mut refused = String::new();
+    for declared in [
+        "service db_rw { run = image(\"x:1\") }",
+        "secret db_ca",
+        "volume db_1 { size = 1GiB }",
+        "volume v { size = 1GiB, name = \"db-12\" }",
+        "raw_object o { object = kubernetes.object(\"v1/ServiceAccount\", { metadata = { name = \"db\" } }) }",
+        "raw_object o { object = kubernetes.object(\"rbac.authorization.k8s.io/v1/Role\", { metadata = { name = \"db\" } }) }",
+    ] {
+        let shown = beside(declared);
+        assert!(shown.starts_with("refused "), "{declared}\n{shown}");
+        refused += &shown;
+    }
+    insta::assert_snapshot!(refused);
+    // Of another kind, or none of its numbers.
+    for declared in [
+        "secret db_rw",
+        "service db_app { run = image(\"x:1\") }",
+        "service db_1 { run = image(\"x:1\") }",
+        "volume db_01 { size = 1GiB }",
+        "volume db_1_x { size = 1GiB }",
+        "raw_object o { object = kubernetes.object(\"serving.knative.dev/v1/Service\", { metadata = { name = \"db-rw\" } }) }",
+        "worker db_r { run = image(\"x:1\") }",
+    ] {
+        let shown = beside(declared);
+        assert!(shown.contains("# Cluster/db ("), "{declared}\n{shown}");
+    }
 }
 
 #[test]
@@ -80,4 +112,17 @@ fn without_the_operator_there_is_one_server() {
     assert!(one.contains("without failover"), "{one}");
     let many = shown(&program(OPERATOR, "replicas = 3"));
     assert!(!many.contains("without failover"), "{many}");
+}
+
+/// By this a plan knows that one takes the place of the other, and says what becomes of the rows.
+#[test]
+fn the_rows_are_called_the_same_with_the_operator_and_without() {
+    let rows = |target: &str| -> Vec<String> {
+        let graph = graph(&program(target, ""));
+        let lowered = lower(&TargetId::main(), &graph, &facts(&graph)).unwrap();
+        let held = lowered.objects.into_iter().filter_map(|o| o.holds_data);
+        held.map(|held| held.what).collect()
+    };
+    assert_eq!(rows(""), ["the database db and all its rows"]);
+    assert_eq!(rows(""), rows(OPERATOR));
 }
