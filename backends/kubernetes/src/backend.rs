@@ -106,7 +106,7 @@ fn text<'a>(live: &'a Json, pointer: &str) -> &'a str {
 fn present(live: &Json) -> Present {
     let object = remembered(live, applied(live).unwrap_or_default());
     let digest = object.digest_of(&object.spec);
-    let kind = text(live, "/kind");
+    let kind = written(text(live, "/kind"), text(live, "/apiVersion"));
     let name = text(live, "/metadata/name");
     Present {
         uid: text(live, "/metadata/uid").to_owned(),
@@ -116,13 +116,14 @@ fn present(live: &Json) -> Present {
         token: annotation(live, TOKEN).map(|t| Token(t.to_owned())),
         health: health(live),
         summary: summary(live),
-        holds_data: holds(kind, name),
+        holds_data: holds(&kind, name),
         changed: changed(live).map(Box::new),
         object: Some(object.into()),
     }
 }
 
-/// What goes with an object that nobody can make again.
+/// What goes with an object that nobody can make again, by its kind as an id names it: of another group
+/// a `Cluster` is something else.
 fn holds(kind: &str, name: &str) -> Option<HeldData> {
     let what = match kind {
         "PersistentVolumeClaim" => format!("the volume {name} and all its files"),
@@ -138,7 +139,7 @@ fn holds(kind: &str, name: &str) -> Option<HeldData> {
 /// What a live object was last asked to be, as far as it tells itself: what a lost state is
 /// rebuilt from. Its order and what replaces it come back with the next apply.
 fn remembered(live: &Json, spec: Json) -> Object {
-    let kind = text(live, "/kind");
+    let kind = written(text(live, "/kind"), text(live, "/apiVersion"));
     let name = text(live, "/metadata/name");
     let id = annotation(live, ID).map_or_else(|| format!("{kind}/{name}"), str::to_owned);
     let path = annotation(live, names::PATH).or_else(|| {

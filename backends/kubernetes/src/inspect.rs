@@ -174,7 +174,8 @@ impl Inspect for Kubernetes {
             let Some(kind) = kind(shown) else {
                 continue;
             };
-            let mut found = self.cluster.list(kind, &labels).await.map_err(failed)?;
+            let found = self.cluster.list_if_any(kind, &labels).await;
+            let mut found = found.map_err(failed)?;
             // Of several runs of a job the newest counts.
             found.sort_by_key(|live| {
                 std::cmp::Reverse(text(live, "/metadata/creationTimestamp").to_owned())
@@ -187,7 +188,8 @@ impl Inspect for Kubernetes {
             let Some(kind) = kind(shown) else {
                 continue;
             };
-            for live in self.cluster.list(kind, &labels).await.map_err(failed)? {
+            let found = self.cluster.list_if_any(kind, &labels).await;
+            for live in found.map_err(failed)? {
                 let Some(node) = node_of(&live) else {
                     continue;
                 };

@@ -232,8 +232,8 @@ impl Kubernetes {
     }
 
     /// A job that is there under this name: one that is done or at work is left alone. One that
-    /// failed, had other values of its secrets than those of `used`, or was followed by a run of
-    /// something else, makes room for another. `None` where it is none.
+    /// failed, is on its way out, had other values of its secrets than those of `used`, or was followed
+    /// by a run of something else, makes room for another. `None` where it is none.
     async fn rerun(
         &self,
         kind: &Kind,
@@ -251,18 +251,13 @@ impl Kubernetes {
             Precondition::BeAbsent => false,
         };
         let other = used::marked(live).is_some_and(|with| used.is_some_and(|now| now != with));
-        let anew = match health(live) {
-            Health::Stopped { .. } => true,
-            Health::Well => (other || followed) && annotation(live, ONCE).is_none(),
-            Health::Stale { .. } | Health::Ailing { .. } => false,
-        };
-        match anew {
-            true if !done => {
+        match is_run_anew(live, done, other || followed) {
+            true => {
                 let what = format!("{} {}", operation.action.doing(), operation.label);
                 self.delete_and_wait(kind, live, context, &what).await?;
                 Ok(Some(false))
             }
-            _ => Ok(Some(true)),
+            false => Ok(Some(true)),
         }
     }
 
@@ -401,7 +396,7 @@ impl Kubernetes {
             return Err(OpError::new(OpErrorKind::Conflict, what, why));
         }
         if operation.data == DataFate::Kept
-            && matches!(&*kind.name, "PersistentVolumeClaim" | CLUSTER)
+            && (kind.is("PersistentVolumeClaim") || kind.is(CLUSTER))
         {
             let kept = names::label(&format!(
                 "{}.{}",
@@ -414,7 +409,7 @@ impl Kubernetes {
                 "managedFields": [{}],
             }});
             // Its rows are kept, and nobody asks for them: nothing of it needs to run.
-            if kind.name == CLUSTER
+            if kind.is(CLUSTER)
                 && let Some(annotations) = patch.pointer_mut("/metadata/annotations")
             {
                 annotations[HIBERNATION] = "on".into();
@@ -423,11 +418,49 @@ impl Kubernetes {
                 .merge(kind, name, &patch)
                 .await
                 .map_err(failed)?;
+            if kind.is(CLUSTER) {
+                self.until_it_rests(kind, name, context).await;
+            }
             let at = format!("{} {}/{name}", kind.name, self.cluster.namespace);
             return gone(Some(at));
         }
         self.delete_and_wait(kind, &live, context, what).await?;
         gone(None)
+    }
+
+    /// Waits until nothing of a database that is kept runs any more. Where it does not come to rest that
+    /// is said, and no more, and so where the cluster does not answer: its rows are kept, and it is
+    /// nobody's by now.
+    async fn until_it_rests(&self, kind: &Kind, name: &str, context: &OpContext) {
+        context.turn.give_on();
+        let begun = Instant::now();
+        let end = begun + context.deadline;
+        let mut pause = FIRST_PAUSE;
+        let mut told = false;
+        loop {
+            let phase = match self.cluster.get(kind, name).await {
+                Ok(None) => return,
+                Ok(Some(live)) if cluster::rests(&live) => return,
+                Ok(Some(live)) => text(&live, "/status/phase").to_owned(),
+                Err(e) => e.why,
+            };
+            if Instant::now() >= end {
+                context.progress.say(format!(
+                    "its rows are kept, but it did not come to rest, and what runs of it goes on ({phase}): \
+                     CloudNativePG lets only one rest that is well. See \
+                     kubectl -n {} describe cluster.postgresql.cnpg.io {name}",
+                    self.cluster.namespace
+                ));
+                return;
+            }
+            if !told && begun.elapsed() >= SOON {
+                let message = "its rows are kept; it comes to rest".to_owned();
+                context.progress.say(message);
+                told = true;
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
 
     async fn delete_and_wait(
@@ -468,6 +501,23 @@ impl Kubernetes {
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+}
+
+/// Whether a job that is there is run anew: one that was made for this operation (`done`) only where it
+/// is on its way out, since what it did can't be waited for any more. What is to run once does not run
+/// again when it is done.
+fn is_run_anew(live: &Json, done: bool, has_changed: bool) -> bool {
+    let once = annotation(live, ONCE).is_some();
+    let mut stays = live.clone();
+    let meta = stays.pointer_mut("/metadata").and_then(Json::as_object_mut);
+    let goes = meta.is_some_and(|meta| meta.remove("deletionTimestamp").is_some());
+    match health(&stays) {
+        Health::Well if once => false,
+        _ if goes => true,
+        Health::Stopped { .. } => !done,
+        Health::Well => !done && has_changed,
+        Health::Stale { .. } | Health::Ailing { .. } => false,
     }
 }
 
@@ -544,5 +594,70 @@ fn is_taken(error: &ApiError, manifest: &Json, operation: &Operation) -> bool {
 fn set(manifest: &mut Json, name: &str, value: Json) {
     if let Some(Json::Object(meta)) = manifest.pointer_mut("/metadata") {
         meta.insert(name.to_owned(), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn job(condition: Option<&str>, goes: bool, once: bool) -> Json {
+        let mut job = json!({
+            "kind": "Job", "metadata": { "name": "seed", "annotations": {} },
+            "status": { "conditions": [] },
+        });
+        if let Some(condition) = condition {
+            job["status"]["conditions"] = json!([{ "type": condition, "status": "True" }]);
+        }
+        if goes {
+            job["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+        }
+        if once {
+            job["metadata"]["annotations"][ONCE] = "true".into();
+        }
+        job
+    }
+
+    #[test]
+    fn a_job_that_is_on_its_way_out_makes_room_for_another() {
+        for condition in [None, Some("Failed"), Some("Complete")] {
+            for done in [false, true] {
+                let goes = job(condition, true, false);
+                assert!(is_run_anew(&goes, done, false), "{condition:?} {done}");
+            }
+        }
+        // What is done once is done.
+        assert!(!is_run_anew(
+            &job(Some("Complete"), true, true),
+            false,
+            true
+        ));
+        assert!(is_run_anew(&job(Some("Failed"), true, true), false, false));
+    }
+
+    #[test]
+    fn a_job_that_stays_is_run_anew_when_it_failed_or_something_changed() {
+        assert!(is_run_anew(
+            &job(Some("Failed"), false, false),
+            false,
+            false
+        ));
+        assert!(!is_run_anew(
+            &job(Some("Failed"), false, false),
+            true,
+            false
+        ));
+        assert!(is_run_anew(
+            &job(Some("Complete"), false, false),
+            false,
+            true
+        ));
+        assert!(!is_run_anew(
+            &job(Some("Complete"), false, false),
+            false,
+            false
+        ));
+        assert!(!is_run_anew(&job(None, false, false), false, true));
     }
 }

@@ -77,8 +77,12 @@ impl Kind {
 
     /// Whether every cluster has it.
     pub fn is_everywhere(&self) -> bool {
-        ![ROUTE, SCALED, CLUSTER, DATABASE].contains(&self.name.as_ref())
-            && kind(&self.name).is_some_and(|known| known.group() == self.group())
+        ![ROUTE, SCALED, CLUSTER, DATABASE].contains(&self.name.as_ref()) && self.is(&self.name)
+    }
+
+    /// Whether it is the kind of that name of [`KINDS`], and not one of another group.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.name == name && kind(name).is_some_and(|known| known.group() == self.group())
     }
 
     /// The same in a version of its group, `apps/v1`.
@@ -150,6 +154,9 @@ mod tests {
         ] {
             assert_eq!(read(&written(name, version)), (name, group(version)));
         }
+        let cluster = kind(CLUSTER).unwrap();
+        assert!(cluster.is(CLUSTER) && !cluster.is(DATABASE));
+        assert!(!cluster.at("cluster.x-k8s.io/v1beta1").is(CLUSTER));
         assert_eq!(written("Deployment", "apps/v1"), "Deployment");
         assert_eq!(
             written("PodMonitor", "monitoring.coreos.com/v1"),

@@ -8,7 +8,7 @@
 use plat_engine::{Changed, Health};
 use serde_json::{Map, Value as Json};
 
-use super::{CLUSTER, DATABASE, held::held, operated, used};
+use super::{CLUSTER, DATABASE, held::held, operated, text, used};
 use crate::names;
 
 /// Annotations that are ours to run an apply with, and no part of what was asked for.
@@ -244,6 +244,8 @@ pub fn health(live: &Json) -> Health {
         }
         CLUSTER if is_of(live, operated::CNPG) => operated::cluster(live),
         DATABASE if is_of(live, operated::CNPG) => operated::database(live),
+        // It did what it was for, and is not ready to do more.
+        "Pod" if text(live, "/status/phase") == Some("Succeeded") => Health::Well,
         // One that waits for who uses it would be waited for in vain by who does.
         "PersistentVolumeClaim" => match live.pointer("/status/phase").and_then(Json::as_str) {
             Some("Lost") => ailing("its volume is not there any more".into()),
@@ -254,8 +256,14 @@ pub fn health(live: &Json) -> Health {
 }
 
 /// How an object of any other kind is, by the conditions that all may have. Of one whose controller has
-/// not said anything yet nothing is known: many have none.
+/// not said anything yet nothing is known: many have none. What a condition says of a former generation
+/// counts only where the status tells by itself which generation was seen last.
 fn by_conditions(live: &Json) -> Health {
+    if is_of_before(live) {
+        return Health::Ailing {
+            why: "the cluster has not taken it up yet".to_owned(),
+        };
+    }
     if let Some(why) = condition(live, "Stalled", "True") {
         return Health::Stopped { why };
     }
@@ -268,6 +276,17 @@ fn by_conditions(live: &Json) -> Health {
         .iter()
         .find_map(|(kind, status)| condition(live, kind, status));
     why.map_or(Health::Well, |why| Health::Ailing { why })
+}
+
+/// Whether what an object says of its being ready was said of what it was before.
+fn is_of_before(live: &Json) -> bool {
+    let conditions = live.pointer("/status/conditions").and_then(Json::as_array);
+    let mut conditions = conditions.into_iter().flatten();
+    let ready = conditions.find(|c| c["type"] == "Ready");
+    let seen = ready.and_then(|c| c.get("observedGeneration")?.as_i64());
+    let is = live.pointer("/metadata/generation").and_then(Json::as_i64);
+    let tells = live.pointer("/status/observedGeneration").is_some();
+    !tells && seen.zip(is).is_some_and(|(seen, is)| seen < is)
 }
 
 /// Whether an object is of that API group.
@@ -407,6 +426,27 @@ mod tests {
             "kind": "Certificate", "metadata": { "deletionTimestamp": "2026-01-01T00:00:00Z" },
         });
         assert!(matches!(health(&goes), Health::Ailing { .. }));
+        let seen = |condition: i64, status: Json| {
+            let mut live = json!({
+                "apiVersion": "cert-manager.io/v1", "kind": "Certificate",
+                "metadata": { "generation": 2 }, "status": status,
+            });
+            live["status"]["conditions"] = json!([
+                { "type": "Ready", "status": "True", "observedGeneration": condition },
+            ]);
+            health(&live)
+        };
+        assert_eq!(seen(2, json!({})), Health::Well);
+        assert!(matches!(seen(1, json!({})), Health::Ailing { .. }));
+        assert_eq!(seen(1, json!({ "observedGeneration": 2 })), Health::Well);
+        let pod = |phase: &str| {
+            health(&json!({ "apiVersion": "v1", "kind": "Pod", "status": {
+                "phase": phase,
+                "conditions": [{ "type": "Ready", "status": "False", "reason": "PodCompleted" }],
+            }}))
+        };
+        assert_eq!(pod("Succeeded"), Health::Well);
+        assert!(pod("Failed") != Health::Well);
         let claim = |phase: &str| {
             health(&json!({ "kind": "PersistentVolumeClaim", "status": { "phase": phase } }))
         };

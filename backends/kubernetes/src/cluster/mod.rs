@@ -21,7 +21,7 @@ pub use kinds::{KINDS, Kind, kind, written};
 pub(crate) use live::changed;
 pub(crate) use live::{FENCE, ID, LEAVE, TOKEN, said};
 pub use live::{applied, health, summary};
-pub(crate) use operated::HIBERNATION;
+pub(crate) use operated::{HIBERNATION, rests};
 pub(crate) use ready::{Waited, pod_restarts, pod_says, pod_trouble, wait};
 pub use schema::{Mistake, Schemas};
 pub use secrets::Secrets;
@@ -354,6 +354,22 @@ impl Cluster {
                 Some(token) => params = params.continue_token(&token),
                 None => return Ok(all),
             }
+        }
+    }
+
+    /// All objects of a kind with these labels; none where it is a kind that not every cluster has and
+    /// we may not read it: rights that were given before it was known to us do not speak of it.
+    ///
+    /// # Errors
+    /// The API server's.
+    pub(crate) async fn list_if_any(
+        &self,
+        kind: &Kind,
+        labels: &str,
+    ) -> Result<Vec<Json>, ApiError> {
+        match self.list(kind, labels).await {
+            Err(e) if e.code == 403 && !kind.is_everywhere() => Ok(Vec::new()),
+            listed => listed,
         }
     }
 

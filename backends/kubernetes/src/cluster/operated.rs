@@ -12,15 +12,17 @@ pub(crate) const HIBERNATION: &str = "cnpg.io/hibernation";
 pub(super) const CNPG: &str = "postgresql.cnpg.io";
 /// What a `Cluster` says of itself when all is well: `PhaseHealthy`.
 const HEALTHY: &str = "Cluster in healthy state";
-/// Phases that do not end by themselves: `PhaseUnrecoverable`, `PhaseImageCatalogError`,
-/// `PhaseUnknownPlugin`, `PhaseFailurePlugin`, `PhaseCannotCreateClusterObjects`.
-const STUCK: [&str; 5] = [
-    "Cluster is unrecoverable and needs manual intervention",
-    "Cluster has incomplete or invalid image catalog",
-    "Cluster cannot proceed to reconciliation due to an unknown plugin being required",
-    "Cluster cannot proceed to reconciliation due to an error while interacting with plugins",
-    "Unable to create required cluster objects",
-];
+/// The phase that does not end by itself: `PhaseUnrecoverable`. Others that sound like it are tried again
+/// by the operator: they end, or the deadline tells of them.
+const UNRECOVERABLE: &str = "Cluster is unrecoverable and needs manual intervention";
+
+/// Whether a `Cluster` rests as it was asked to: none of its pods is there any more. The operator lets
+/// only one rest that is well.
+pub(crate) fn rests(live: &Json) -> bool {
+    let conditions = live.pointer("/status/conditions").and_then(Json::as_array);
+    let mut conditions = conditions.into_iter().flatten();
+    conditions.any(|c| c["type"] == HIBERNATION && c["status"] == "True")
+}
 
 fn ailing(why: String) -> Health {
     Health::Ailing { why }
@@ -43,7 +45,7 @@ pub(super) fn cluster(live: &Json) -> Health {
         Some(why) if !why.is_empty() => format!("{phase}: {why}"),
         _ => phase.to_owned(),
     };
-    if STUCK.contains(&phase) {
+    if phase == UNRECOVERABLE {
         return Health::Stopped { why: full() };
     }
     if phase != HEALTHY {
@@ -147,9 +149,25 @@ mod tests {
             assert_eq!(with(&status), ailing(why.to_owned()));
         }
         assert!(matches!(with(&json!({})), Health::Ailing { .. }));
-        let stuck = json!({ "phase": STUCK[0], "phaseReason": "no copy is left" });
-        let why = format!("{}: no copy is left", STUCK[0]);
-        assert_eq!(with(&stuck), Health::Stopped { why });
+        let lost = json!({ "phase": UNRECOVERABLE, "phaseReason": "no copy is left" });
+        let why = format!("{UNRECOVERABLE}: no copy is left");
+        assert_eq!(with(&lost), Health::Stopped { why });
+        // It is tried again.
+        let tries = json!({ "phase": "Unable to create required cluster objects" });
+        assert!(matches!(with(&tries), Health::Ailing { .. }));
+    }
+
+    #[test]
+    fn a_cluster_rests_when_the_operator_says_so() {
+        let with = |status: &str| {
+            rests(&json!({ "status": { "conditions": [
+                { "type": "Ready", "status": "True" },
+                { "type": HIBERNATION, "status": status },
+            ]}}))
+        };
+        assert!(with("True"));
+        assert!(!with("False"));
+        assert!(!rests(&json!({})));
     }
 
     #[test]

@@ -214,3 +214,16 @@ async fn a_large_state_is_written_to_a_cluster_that_is_busy_now_and_then() {
     let written = store.write("state.json", text.as_bytes(), &Expect::Anything);
     written.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_kind_that_not_every_cluster_has_and_that_may_not_be_read_is_none() {
+    let (closed, _) = refusing(|_, _| Some((403, refusal(403))));
+    let clusters = kind("Cluster").unwrap();
+    assert_eq!(
+        closed.list_if_any(clusters, "").await.unwrap(),
+        [] as [Json; 0]
+    );
+    let deployments = kind("Deployment").unwrap();
+    let refused = closed.list_if_any(deployments, "").await.unwrap_err();
+    assert_eq!(refused.code, 403);
+}

@@ -152,7 +152,7 @@ async fn trouble(cluster: &Cluster, kind: &Kind, live: &Json) -> Result<Trouble,
             format!("batch.kubernetes.io/job-name={name}")
         }
         "Deployment" | "StatefulSet" | "DaemonSet" => labels(live),
-        CLUSTER => {
+        CLUSTER if kind.is(CLUSTER) => {
             let name = super::text(live, "/metadata/name").unwrap_or_default();
             format!("cnpg.io/cluster={name}")
         }
