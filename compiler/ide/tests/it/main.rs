@@ -13,4 +13,5 @@ mod completion;
 mod edits;
 mod extract_kind;
 mod hover;
+mod rename;
 mod tokens;
