@@ -195,30 +195,6 @@ step('above an environment, a test and what runs stands what can be done with th
     );
     await clicked(
         async () => {
-            await editor.goAfter('service api');
-            // The one above it: of those in sight, the lowest that is not below the cursor.
-            const cursor = await page.locator('.cursors-layer .cursor').first().boundingBox();
-            const boxes = await lens('Why').evaluateAll((all) =>
-                all.map((one) => {
-                    const { left, top, width, height } = one.getBoundingClientRect();
-                    return { x: left + width / 2, y: top + height / 2, shown: height > 0 };
-                }),
-            );
-            const above = boxes.filter(({ y, shown }) => shown && y < (cursor?.y ?? 0));
-            const nearest = above.sort((a, b) => b.y - a.y)[0];
-            assert.ok(nearest);
-            await page.mouse.click(nearest.x, nearest.y);
-            await editor.choose('prod');
-        },
-        async () => {
-            await page.locator('.tab.active', { hasText: 'api.txt' }).waitFor({ timeout });
-            await page.locator('.view-line', { hasText: /set\sby\senv\sprod/ }).first().waitFor({ timeout });
-        },
-    );
-    await editor.picture('why');
-    await editor.run('View: Close Editor');
-    await clicked(
-        async () => {
             await editor.goAfter('env prod');
             // Of the two that are in sight, the lower one.
             const heights = await lens('Plan').evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top));
