@@ -2,13 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
-
-use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::failure::{self, Failure};
 use crate::project::MANIFEST;
@@ -82,20 +77,18 @@ fn commit(root: &Path, said: &str) -> Result<String, Failure> {
 /// is not UTF-8. Writes nothing, not even what git remembers of the working tree.
 ///
 /// # Errors
-/// There is no repository, it has no commit, git is not installed, or it does not answer soon.
+/// There is no repository, it has no commit, or git is not installed.
 pub fn committed(root: &Path, also: &[String]) -> Result<Vec<(String, String)>, Failure> {
     let arguments = [
         "diff",
         "--name-only",
-        // What was renamed is read under its old name.
-        "--no-renames",
         "--relative",
         "-z",
         "HEAD",
         "--",
         "*.plat",
     ];
-    let changed = said_soon(&mut asking_alone(root, &arguments), "diff", &[])?;
+    let changed = said(&mut asking(root, &arguments), "diff", &[])?;
     let changed = String::from_utf8_lossy(&changed);
     let own = |path: &&str| !path.is_empty() && !path.contains('\n') && is_own(root, path);
     let mut paths: BTreeSet<&str> = changed.split('\0').filter(own).collect();
@@ -107,8 +100,8 @@ pub fn committed(root: &Path, also: &[String]) -> Result<Vec<(String, String)>, 
         .iter()
         .map(|path| format!("HEAD:./{path}\n"))
         .collect();
-    let mut command = asking_alone(root, &["cat-file", "--batch"]);
-    let texts = said_soon(&mut command, "cat-file", asked.as_bytes())?;
+    let mut command = asking(root, &["cat-file", "--batch"]);
+    let texts = said(&mut command, "cat-file", asked.as_bytes())?;
     let mut rest = texts.as_slice();
     let mut out = Vec::new();
     for path in paths {
@@ -164,37 +157,8 @@ fn asking(dir: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// As [`asking`], where nobody has asked for it: nobody is asked for a password, nothing is fetched,
-/// and nothing of the repository's own is run to learn what has changed.
-fn asking_alone(dir: &Path, arguments: &[&str]) -> Command {
-    let quiet = ["-c", "core.fsmonitor=false"];
-    let mut command = asking(dir, &[&quiet, arguments].concat());
-    command.env("GIT_TERMINAL_PROMPT", "0");
-    command.env("GIT_NO_LAZY_FETCH", "1");
-    command
-}
-
-/// What git says within [`SOON`], having been told something; later it is ended, with all that it
-/// started.
-fn said_soon(command: &mut Command, what: &str, told: &[u8]) -> Result<Vec<u8>, Failure> {
-    command.process_group(0);
-    heard(command, what, told, Some(SOON))
-}
-
-/// So long git may take where nobody has asked for it.
-const SOON: Duration = Duration::from_secs(2);
-
 /// What git says, having been told something.
 fn said(command: &mut Command, what: &str, told: &[u8]) -> Result<Vec<u8>, Failure> {
-    heard(command, what, told, None)
-}
-
-fn heard(
-    command: &mut Command,
-    what: &str,
-    told: &[u8],
-    within: Option<Duration>,
-) -> Result<Vec<u8>, Failure> {
     let starting = |error| failure::io("starting git, which keeps the revisions", &error);
     command
         .stdin(Stdio::piped())
@@ -206,26 +170,7 @@ fn heard(
         // It answers while it listens. One that has heard enough is gone: it says why itself.
         std::thread::spawn(move || to.write_all(&told))
     });
-    let output: Output = match within {
-        None => process.wait_with_output().map_err(starting)?,
-        Some(limit) => {
-            let group = Pid::from_child(&process);
-            let (send, heard) = mpsc::channel();
-            // One that the disk keeps can't be ended: then this waits for it, and nobody else.
-            std::thread::spawn(move || send.send(process.wait_with_output()));
-            match heard.recv_timeout(limit) {
-                Ok(output) => output.map_err(starting)?,
-                Err(_) => {
-                    // It may have ended by itself just now.
-                    let _ = kill_process_group(group, Signal::KILL);
-                    return Err(Failure::new(format!(
-                        "git {what}: it was ended, having said nothing for {} s",
-                        limit.as_secs()
-                    )));
-                }
-            }
-        }
-    };
+    let output: Output = process.wait_with_output().map_err(starting)?;
     if let Some(writing) = writing {
         let _ = writing.join();
     }
@@ -235,35 +180,4 @@ fn heard(
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.lines().next().unwrap_or("it says nothing").to_owned();
     Err(Failure::new(format!("git {what}: {}", harmless(&said))))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Command, committed};
-
-    #[test]
-    fn the_last_commit_has_what_was_renamed_under_its_old_name() {
-        let dir = tempfile::tempdir().unwrap();
-        let git = |arguments: &[&str]| {
-            let status = Command::new("git")
-                .arg("-C")
-                .arg(dir.path())
-                .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
-                .args(arguments)
-                .env("GIT_CONFIG_GLOBAL", "/dev/null")
-                .env("GIT_CONFIG_SYSTEM", "/dev/null")
-                .status();
-            assert!(status.unwrap().success(), "git {arguments:?}");
-        };
-        std::fs::write(dir.path().join("a.plat"), "redis cache {}\n").unwrap();
-        git(&["init", "-q"]);
-        git(&["add", "a.plat"]);
-        git(&["commit", "-q", "-m", "The cache"]);
-        git(&["mv", "a.plat", "b.plat"]);
-        let texts = committed(dir.path(), &[]).unwrap();
-        assert_eq!(
-            texts,
-            [("a.plat".to_owned(), "redis cache {}\n".to_owned())]
-        );
-    }
 }

@@ -192,8 +192,7 @@ fn an_editor_is_shown_the_plan_and_the_manifests_of_what_is_written() {
 /// What git has of the last commit is what was there, whatever is saved since.
 #[test]
 fn an_editor_keeps_what_was_renamed_by_typing() {
-    let text =
-        "app shop\n\nservice api { run = image(\"a:1\") }\n\nenv dev { target = local {} }\n";
+    let text = "app shop\n\npostgres db {}\n\nenv dev { target = local {} }\n";
     let mut server = Server::start(text);
     let app = server.root.path().canonicalize().unwrap().join("app");
     let git = |arguments: &[&str]| {
@@ -211,7 +210,7 @@ fn an_editor_keeps_what_was_renamed_by_typing() {
     git(&["add", "plat.toml", "shop.plat"]);
     git(&["commit", "-q", "-m", "The shop"]);
     let index = std::fs::read(app.join(".git/index")).unwrap();
-    let renamed = text.replace("service api", "service front");
+    let renamed = text.replace("postgres db", "postgres store");
     // The old name is gone from the disk too.
     std::fs::write(app.join("shop.plat"), &renamed).unwrap();
     let change = json!({
@@ -227,8 +226,8 @@ fn an_editor_keeps_what_was_renamed_by_typing() {
     assert_eq!(
         titles,
         [
-            "add `moved api to front`: what is deployed as `api` becomes `front` and is not made anew (the last commit has `api`)",
-            "add `moved api to front` and `name = \"api\"`: what is deployed as `api` stays as it is called (the last commit has `api`)",
+            "add `moved db to store`: what is deployed as `db` becomes `store` and is not made anew (the last commit has `db`)",
+            "add `moved db to store` and `name = \"db\"`: what is deployed as `db` stays as it is called (the last commit has `db`)",
         ]
     );
     assert_eq!(std::fs::read(app.join(".git/index")).unwrap(), index);

@@ -7,7 +7,6 @@ use plat_syntax::{LexemeKind, Node, ParsedItem, SyntaxKind, TextRange, lexemes};
 use crate::FileEdit;
 use crate::assists::{Assist, AssistKind};
 use crate::navigate::references_of;
-use crate::rename::unmoving;
 
 /// How the declaration in the kind is called, and how where a field has that name.
 const INSIDE: [&str; 2] = ["main", "inner"];
@@ -32,11 +31,6 @@ pub fn extract_kind(db: &Database, file: FileId, range: TextRange) -> Option<Ass
     let group: Vec<&Alike<'_>> = all.iter().filter(|one| one.is_like(here)).collect();
     let (first, last) = (group.first()?, group.last()?);
     if group.len() < 2 {
-        return None;
-    }
-    // Its data would stay behind where it is found by its path: what the plan refuses is not offered.
-    let keeps = db.deployed(here.name).first().is_some_and(|one| one.keeps);
-    if keeps && unmoving(db, false).is_some() {
         return None;
     }
     let names: Vec<&str> = here.fields.iter().map(|(name, _)| *name).collect();
@@ -295,10 +289,8 @@ impl Uses {
             for reference in references_of(db, &one.symbol) {
                 let place = reference.place;
                 let item = item_at(db, place)?;
-                // A rename that led here leads on from here; and what another module uses is the
-                // name, which stays.
-                let kept = matches!(item.tree.item(), Item::Moved(_) | Item::Use(_));
-                if reference.definition || kept {
+                // A rename that led here leads on from here.
+                if reference.definition || matches!(item.tree.item(), Item::Moved(_)) {
                     continue;
                 }
                 let rest = db.text(place.file).get(place.range.end as usize..)?;

@@ -9,8 +9,7 @@
 //!   `plat-lsp` to know. Places are bytes of a file's text.
 //! - It keeps nothing: what is worth keeping is a query of the database.
 //! - It answers for every text and every place, however broken, and never panics.
-//! - It knows no backend. What something becomes on a target is asked where backends are known. One
-//!   thing alone it knows of targets: which of them finds what is deployed by its name ([`rename`]).
+//! - It knows no backend. What something becomes on a target is asked where backends are known.
 //!
 //! Start reading at [`symbols`], which is the simplest, then [`tokens`].
 

@@ -9,7 +9,7 @@ use plat_syntax::SyntaxKind;
 
 use crate::FileEdit;
 use crate::assists::{Assist, AssistKind};
-use crate::rename::{Said, behind, said, says_name, unmoving, with_name};
+use crate::rename::{behind, with_name};
 
 /// So many are offered at most for one declaration.
 const MOST: usize = 3;
@@ -38,7 +38,6 @@ impl Earlier {
                 kind: format!("{}.{}", node.kind.package, node.kind.name),
                 family,
                 runs: true,
-                keeps: false,
                 name: Some(node.name.to_string()),
             });
         }
@@ -203,29 +202,10 @@ fn assists(
     to: &Deployed,
     told_by: &str,
 ) -> Vec<Assist> {
-    let by = format!("{told_by} has `{}`", from.path);
     let line = format!("moved {} to {}", from.path, to.path);
-    let edits = match said(db, &from.path, &to.path) {
-        Said::Line(line) => behind(db, symbol, &line).into_iter().collect(),
-        Said::Instead(edits) => edits,
-        Said::Elsewhere(_) => Vec::new(),
-    };
-    if edits.is_empty() {
+    let by = format!("{told_by} has `{}`", from.path);
+    let Some(edit) = behind(db, symbol, &line) else {
         return Vec::new();
-    }
-    // Where data lies, nothing is offered that the plan refuses: what has another path has to be
-    // called as before, and even that helps on no target but one.
-    let below = format!("{}.", to.path);
-    let mut held = db.deployed(to.path.split('.').next().unwrap_or_default());
-    held.retain(|one| one.keeps && (one.path == to.path || one.path.starts_with(&below)));
-    if !held.is_empty() && unmoving(db, true).is_none() {
-        return Vec::new();
-    }
-    let but = match unmoving(db, false) {
-        Some((environment, _)) if !held.is_empty() => {
-            format!("; in `{environment}` the plan refuses it where there is data")
-        }
-        _ => String::new(),
     };
     let plain = |title: String, edits: Vec<FileEdit>| Assist {
         title,
@@ -233,40 +213,26 @@ fn assists(
         edits,
     };
     let names = from.name.as_ref().zip(to.name.as_ref());
-    // One of a kind that is made of others is called nothing itself.
-    let names = names.filter(|_| !from.family && to.runs);
-    let stays = |one: &Deployed| {
-        says_name(one) || one.name.is_none() || one.path == to.path && names.is_some()
-    };
-    if !held.iter().all(stays) {
-        return Vec::new();
-    }
-    let computed = held.iter().any(|one| one.name.is_none());
+    let names = names.filter(|_| !from.family);
     let Some((old, new)) = names.filter(|(old, new)| old != new) else {
         let stays = match names {
             Some((old, _)) => format!("what is deployed as `{old}` stays as it is called"),
-            None if computed => {
-                "what is deployed is not made anew, if it is called outside as before".to_owned()
-            }
             None => "what is deployed is not made anew".to_owned(),
         };
-        return vec![plain(format!("add `{line}`: {stays}{but} ({by})"), edits)];
+        return vec![plain(format!("add `{line}`: {stays} ({by})"), vec![edit])];
     };
     let becomes = format!(
         "add `{line}`: what is deployed as `{old}` becomes `{new}` and is not made anew ({by})"
     );
-    let mut out = Vec::new();
-    if held.is_empty() {
-        out.push(plain(becomes, edits.clone()));
-    }
+    let mut out = vec![plain(becomes, vec![edit.clone()])];
     // On a target that can't give it another name, that is the way.
     if !to.path.contains('.')
         && let Some(named) = with_name(db, symbol, old)
     {
         let title = format!(
-            "add `{line}` and `name = \"{old}\"`: what is deployed as `{old}` stays as it is called{but} ({by})"
+            "add `{line}` and `name = \"{old}\"`: what is deployed as `{old}` stays as it is called ({by})"
         );
-        out.push(plain(title, [vec![named], edits].concat()));
+        out.push(plain(title, vec![named, edit]));
     }
     out
 }

@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use gen_lsp_types::Uri;
-use plat_ide::moved::Earlier;
 use plat_ide::{Database, Diagnostic, FileId, Manifest, PackageInput, Project};
 
 use crate::documents::{Document, Documents};
@@ -37,18 +36,13 @@ pub struct Package {
     opened: HashSet<FileId>,
     /// Were files taken in that nobody has looked at yet?
     unread: Arc<AtomicBool>,
-    /// What was there before, once somebody has asked.
-    before: Arc<OnceLock<Before>>,
+    /// The texts of the last commit, once somebody has asked.
+    committed: Committed,
 }
 
-/// What may be deployed: gathered when first asked for, and again after the files were read again.
-pub struct Before {
-    /// The texts that the last commit has of files that are not as they were, and of those that are
-    /// open, by their paths in the package.
-    pub committed: Vec<(String, String)>,
-    /// What was last applied of environments whose record is on this machine.
-    pub applied: Vec<Earlier>,
-}
+/// The texts of the last commit: read when first asked for, and again after the files were read
+/// again.
+pub type Committed = Arc<OnceLock<Vec<(String, String)>>>;
 
 /// Where the files of a package are.
 #[derive(Debug, Default)]
@@ -106,7 +100,7 @@ impl Package {
             data: Vec::new(),
             opened: HashSet::new(),
             unread: Arc::default(),
-            before: Arc::default(),
+            committed: Arc::default(),
         };
         package.reload(host, documents)?;
         Ok(package)
@@ -126,7 +120,7 @@ impl Package {
             data: Vec::new(),
             opened: HashSet::new(),
             unread: Arc::default(),
-            before: Arc::default(),
+            committed: Arc::default(),
             root,
         };
         package.db.set_project(Project {
@@ -171,7 +165,7 @@ impl Package {
     fn take(&mut self, host: &dyn Host, loaded: Loaded) {
         self.db.set_project(loaded.project);
         self.unread = Arc::new(AtomicBool::new(true));
-        self.before = Arc::default();
+        self.committed = Arc::default();
         self.dirs = loaded.dirs;
         self.unreadable = loaded.unreadable.into();
         self.data.clear();
@@ -241,19 +235,12 @@ impl Package {
         }
     }
 
-    /// Says that one of its files was closed.
-    pub fn close(&mut self, path: &Path) {
-        if let Some(file) = self.files.file(path) {
-            self.opened.remove(&file);
-        }
-    }
-
     /// Says whether it was not open before.
     fn note_opened(&mut self, file: FileId) -> bool {
         let new = self.opened.insert(file);
         if new {
             // What the last commit has of it was of no interest until now.
-            self.before = Arc::default();
+            self.committed = Arc::default();
         }
         new
     }
@@ -295,7 +282,7 @@ impl Package {
             unreadable: Arc::clone(&self.unreadable),
             alone: self.alone,
             unread: Arc::clone(&self.unread),
-            before: Arc::clone(&self.before),
+            committed: Arc::clone(&self.committed),
         }
     }
 }
@@ -326,46 +313,23 @@ pub struct Snapshot {
     pub alone: bool,
     /// Were files taken in that nobody has read yet, all together?
     pub unread: Arc<AtomicBool>,
-    /// What was there before.
-    before: Arc<OnceLock<Before>>,
+    /// The texts of the last commit.
+    committed: Committed,
     /// The addresses of the files that are open, as the client writes them.
     pub uris: Arc<BTreeMap<PathBuf, Uri>>,
 }
 
 impl Snapshot {
-    /// What was there before, if it was gathered already.
-    pub fn before(&self) -> Option<&Before> {
-        self.before.get()
-    }
-
-    /// The work of gathering what was there before, with what was applied of these environments. It
-    /// asks other programs and may be long: it holds nothing that a change would wait for.
-    pub fn gather(
-        &self,
-        host: &Arc<dyn Host>,
-        environments: Vec<String>,
-    ) -> impl FnOnce() + Send + 'static {
-        let open = self.uris.keys().filter_map(|path| {
-            let file = self.files.file(path)?;
-            let (package, path) = self.db.file_name(file);
-            (self.files.dir(package)? == self.root).then(|| path.to_owned())
-        });
-        let open: Vec<String> = open.collect();
-        let app = self.db.app_name().unwrap_or_default();
-        let (before, host, root) = (
-            Arc::clone(&self.before),
-            Arc::clone(host),
-            self.root.clone(),
-        );
-        move || {
-            before.get_or_init(|| {
-                let graphs = environments.iter();
-                let graphs = graphs.filter_map(|name| host.applied(&root, &app, name));
-                Before {
-                    committed: host.committed(&root, &open),
-                    applied: graphs.map(|graph| Earlier::applied(&graph)).collect(),
-                }
+    /// The texts that the last commit has of files that are not as they were, and of those that are
+    /// open, by their paths in the package.
+    pub fn committed(&self, host: &dyn Host) -> &[(String, String)] {
+        self.committed.get_or_init(|| {
+            let open = self.uris.keys().filter_map(|path| {
+                let file = self.files.file(path)?;
+                let (package, path) = self.db.file_name(file);
+                (self.files.dir(package)? == self.root).then(|| path.to_owned())
             });
-        }
+            host.committed(&self.root, &open.collect::<Vec<_>>())
+        })
     }
 }

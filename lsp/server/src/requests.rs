@@ -38,18 +38,6 @@ pub enum Refusal {
     Refused(String),
     /// The server has a bug.
     Bug(String),
-    /// Something else is to be done first, and then the question asked again.
-    First(First),
-}
-
-/// What is to be done before a question can be answered. It may be long: nothing of the package is
-/// held meanwhile.
-pub struct First(pub Box<dyn FnOnce() + Send>);
-
-impl std::fmt::Debug for First {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("First")
-    }
 }
 
 /// A question: where it was asked, and what there is to answer it from.
@@ -67,8 +55,6 @@ pub struct Asked {
     pub tokens: Arc<Given>,
     /// Where to say something to the user, beside the answer.
     pub tasks: Sender<Task>,
-    /// Was what is to be done first done? Then nothing is put off any more.
-    pub again: bool,
 }
 
 /// Answers a question.

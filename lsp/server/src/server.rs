@@ -20,7 +20,7 @@ use crate::host::Host;
 use crate::package::Snapshot;
 use crate::pool::Pool;
 use crate::progress::Progress;
-use crate::requests::{self, Asked, First, Refusal};
+use crate::requests::{self, Asked, Refusal};
 use crate::tokens::Given;
 use crate::workspace::{News, Workspace};
 
@@ -29,11 +29,6 @@ use crate::workspace::{News, Workspace};
 pub enum Task {
     /// A question was answered.
     Answered(Response),
-    /// Before a question is answered something is to be done; the number of the state of the package
-    /// that it is about.
-    First(Request, u64, First),
-    /// That is done.
-    Again(Request, u64),
     /// Something is to be said to the user.
     Said(String),
     /// Something was found out about what is wrong.
@@ -53,8 +48,6 @@ pub struct Server {
     answers: Pool,
     /// One job at a time: each looks at a package as a whole.
     looks: Pool,
-    /// One job at a time: each asks other programs, and holds nothing of a package.
-    gathers: Pool,
     tasks: Sender<Task>,
     done: Receiver<Task>,
     /// What is being answered, by the question's id.
@@ -91,7 +84,6 @@ impl Server {
             client,
             answers: Pool::new(),
             looks: Pool::with(1, "looks"),
-            gathers: Pool::with(1, "gathers"),
             tasks,
             done,
             pending: BTreeMap::new(),
@@ -167,25 +159,6 @@ impl Server {
             Task::Answered(response) => {
                 self.pending.remove(&response.id.to_string());
                 self.send(Message::Response(response));
-            }
-            Task::First(request, state, First(work)) => {
-                let tasks = self.tasks.clone();
-                self.gathers.spawn(move || {
-                    requests::without_panic(work);
-                    let _ = tasks.send(Task::Again(request, state));
-                });
-            }
-            Task::Again(request, state) => {
-                let pending = self.pending.remove(&request.id.to_string());
-                if pending.is_some_and(|canceller| canceller.is_cancelled()) {
-                    self.send(Message::Response(refused(
-                        request.id,
-                        Refusal::Interrupted,
-                        true,
-                    )));
-                } else {
-                    self.question(request, Some(state));
-                }
             }
             Task::Said(text) => {
                 self.notify("window/showMessage", json!({ "type": 3, "message": text }));
@@ -379,12 +352,6 @@ impl Server {
             self.send(Message::Response(Response::new_ok(request.id, Value::Null)));
             return;
         }
-        self.question(request, None);
-    }
-
-    /// Has a question answered. If it was put off, then only where the package is still in the state
-    /// that it was `asked` in.
-    fn question(&mut self, request: Request, asked: Option<u64>) {
         let Some(answer) = requests::named(&request.method) else {
             let code = ErrorCode::MethodNotFound as i32;
             let text = format!("the server of plat does not know `{}`", request.method);
@@ -400,13 +367,7 @@ impl Server {
             Some((uri, path)) => self.workspace.about(uri, path),
             None => self.workspace.all(),
         };
-        let state = packages.first().map(|package| package.state);
-        if asked.is_some() && asked != state {
-            let refused = refused(request.id, Refusal::Interrupted, false);
-            self.send(Message::Response(refused));
-            return;
-        }
-        self.answer(request, path, packages, answer, asked.is_some());
+        self.answer(request, path, packages, answer);
     }
 
     /// What a document is called: its path; of one that is no file, its address.
@@ -421,9 +382,7 @@ impl Server {
         path: Option<PathBuf>,
         packages: Vec<Snapshot>,
         answer: requests::Answer,
-        again: bool,
     ) {
-        let state = packages.first().map_or(0, |package| package.state);
         let canceller = Canceller::of(packages.iter().map(|snapshot| &snapshot.db));
         self.pending
             .insert(request.id.to_string(), canceller.clone());
@@ -435,20 +394,16 @@ impl Server {
             host: Arc::clone(&self.host),
             tokens: Arc::clone(&self.tokens),
             tasks: tasks.clone(),
-            again,
         };
+        let Request { id, params, .. } = request;
         self.answers.spawn(move || {
-            let answered = requests::answer(asked, request.params.clone(), answer);
-            let task = match answered {
-                Ok(value) => Task::Answered(Response::new_ok(request.id, value)),
-                Err(Refusal::First(first)) => Task::First(request, state, first),
-                Err(refusal) => {
-                    let refused = refused(request.id, refusal, canceller.is_cancelled());
-                    Task::Answered(refused)
-                }
+            let answered = requests::answer(asked, params, answer);
+            let response = match answered {
+                Ok(value) => Response::new_ok(id, value),
+                Err(refusal) => refused(id, refusal, canceller.is_cancelled()),
             };
             // Nobody listens once the server ends.
-            let _ = tasks.send(task);
+            let _ = tasks.send(Task::Answered(response));
         });
     }
 
@@ -545,10 +500,6 @@ fn refused(id: RequestId, refusal: Refusal, cancelled: bool) -> Response {
         Refusal::Asked(text) => (ErrorCode::InvalidParams, text),
         Refusal::Refused(text) => (ErrorCode::RequestFailed, text),
         Refusal::Bug(text) => (ErrorCode::InternalError, text),
-        Refusal::First(_) => (
-            ErrorCode::InternalError,
-            "what was to be done first was not done".to_owned(),
-        ),
     };
     Response::new_err(id, code as i32, text)
 }

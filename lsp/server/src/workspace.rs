@@ -213,11 +213,6 @@ impl Workspace {
         let Some(document) = self.documents.close(uri) else {
             return;
         };
-        if let Some(path) = &document.path {
-            for package in self.packages.values_mut() {
-                package.close(path);
-            }
-        }
         self.read_again(document.path.as_slice());
         self.arrange();
     }

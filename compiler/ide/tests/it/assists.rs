@@ -167,18 +167,3 @@ fn the_missing_fields_are_added_with_values_that_are_right() {
         assert_eq!(wrong, [""; 0], "{text}");
     }
 }
-
-/// What others write in backticks need not be a value.
-#[test]
-fn what_the_documentation_of_ones_own_type_names_is_no_example() {
-    let text = "app shop\n\n/// What `deploy` takes.\ntype Step = String\n\nkind task {\n    step: Step\n    \
-                service main { run = image(step) }\n}\n\ntask $0x\n\nenv dev { target = local {} }\n";
-    let (db, file, at) = program(text);
-    let all = assists(&db, file, TextRange::empty(at)).into_iter();
-    let repair = all
-        .filter(|assist| assist.kind == AssistKind::Repair)
-        .flat_map(|assist| assist.edits)
-        .map(|edit| edit.text)
-        .collect::<String>();
-    assert!(repair.contains("step = \"\""), "{repair}");
-}

@@ -148,44 +148,6 @@ fn it_is_not_offered_where_something_else_would_become_of_it() {
     assert_eq!(extracted(one), None);
 }
 
-/// What another module uses is the name, which stays; what it does with it leads to the one inside.
-#[test]
-fn what_another_module_uses_is_used_as_before() {
-    let text = "//- /deploy/shop.plat\napp shop\n\nser$0vice api { run = image(\"a:1\") }\n\
-                service mail { run = image(\"a:1\") }\n\nenv dev { target = local {} }\n\
-                //- /other/links.plat\nuse app.deploy.{api}\nuse app.deploy.{mail as post}\n\n\
-                let both = [api, post]\n";
-    let (db, file, at) = program(text);
-    assert_eq!(wrong(&db), [""; 0]);
-    let all = assists(&db, file, TextRange::empty(at)).into_iter();
-    let mut kinds = all.filter(|a| a.kind == AssistKind::Extract && a.title.contains("kind"));
-    let mut edits = kinds.next().unwrap().edits;
-    edits.sort_by_key(|edit| std::cmp::Reverse((edit.range.start, edit.range.end)));
-    let mut after = String::new();
-    for (path, file) in ["deploy/shop.plat", "other/links.plat"].map(|p| (p, db.file("app", p))) {
-        let file = file.unwrap();
-        let mut text = db.text(file).to_owned();
-        for edit in edits.iter().filter(|edit| edit.file == file) {
-            let range = edit.range.start as usize..edit.range.end as usize;
-            text.replace_range(range, &edit.text);
-        }
-        after += &format!("//- /{path}\n{text}");
-    }
-    assert!(after.contains("use app.deploy.{api}\n"), "{after}");
-    assert!(after.contains("[api.main, post.main]"), "{after}");
-    let (db, _, _) = program(&after.replace("app shop", "app $0shop"));
-    assert_eq!(wrong(&db), [""; 0], "{after}");
-}
-
-/// Data is found by its path on most targets: the plan would refuse the new one.
-#[test]
-fn what_holds_data_stays_where_it_is() {
-    let text = "app shop\nred$0is a {}\nredis b {}\n";
-    let on = |target: &str| extracted(&format!("{text}env e {{ target = {target} }}\n"));
-    assert_eq!(on("local {}"), None);
-    assert!(on("kubernetes { context = \"c\" }").is_some());
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 

@@ -47,13 +47,3 @@ fn a_default_that_a_case_is_made_from_is_its_value() {
     assert!(said.contains("**dev**: `1`"), "{said}");
     assert!(said.contains("**prod**: `3`"), "{said}");
 }
-
-/// A kind of one's own may have the name of one of `std`.
-#[test]
-fn nothing_is_said_of_a_kind_of_ones_own_that_is_named_as_one_of_std() {
-    let own =
-        "app shop\nkind $0queue {\n    $0protocol: String\n}\nenv dev { target = local {} }\n";
-    assert!(!shown(own).contains("`local`"), "{}", shown(own));
-    let std = "app shop\n$0queue jobs {}\nenv dev { target = local {} }\n";
-    assert!(shown(std).contains("`local`"), "{}", shown(std));
-}

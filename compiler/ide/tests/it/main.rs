@@ -13,5 +13,4 @@ mod completion;
 mod edits;
 mod extract_kind;
 mod hover;
-mod rename;
 mod tokens;

@@ -11,16 +11,13 @@ use super::Place;
 use crate::api::{Database, STACK};
 use crate::app::{app, app_value};
 use crate::check::notes::Symbol;
-use crate::check::renames;
+use crate::check::{decl_type, renames};
 use crate::db::{ItemId, SourceFile, Space, main_package, tree};
 use crate::names::{DeclRef, Names, ValueDef, path_names};
-use crate::types::kind_head;
+use crate::types::{Ty, kind_head};
 
 /// Kinds stand in kinds no deeper than this; more is a circle, which is told elsewhere.
 const DEEPEST: usize = 16;
-
-/// The field of those kinds that the platform keeps something for: what they hold outlives them.
-const KEPT: &str = "protect";
 
 /// A declaration that is deployed, or one inside of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +30,6 @@ pub struct Deployed {
     pub family: bool,
     /// Does it run itself? One of a kind that is made of others does not.
     pub runs: bool,
-    /// Does the platform keep something for it that outlives it, as the data of a database?
-    pub keeps: bool,
     /// Its name outside; `None` where that is computed.
     pub name: Option<String>,
 }
@@ -129,6 +124,23 @@ impl Database {
                 (!all.is_empty()).then(|| (around.to_string(), all))
             });
             all.collect()
+        })
+    }
+
+    /// Has the kind of a declaration this field?
+    pub fn has_field(&self, symbol: &Symbol, field: &str) -> bool {
+        let Symbol::Decl(decl) = symbol else {
+            return false;
+        };
+        stacker::grow(STACK, || {
+            let mut ty = decl_type(self, *decl, &[]).without_none(self);
+            if let Ty::Family(member) = ty {
+                ty = (*member).clone();
+            }
+            match ty {
+                Ty::Instance(kind) => kind_head(self, kind).field(field).is_some(),
+                _ => false,
+            }
         })
     }
 
@@ -230,17 +242,15 @@ impl Database {
             "" => name.text().to_owned(),
             around => format!("{around}.{}", name.text()),
         };
-        let (id, runs, keeps) = match &kind {
+        let (id, runs) = match &kind {
             Kind::Now(kind) => {
                 let package = kind.file(self).package(self);
                 let id = format!("{package}.{}", kind.name(self));
-                let head = kind_head(self, *kind);
-                let keeps = head.external && head.field(KEPT).is_some();
-                (id, head.external, keeps)
+                (id, kind_head(self, *kind).external)
             }
             Kind::Then(package, kind) => {
                 let name = kind.name().map_or("", ast::Name::text);
-                (format!("{package}.{name}"), kind.is_extern(), false)
+                (format!("{package}.{name}"), kind.is_extern())
             }
         };
         out.push(Deployed {
@@ -249,7 +259,6 @@ impl Database {
             kind: id,
             family,
             runs,
-            keeps,
         });
         if runs || depth == DEEPEST {
             return;

@@ -11,7 +11,6 @@ use crate::api::{Database, STACK};
 use crate::check::notes::notes;
 use crate::check::{let_type, lower};
 use crate::db::{ItemId, Space, file_range, items, tree};
-use crate::names::STD;
 use crate::types::Ty;
 use crate::units::Dim;
 
@@ -297,15 +296,10 @@ impl Database {
         let (Ty::Named(of), Ty::String) = (ty, ty.plain(self).1) else {
             return None;
         };
-        // What others write in backticks need not be a value.
-        if **of.file(self).package(self) != *STD {
-            return None;
-        }
         let doc = self.doc(*of)?;
         let (_, rest) = doc.split_once('`')?;
         let (example, _) = rest.split_once('`')?;
-        let escaped = example.replace('\\', "\\\\").replace('"', "\\\"");
-        Some(format!("\"{}\"", escaped.replace('$', "\\$")))
+        Some(format!("{example:?}"))
     }
 }
 

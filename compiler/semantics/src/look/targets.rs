@@ -8,7 +8,6 @@ use crate::check::notes::Symbol;
 use crate::db::{ItemId, Space, items};
 use crate::eval::target_name;
 use crate::ir::{Expr, ExprKind};
-use crate::names::STD;
 use crate::types::{Ty, TypeBody, kind_head, type_def};
 
 /// How a target takes something: one entry of what `stdlib/targets` says of it.
@@ -123,16 +122,14 @@ impl Database {
     fn speaks_of(&self, entry: &Support, symbol: &Symbol) -> bool {
         let mut path = entry.what.split('.');
         let (kind, field, case) = (path.next(), path.next(), path.next());
-        // A kind of a program's own may have the name of one of `std`.
-        let of_std = |item: &ItemId| {
-            item.space(self) == Space::Kind && **item.file(self).package(self) == *STD
-        };
         match symbol {
             Symbol::Item(item) => {
-                of_std(item) && field.is_none() && kind == Some(item.name(self).as_ref())
+                item.space(self) == Space::Kind
+                    && field.is_none()
+                    && kind == Some(item.name(self).as_ref())
             }
             Symbol::Field(item, name) => {
-                of_std(item)
+                item.space(self) == Space::Kind
                     && field == Some(name.as_ref())
                     && kind == Some(item.name(self).as_ref())
             }

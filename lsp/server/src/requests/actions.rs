@@ -12,7 +12,7 @@ use plat_ide::moved::{self, Earlier};
 use plat_ide::{Diagnostic, Severity, TextRange, fixes};
 use serde_json::{Value, json};
 
-use super::{Asked, First, Here, Refusal, read, write};
+use super::{Asked, Here, Refusal, read, write};
 use crate::diagnostics;
 use crate::package::{MANIFEST, Snapshot};
 use crate::position::Lines;
@@ -50,7 +50,7 @@ pub fn actions(asked: &Asked, params: Value) -> Result<Value, Refusal> {
         let range = here.range(params.range);
         let mut all = assists::assists(&here.snapshot.db, here.file, range);
         if wanted(&CodeActionKind::QuickFix) {
-            all.extend(renames(asked, &here, range)?);
+            all.extend(renames(asked, &here, range));
         }
         for assist in all {
             let kind = match assist.kind {
@@ -75,30 +75,26 @@ pub fn actions(asked: &Asked, params: Value) -> Result<Value, Refusal> {
 
 /// The `moved`s that keep what is deployed, for the declaration at a range: by what the last commit
 /// has, and by what was last applied on this machine.
-fn renames(asked: &Asked, here: &Here<'_>, range: TextRange) -> Result<Vec<Assist>, Refusal> {
+fn renames(asked: &Asked, here: &Here<'_>, range: TextRange) -> Vec<Assist> {
     let (snapshot, db) = (here.snapshot, &here.snapshot.db);
     let (false, Some(symbol)) = (snapshot.alone, moved::at(db, here.file, range.start)) else {
-        return Ok(Vec::new());
-    };
-    let Some(before) = snapshot.before() else {
-        if asked.again {
-            return Ok(Vec::new());
-        }
-        // Every other target keeps its record with itself, or where it is told to.
-        let here = db.environments().into_iter().filter(|environment| {
-            let local = environment.target.as_deref() == Some("local");
-            local && !environment.says_state && environment.keys.is_empty()
-        });
-        let here = here.map(|environment| environment.name).collect();
-        let work = Box::new(snapshot.gather(&asked.host, here));
-        return Err(Refusal::First(First(work)));
+        return Vec::new();
     };
     let mut earlier = vec![Earlier {
         told_by: "the last commit".to_owned(),
-        declarations: db.deployed_then(&before.committed),
+        declarations: db.deployed_then(snapshot.committed(&*asked.host)),
     }];
-    earlier.extend(before.applied.iter().cloned());
-    Ok(moved::moved(db, &symbol, &earlier))
+    let app = db.app_name().unwrap_or_default();
+    for environment in db.environments() {
+        // Every other target keeps its record with itself, or where it is told to.
+        let here = environment.target.as_deref() == Some("local");
+        if !here || environment.says_state || !environment.keys.is_empty() {
+            continue;
+        }
+        let graph = asked.host.applied(&snapshot.root, &app, &environment.name);
+        earlier.extend(graph.map(|graph| Earlier::applied(&graph)));
+    }
+    moved::moved(db, &symbol, &earlier)
 }
 
 fn touches(a: TextRange, b: TextRange) -> bool {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -12,17 +11,12 @@ use plat_lsp::{Below, Host, Loaded, Planned};
 use plat_semantics::{PackageInput, Project, Source, recover_manifest};
 use serde_json::{Value, json};
 
-/// Where to say that one is asked, and where to hear that one may answer.
-type Gate = (Sender<()>, Receiver<()>);
-
 /// Files in memory.
 #[derive(Debug, Clone, Default)]
 pub struct Disk {
     files: Arc<Mutex<BTreeMap<PathBuf, String>>>,
     /// What was committed.
     committed: Arc<Mutex<BTreeMap<PathBuf, String>>>,
-    /// Where it says that version control is asked next, and waits for leave to answer.
-    gate: Arc<Mutex<Option<Gate>>>,
 }
 
 impl Disk {
@@ -52,14 +46,6 @@ impl Disk {
             .lock()
             .unwrap()
             .insert(path.to_owned(), text.to_owned());
-    }
-
-    /// Version control says when it is asked next, and answers when it is told to.
-    pub fn gate(&self) -> (Receiver<()>, Sender<()>) {
-        let (asked, is_asked) = channel();
-        let (leave, has_leave) = channel();
-        *self.gate.lock().unwrap() = Some((asked, has_leave));
-        (is_asked, leave)
     }
 
     /// Remembers the files as they are, as version control does.
@@ -217,11 +203,6 @@ impl Host for Disk {
     }
 
     fn committed(&self, root: &Path, open: &[String]) -> Vec<(String, String)> {
-        let gate = self.gate.lock().unwrap().take();
-        if let Some((asked, leave)) = gate {
-            asked.send(()).unwrap();
-            leave.recv().unwrap();
-        }
         let now = self.files.lock().unwrap();
         let then = self.committed.lock().unwrap();
         let below = then.iter().filter_map(|(path, text)| {

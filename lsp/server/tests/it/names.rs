@@ -213,8 +213,7 @@ const DEV: &str = "\nenv dev { target = local {} }\n";
 
 #[test]
 fn a_renamed_database_stays_where_its_data_is() {
-    const PROD: &str = "\nenv prod { target = kubernetes { context = \"c\" } }\n";
-    let text = format!("app shop\n\npostgres $0db {{\n    storage = 20GiB\n}}\n{PROD}");
+    let text = format!("app shop\n\npostgres $0db {{\n    storage = 20GiB\n}}\n{DEV}");
     let (beside, says) = renamed(&text, "store");
     assert_eq!(beside, ["moved db to store", "name = \"db\""]);
     assert_eq!(
@@ -223,14 +222,11 @@ fn a_renamed_database_stays_where_its_data_is() {
     );
     let text = format!("app shop\n\npostgres $0db {{ name = \"main\" }}\n{DEV}");
     assert_eq!(renamed(&text, "store").0, ["moved db to store"]);
-    // It is found by its path there.
-    assert_eq!(renamed(&text, "store").1["needsConfirmation"], true);
 }
 
 #[test]
 fn what_is_renamed_in_a_kind_is_kept_wherever_it_is_deployed() {
-    let kind =
-        "kind store {\n    service $0main { run = image(\"a:1\") }\n    out url = main.url\n}\n\n";
+    let kind = "kind store {\n    postgres $0main {}\n    out url = main.url\n}\n\n";
     let text = format!("app shop\n\n{kind}store front\nstore back {{}}\n{DEV}");
     let (beside, says) = renamed(&text, "data");
     assert_eq!(
@@ -254,7 +250,7 @@ fn what_is_renamed_in_a_kind_is_kept_wherever_it_is_deployed() {
     disk.write(ENVS.as_ref(), "");
     let mut client = Client::new(&disk);
     client.open(PATH, &text.replace("$0", ""));
-    let mut params = at(3, 12);
+    let mut params = at(3, 13);
     params["newName"] = json!("data");
     params["textDocument"] = json!({ "uri": format!("file://{PATH}") });
     let (_, why) = client.ask("textDocument/rename", params).unwrap_err();
